@@ -1,0 +1,1 @@
+"""Autoencoders of handwritten digits: the models, their mathematics, and what is measured on them."""

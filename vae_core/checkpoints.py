@@ -1,0 +1,243 @@
+"""Remember trained models: save, load, list, and train what is missing once.
+
+`checkpoints/<slug>/` holds `weights.safetensors` (half precision), `codes.safetensors` and `card.json`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vae_core import data, metrics
+from vae_core.config import KINDS, Config, ModelConfig
+from vae_core.judge import Judge
+from vae_core.judge import load as _load_judge
+from vae_core.latent import embed
+from vae_core.models import Autoencoder, build
+from vae_core.storage import StorageError, locked, read_json, read_tensors, write_json, write_tensors
+from vae_core.training import Epoch, Step, fit
+
+ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
+FORMAT = 1  # of the files; a reader refuses a newer one
+TRAIN_CODES = 10_000  # first training images whose means are kept
+FOLLOWED = 500  # first test images whose means are kept through the training
+FOLLOWED_EPOCHS = (0, 1, 2, 5, 10, 20, 40, 60, 80, 100, 150, 200)
+
+
+def available(root: Path | None = None) -> list[str]:
+    """Names of the autoencoders that are there, the shipped order first: AE, DAE, VAE, CVAE."""
+    root = root or ROOT
+    found = []
+    for card in root.glob("*/card.json"):
+        try:
+            kind = read_json(card)["kind"]
+        except (StorageError, KeyError, TypeError):
+            continue  # a folder that is not a checkpoint must not hide the others; `load` names what is wrong
+        if kind in KINDS:
+            found.append(card.parent.name)
+    return sorted(found, key=lambda slug: (slug.split("-")[0] != "mnist", slug))
+
+
+def read_card(slug: str, root: Path | None = None) -> dict[str, Any]:
+    """The card alone. Raises `StorageError` where there is none or it is of a newer format."""
+    root = root or ROOT
+    folder = root / slug
+    if not (folder / "card.json").is_file():
+        raise StorageError(
+            f"There is no checkpoint {slug!r}. There are: {', '.join(available(root)) or 'none yet'}. "
+            "Train it with `python -m vae_core train`."
+        )
+    card = read_json(folder / "card.json")
+    if not isinstance(card, dict) or card.get("format", 0) > FORMAT or "config" not in card:
+        raise StorageError(
+            f"The card of {slug!r} is not of format {FORMAT}. Update the project or train it again."
+        )
+    return card
+
+
+def load(slug: str, root: Path | None = None) -> tuple[Autoencoder, dict[str, Any]]:
+    """The model in eval mode, and its card. Raises `StorageError` naming the tensor that does not fit."""
+    card = read_card(slug, root)
+    model = build(ModelConfig(**card["config"]["model"]))
+    tensors, _ = read_tensors((root or ROOT) / slug / "weights.safetensors")
+    expected = model.state_dict()
+    for name in sorted(set(expected) | set(tensors)):
+        have, want = tensors.get(name), expected.get(name)
+        if have is None or want is None or have.shape != want.shape:
+            raise StorageError(
+                f"The weights of {slug!r} do not fit its card: {name} should be "
+                f"{_shape(want)} and is {_shape(have)}. Restore both files or train the model again."
+            )
+    model.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
+    return model.eval().requires_grad_(False), card
+
+
+def load_codes(slug: str, root: Path | None = None) -> dict[str, Tensor]:
+    """What the model says of the data set, without the data set; floats come back as float32.
+
+    test_mean (N, D), test_logvar (N, D) where there is a posterior, test_label (N,), per-image terms
+    test_reconstruction_at_mean, test_mse, test_reconstruction, test_kl (N,), train_mean (≤ 10,000, D),
+    train_label; some models: epochs (E,), epoch_mean (E, 500, D).
+    """
+    tensors, _ = read_tensors((root or ROOT) / slug / "codes.safetensors")
+    return {k: v.float() if v.is_floating_point() else v.long() for k, v in tensors.items()}
+
+
+def load_judge(root: Path | None = None) -> Judge:
+    """The classifier behind every "is a digit" and "judged digit"."""
+    return _load_judge((root or ROOT) / "judge")
+
+
+def load_or_train(
+    config: Config,
+    *,
+    root: Path | None = None,
+    data_folder: Path | None = None,
+    command: str | None = None,
+    on_step: Callable[[Step], bool | None] | None = None,
+    on_epoch: Callable[[Epoch, nn.Module], None] | None = None,
+    device: torch.device | None = None,
+    retrain: bool = False,
+) -> tuple[Autoencoder, dict[str, Any]]:
+    """Load the checkpoint of this config; train and save it first where it is missing.
+
+    When several processes ask, one trains and the others wait and load. A checkpoint of the same name and
+    another config raises `StorageError`. A training that was stopped goes on from its last whole epoch.
+    """
+    root = root or ROOT
+    work = root / ".training" / config.slug
+    with locked(work):
+        if (root / config.slug / "card.json").is_file() and not retrain:
+            card = read_card(config.slug, root)
+            if Config.from_dict(card["config"]) != config:
+                raise StorageError(
+                    f"{config.slug!r} exists with other settings. Give this run a tag of its own, or retrain it."
+                )
+            return load(config.slug, root)
+        _train(config, root, work, data_folder, command, on_step, on_epoch, device)
+    return load(config.slug, root)
+
+
+def _train(
+    config: Config,
+    root: Path,
+    work: Path,
+    data_folder: Path | None,
+    command: str | None,
+    on_step: Callable[[Step], bool | None] | None,
+    on_epoch: Callable[[Epoch, nn.Module], None] | None,
+    device: torch.device | None,
+) -> None:
+    train = data.load(config.training.dataset, "train", data_folder)
+    test = data.load(config.training.dataset, "test", data_folder)
+    fingerprint = data.fingerprint(train)
+    kept = len(train.images) - config.training.held_out
+    followed: dict[int, Tensor] = {}
+    follow_file = work / "followed.safetensors"
+    if follow_file.exists():
+        followed = {int(k): v for k, v in read_tensors(follow_file)[0].items()}
+
+    def after_epoch(epoch: Epoch, model: nn.Module) -> None:
+        if epoch.epoch in FOLLOWED_EPOCHS or epoch.epoch == config.training.epochs:
+            probe = model.eval()
+            device_of = next(probe.parameters()).device
+            code = embed(probe, test.images[:FOLLOWED].to(device_of), test.labels[:FOLLOWED].to(device_of))
+            followed[epoch.epoch] = code.mean.cpu()
+            write_tensors(follow_file, {str(k): v for k, v in followed.items()})
+        if on_epoch is not None:
+            on_epoch(epoch, model)
+
+    model, history = fit(
+        build(config.model, config.training.seed),
+        train.images[:kept],
+        train.labels[:kept],
+        config.training,
+        on_step=on_step,
+        on_epoch=after_epoch,
+        state_file=work / "state.safetensors",
+        device=device,
+    )
+    full = metrics.summary(metrics.per_image(model, test.images, test.labels))
+    card: dict[str, Any] = {
+        "format": FORMAT,
+        "slug": config.slug,
+        "kind": config.model.kind,
+        "likelihood": config.model.likelihood,
+        "latent_dim": config.model.latent_dim,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "config": config.to_dict(),
+        "dataset": {"name": config.training.dataset, "train_fingerprint": fingerprint, "train_images": kept},
+        "seed": config.training.seed,
+        "command": command or "python -m vae_core train",
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(history[-1].seconds, 1) if history else 0.0,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
+        "history": [_rounded(row._asdict()) for row in history],
+    }
+    save(model, card, root)
+    model, card = load(config.slug, root)  # what is scored is what ships: the weights after rounding
+    card["half_precision_moved"] = round(
+        metrics.summary(metrics.per_image(model, test.images, test.labels))[_headline(model)]
+        - full[_headline(model)],
+        5,
+    )
+    codes, card["test"], card["denoising"] = assess(model, config.training.dataset, train, test)
+    if followed and config.model.latent_dim == 2:
+        epochs = sorted(followed)
+        codes["epochs"] = torch.tensor(epochs, dtype=torch.int32)
+        codes["epoch_mean"] = torch.stack([followed[e] for e in epochs]).half()
+    card["dataset"]["test_fingerprint"] = data.fingerprint(test)
+    write_tensors(root / config.slug / "codes.safetensors", codes)
+    write_json(root / config.slug / "card.json", card)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def save(model: Autoencoder, card: dict[str, Any], root: Path | None = None) -> None:
+    """Weights in half precision, then the card: a checkpoint is there when its card is."""
+    folder = (root or ROOT) / card["slug"]
+    write_tensors(folder / "weights.safetensors", {k: v.half() for k, v in model.state_dict().items()})
+    write_json(folder / "card.json", card)
+
+
+def assess(
+    model: Autoencoder, dataset: str, train: data.Split, test: data.Split
+) -> tuple[dict[str, Tensor], dict[str, float], dict[str, Any]]:
+    """Everything that is measured on a trained model: codes and per-image terms, test means, denoising."""
+    terms = metrics.per_image(model, test.images, test.labels)
+    code = embed(model, test.images, test.labels)
+    first = embed(model, train.images[:TRAIN_CODES], train.labels[:TRAIN_CODES])
+    codes = {
+        "test_mean": code.mean.half(),
+        "test_label": test.labels.to(torch.uint8),
+        "train_mean": first.mean.half(),
+        "train_label": train.labels[:TRAIN_CODES].to(torch.uint8),
+    }
+    if code.logvar is not None:
+        codes["test_logvar"] = code.logvar.half()
+    codes |= {f"test_{k}": v for k, v in terms._asdict().items() if v is not None}
+    scores = metrics.summary(terms)
+    if model.conditional and dataset == "mnist":
+        scores["label_agreement"] = metrics.label_agreement(model, load_judge())
+    denoising = (
+        metrics.denoising(model, test.images, test.labels) if model.config.likelihood == "bernoulli" else {}
+    )
+    return codes, scores, denoising
+
+
+def _headline(model: Autoencoder) -> str:
+    return "nelbo" if model.probabilistic else "reconstruction_at_mean"
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else str(tuple(tensor.shape))

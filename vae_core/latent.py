@@ -1,0 +1,123 @@
+"""Questions asked of a trained model: where is it, what lies there, what lies between, who is near.
+
+Codes z are (B, D) float32; images (B, 784) in [0, 1]; labels (B,) int64 where a model is conditional.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_core.models import Autoencoder, Code
+
+
+class Gaussian(NamedTuple):
+    """A distribution to draw codes from: N(mean, factor factorᵀ)."""
+
+    mean: Tensor  # (D,)
+    factor: Tensor  # (D, D), lower triangular
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """(n, D)"""
+        return self.mean + torch.randn(n, len(self.mean), generator=generator) @ self.factor.T
+
+
+@torch.inference_mode()
+def embed(model: Autoencoder, images: Tensor, labels: Tensor | None = None, batch: int = 2000) -> Code:
+    """The code of every image (N, 784), grey or binarised: means are never sampled."""
+    parts = [
+        model.encode(model.observe(x), y)
+        for x, y in zip(images.split(batch), _batches(labels, len(images), batch), strict=True)
+    ]
+    mean = torch.cat([p.mean for p in parts])
+    return Code(mean, torch.cat([p.logvar for p in parts]) if model.probabilistic else None)
+
+
+@torch.inference_mode()
+def encode_as_is(model: Autoencoder, x: Tensor, y: Tensor | None = None) -> Code:
+    """The code of spoilt images (B, 784): nothing is binarised, as in a DAE's training."""
+    return model.encode(x, y)
+
+
+@torch.inference_mode()
+def decode(model: Autoencoder, z: Tensor, labels: Tensor | None = None, batch: int = 2000) -> Tensor:
+    """E[x | z] of every code: (N, D) → (N, 784) in [0, 1]."""
+    pairs = zip(z.split(batch), _batches(labels, len(z), batch), strict=True)
+    return torch.cat([model.pixels(part, y) for part, y in pairs])
+
+
+def grid(n: int, extent: float, centre: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+    """Codes of an n×n picture of the plane, (n·n, 2): row by row from the top, z₁ right, z₂ up."""
+    axis = torch.linspace(-extent, extent, n)
+    up, right = torch.meshgrid(axis.flip(0) + centre[1], axis + centre[0], indexing="ij")
+    return torch.stack([right, up], dim=-1).reshape(-1, 2)
+
+
+def traverse(z: Tensor, dimension: int, values: Tensor) -> Tensor:
+    """One code (D,) with one number replaced by each value in turn: (len(values), D)."""
+    out = z.repeat(len(values), 1)
+    out[:, dimension] = values
+    return out
+
+
+def interpolate(a: Tensor, b: Tensor, t: Tensor, *, spherical: bool = False) -> Tensor:
+    """Codes on the way from a to b (D,) at each t (T,) in [0, 1]: (T, D).
+
+    Linear, or along the great arc about the origin with the length changing evenly (Shoemake 1985;
+    White 2016, arXiv 1609.04468). Where the arc is not defined (a code at the origin, or the two
+    in line with it) the straight way is taken.
+    """
+    t = t[:, None]
+    straight = (1 - t) * a + t * b
+    if not spherical:
+        return straight
+    length_a, length_b = a.norm(), b.norm()
+    if min(length_a, length_b) < 1e-6:
+        return straight
+    cosine = torch.clamp(a @ b / (length_a * length_b), -1, 1)
+    angle = torch.arccos(cosine)
+    if torch.sin(angle) < 1e-4:
+        return straight
+    direction = (
+        torch.sin((1 - t) * angle) * (a / length_a) + torch.sin(t * angle) * (b / length_b)
+    ) / torch.sin(angle)
+    return direction * ((1 - t) * length_a + t * length_b)
+
+
+def fit_gaussian(codes: Tensor) -> Gaussian:
+    """The Gaussian of these codes (N, D): what a deterministic model's own codes look like, at its simplest."""
+    codes = codes.double()
+    centred = codes - codes.mean(0)
+    covariance = centred.T @ centred / max(1, len(codes) - 1)
+    jitter = 1e-9 * covariance.diagonal().mean().clamp(min=1e-12) * torch.eye(codes.shape[1])
+    return Gaussian(codes.mean(0).float(), torch.linalg.cholesky(covariance + jitter).float())
+
+
+def standard_normal(latent_dim: int) -> Gaussian:
+    """The prior N(0, I)."""
+    return Gaussian(torch.zeros(latent_dim), torch.eye(latent_dim))
+
+
+def order_dimensions(mean: Tensor, logvar: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Dimensions from the busiest to the idlest, with their worth: (D,) indices, (D,) values in that order.
+
+    Worth is the mean KL in nats where there is a posterior, else the variance of the codes.
+    """
+    if logvar is None:
+        worth = mean.var(0)
+    else:
+        worth = (0.5 * (mean.square() + torch.expm1(logvar) - logvar)).mean(0)
+    order = torch.argsort(worth, descending=True)
+    return order, worth[order]
+
+
+def neighbours(codes: Tensor, z: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest of codes (N, D) to z (D,), nearest first: indices (k,), Euclidean distances (k,)."""
+    distance, index = (codes - z).norm(dim=1).topk(min(k, len(codes)), largest=False)
+    return index, distance
+
+
+def _batches(labels: Tensor | None, n: int, batch: int) -> tuple[Tensor | None, ...]:
+    return labels.split(batch) if labels is not None else (None,) * -(-n // batch)
