@@ -1,0 +1,146 @@
+"""One digit to work with: a sample, or a picture that the visitor brings; it follows from page to page."""
+
+from __future__ import annotations
+
+import html
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from ui import store, tiles
+from vae_core.digitize import DigitizeError, Step, digitize
+
+FILES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "tif", "tiff")
+_SOURCES = {"mnist": "MNIST test digit", "digits": "scikit-learn digit"}
+
+
+class Chosen(NamedTuple):
+    pixels: np.ndarray  # (784,) float32 grey in [0, 1]
+    label: int | None  # None where nobody has said what the digit is
+    name: str  # such as "MNIST test digit 17" or "your picture"
+    index: int | None  # of the sample; None for a picture that was brought
+    steps: tuple[Step, ...]  # how the picture became a digit
+    notes: tuple[str, ...]  # sentences about what had to be decided on the way
+
+
+def choose_digit(
+    key: str, *, title: str = "Digit", bring: bool = True, camera: bool = False, start: int = 0
+) -> Chosen:
+    """One row of controls, and the digit they point at. Whatever the visitor touched last counts.
+
+    Pages that pass the same `key` share the digit. A picture that cannot be read leaves the digit that was
+    there, and one sentence below the controls.
+    """
+    images, labels, source = store.samples()
+    if start and key not in st.session_state and key not in st.query_params:
+        st.session_state[key] = min(start, len(labels) - 1)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input(
+            f"{title}, 0 … {len(labels) - 1}",
+            0,
+            len(labels) - 1,
+            key=key,
+            on_change=_back_to_samples,
+            args=(key,),
+            bind="query-params",
+            width=150,
+        )
+        st.selectbox(
+            "Only",
+            (None, *range(10)),
+            format_func=lambda digit: "any digit" if digit is None else f"only {digit}",
+            key=f"{key}_only",
+            on_change=_go_to_next,
+            args=(key, 0),
+            persist_state="session",
+            label_visibility="collapsed",
+            width=125,
+        )
+        st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1))
+        if bring:
+            with st.popover("Bring your own", icon=":material/add_a_photo:"):
+                _bring_controls(key, camera)
+    chosen = st.session_state.get(f"{key}_brought") or _sample(images, labels, source, st.session_state[key])
+    st.caption(" ".join((describe(chosen), *chosen.notes)))
+    if refusal := st.session_state.get(f"{key}_refused"):
+        st.warning(refusal)
+    return chosen
+
+
+def bring_picture(content: bytes, name: str) -> Chosen:
+    """A file's bytes as a digit. Raises `DigitizeError` with one sentence for the visitor."""
+    digit = digitize(content)
+    return Chosen(digit.pixels.reshape(784), None, f"your picture ({name})", None, digit.steps, digit.notes)
+
+
+def describe(chosen: Chosen) -> str:
+    """One sentence: what is being looked at."""
+    if chosen.label is None:
+        return f"{chosen.name[0].upper()}{chosen.name[1:]}."
+    return f"{chosen.name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
+
+
+def show_steps(chosen: Chosen, height: int = 120) -> None:
+    """How a brought picture became a digit; nothing where the digit is a sample."""
+    figures = ""
+    for step in chosen.steps:
+        name, caption = html.escape(step.name), html.escape(step.caption)
+        figures += (
+            f'<figure class="lse-step"><img style="height:{height}px" src="{tiles.data_uri(step.image)}" '
+            f'alt="{name}"><figcaption><b>{name}</b><br><small>{caption}</small></figcaption></figure>'
+        )
+    if figures:
+        st.html(f'<div class="lse-row">{figures}</div>')
+
+
+def next_index(labels: np.ndarray, index: int, only: int | None, step: int) -> int:
+    """The first sample of the digit `only` (any where None) from index + step on, round the end."""
+    order = (np.arange(len(labels)) + index + step) % len(labels)
+    fitting = order if only is None else order[labels[order] == only]
+    return int(fitting[0]) if len(fitting) else index
+
+
+def _sample(images: np.ndarray, labels: np.ndarray, source: str, index: int) -> Chosen:
+    return Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
+
+
+def _bring_controls(key: str, camera: bool) -> None:
+    state = st.session_state
+    widget = f"{key}_file_{state.get(f'{key}_round', 0)}"  # a new name empties the uploader
+    st.file_uploader(
+        "A picture of one digit, written large and dark on light paper",
+        FILES,
+        key=widget,
+        on_change=_take_in,
+        args=(key, widget),
+    )
+    # The browser asks for permission as soon as the camera is drawn, so drawing it is the visitor's act.
+    if camera and st.toggle("Use the camera", key=f"{key}_camera"):
+        photo = f"{key}_photo_{state.get(f'{key}_round', 0)}"
+        st.camera_input("Photograph one digit", key=photo, on_change=_take_in, args=(key, photo))
+
+
+def _take_in(key: str, widget: str) -> None:
+    file, state = st.session_state[widget], st.session_state
+    state.pop(f"{key}_refused", None)
+    if file is None:
+        state.pop(f"{key}_brought", None)
+        return
+    try:
+        state[f"{key}_brought"] = bring_picture(file.getvalue(), file.name)
+    except DigitizeError as error:
+        state[f"{key}_refused"] = str(error)
+
+
+def _back_to_samples(key: str) -> None:
+    state = st.session_state
+    state.pop(f"{key}_brought", None)
+    state.pop(f"{key}_refused", None)
+    state[f"{key}_round"] = state.get(f"{key}_round", 0) + 1
+
+
+def _go_to_next(key: str, step: int) -> None:
+    labels, state = store.samples()[1], st.session_state
+    state[key] = next_index(labels, state[key], state[f"{key}_only"], step)
+    _back_to_samples(key)
