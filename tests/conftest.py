@@ -1,0 +1,58 @@
+"""What every test gets: one thread, no user cache, no network beyond this machine."""
+
+import os
+
+# Before torch is imported: bit-identical runs, and no threads that spin on each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import ipaddress
+import socket
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_traces(tmp_path_factory: pytest.TempPathFactory):
+    """A test that reads the user's cache passes on one machine only; one that writes there leaves traces."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network():
+    """A test that needs the network fails where there is one, and not first at a person who has none."""
+    connect = socket.socket.connect
+
+    def connect_to_this_machine(self: socket.socket, address):
+        local = self.family not in (socket.AF_INET, socket.AF_INET6) or (
+            address[0] == "localhost" or ipaddress.ip_address(address[0]).is_loopback
+        )
+        if not local:
+            raise AssertionError(f"A test tried to reach {address}: tests must pass without a network.")
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_to_this_machine)
+        yield
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """The folder of the real MNIST that `VAE_DATA` names; the test is skipped where there is none."""
+    from vae_core import data
+
+    if not os.environ.get("VAE_DATA") or not data.is_available("mnist"):
+        pytest.skip("needs MNIST: set VAE_DATA to a folder that holds MNIST/raw")
+    return data.data_dir()

@@ -1,0 +1,461 @@
+"""Data sets: what is loaded, and a download against a real server on this machine."""
+
+import gzip
+import hashlib
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision.datasets
+
+from vae_core import data
+from vae_core.digitize import place
+
+FILES = tuple(
+    f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+)
+
+
+def idx(values: np.ndarray) -> bytes:
+    """An idx file written by the definition, byte by byte, and not by our reader's code."""
+    header = bytes([0, 0, 8, values.ndim]) + b"".join(n.to_bytes(4, "big") for n in values.shape)
+    return header + values.astype(np.uint8).tobytes()
+
+
+@pytest.fixture(scope="module")
+def small() -> dict[str, bytes]:
+    """A data set of six training and four test images in the four files of MNIST."""
+    rng = np.random.default_rng(0)
+    sizes = {"train": 6, "t10k": 4}
+    return {
+        name: idx(rng.integers(0, 256, (n, 28, 28)) if "images" in name else rng.integers(0, 10, n))
+        for name in FILES
+        for n in [sizes[name.split("-")[0]]]
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path, small: dict[str, bytes]) -> Path:
+    """`small` where torchvision would put it."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, content in small.items():
+        (raw / name).write_bytes(content)
+    return tmp_path
+
+
+class Mirror(ThreadingHTTPServer):
+    """Serves gzipped files on loopback; `manner` says how badly."""
+
+    daemon_threads = True
+
+    def __init__(self, files: dict[str, bytes], manner: str = "well"):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.manner, self.asked = files, manner, []
+        self.let_go = threading.Event()  # a handler that stalls waits for this, so that no test waits for it
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, request, client_address):
+        """A client that leaves in the middle is what some tests are about."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Mirror
+
+    def do_GET(self):
+        name, manner = self.path.lstrip("/"), self.server.manner
+        self.server.asked.append(name)
+        if manner == "absent":
+            return self.send_error(503, "Service Unavailable")
+        content = self.server.files[name]
+        self.send_response(200)
+        if manner != "no length":
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if manner == "truncated":
+            self.wfile.write(content[: len(content) // 2])
+        elif manner == "stalls":
+            self.wfile.write(content[:100])
+            self.server.let_go.wait(30)
+        elif manner == "drips":
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                if self.server.let_go.wait(0.02):
+                    return
+        else:
+            self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def mirror(small, monkeypatch):
+    """Start mirrors and make them torchvision's: `mirror("absent", "well")` are two, asked in this order."""
+    packed = {f"{name}.gz": gzip.compress(content) for name, content in small.items()}
+    servers: list[Mirror] = []
+
+    def start(*manners: str) -> list[Mirror]:
+        servers.extend(Mirror(packed, manner) for manner in manners)
+        resources = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.url for server in servers])
+        monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
+        return servers
+
+    yield start
+    for server in servers:
+        server.let_go.set()
+        server.shutdown()
+        server.server_close()
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+# What is on the disk ---------------------------------------------------------------------------------------
+
+
+def test_load_reads_what_torchvision_reads(folder):
+    """Our reader is not torchvision's; where they differ, every number of the project is about other data."""
+    for split in ("train", "test"):
+        ours, theirs = data.load("mnist", split, folder), torchvision.datasets.MNIST(folder, split == "train")
+        assert ours.images.dtype == torch.float32 and ours.labels.dtype == torch.int64
+        assert torch.equal(ours.images, theirs.data.reshape(-1, 784) / 255)
+        assert torch.equal(ours.labels, theirs.targets)
+
+
+def test_mnist_is_mnist(mnist_dir):
+    """The shipped checkpoints' cards name this data set; other bits would make their numbers unrepeatable."""
+    train, test = data.load("mnist", "train", mnist_dir), data.load("mnist", "test", mnist_dir)
+    assert train.images.shape == (60_000, 784) and test.images.shape == (10_000, 784)
+    assert test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    assert torch.bincount(train.labels)[[0, 1, 5]].tolist() == [5923, 6742, 5421]  # LeCun's page
+    assert data.samples(mnist_dir)[1] == "mnist"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda content: content[:-1], id="cut off"),
+        pytest.param(lambda content: content + b"\0", id="too long"),
+        pytest.param(lambda content: content[:9], id="ends in the header"),
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: gzip.compress(content), id="still packed"),
+        pytest.param(lambda content: b"<html>" + content, id="a web page"),
+        pytest.param(lambda content: content[:2] + b"\x0d" + content[3:], id="floats"),
+        pytest.param(lambda content: idx(np.zeros((6, 14, 56))), id="of other size"),
+        pytest.param(lambda content: idx(np.zeros((5, 28, 28))), id="fewer than labels"),
+        pytest.param(lambda content: content[:4] + b"\xff" * 12 + content[16:], id="a header that overflows"),
+    ],
+)
+def test_a_broken_file_is_named(folder, spoil):
+    """A broken file that loads trains on rubbish; one that raises from NumPy tells the visitor nothing."""
+    path = folder / "MNIST" / "raw" / FILES[0]
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(data.DataError, match=rf"(?s){FILES[0]}.*download") as caught:
+        data.load("mnist", "train", folder)
+    assert caught.value.args[0].endswith(".")
+
+
+def test_missing_data_says_what_to_do(tmp_path):
+    """The first thing that a visitor without MNIST meets."""
+    assert not data.is_available("mnist", tmp_path)
+    with pytest.raises(data.DataError, match="Download the data set, or name a folder"):
+        data.load("mnist", "test", tmp_path)
+
+
+def test_available_needs_all_four_files(folder):
+    """A download that stopped after three files must not count as the data set."""
+    assert data.is_available("mnist", folder) and not data.is_available("kmnist", folder)
+    (folder / "MNIST" / "raw" / FILES[3]).unlink()
+    assert not data.is_available("mnist", folder)
+
+
+@pytest.mark.parametrize("call", [data.is_available, data.class_names, data.download])
+def test_unknown_names_are_refused(call):
+    """A misspelt data set must not look like one that is merely absent."""
+    with pytest.raises(ValueError, match=r"mnist, fashion_mnist, kmnist, digits.*'minst'"):
+        call("minst")
+    with pytest.raises(ValueError, match="'validation'"):
+        data.load("digits", "validation")
+
+
+def test_class_names_are_torchvisions():
+    """Copied so that a label needs no torchvision; a copy that drifts names the wrong garment."""
+    assert list(data.class_names("fashion_mnist")) == torchvision.datasets.FashionMNIST.classes
+    assert list(data.class_names("kmnist")) == torchvision.datasets.KMNIST.classes
+    assert [name[0] for name in torchvision.datasets.MNIST.classes] == list(data.class_names("mnist"))
+
+
+def test_data_dir_prefers_what_was_named(monkeypatch, tmp_path):
+    """--data-dir over VAE_DATA over the cache: any other order reads data that the user did not mean."""
+    monkeypatch.setenv("VAE_DATA", str(tmp_path / "variable"))
+    assert data.data_dir(tmp_path / "named") == tmp_path / "named"
+    assert data.data_dir() == tmp_path / "variable"
+    assert data.data_dir("~/digits") == Path.home() / "digits"
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "expected"),
+    [
+        ("linux", "XDG_CACHE_HOME", "named/latent-space-explorer"),
+        ("linux", None, "home/.cache/latent-space-explorer"),
+        ("darwin", None, "home/Library/Caches/latent-space-explorer"),
+        ("win32", "LOCALAPPDATA", "named/latent-space-explorer"),
+        ("win32", None, "home/AppData/Local/latent-space-explorer"),
+    ],
+)
+def test_the_cache_folder_is_the_platforms(monkeypatch, tmp_path, platform, variable, expected):
+    """A folder in the wrong place survives the user's clean-up, or lands in their documents."""
+    for name in ("VAE_DATA", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "platform", platform)
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path / "named"))
+    assert data.data_dir() == tmp_path / expected
+
+
+def test_looking_is_cheap():
+    """Every page asks; torchvision's and scikit-learn's imports cost more than the page's first paint."""
+    code = (
+        "import sys; from vae_core import data; data.is_available('mnist'), data.is_available('digits');"
+        "print(*{name.split('.')[0] for name in sys.modules} & {'torchvision', 'sklearn', 'scipy'})"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
+
+
+# The bundled digits -----------------------------------------------------------------------------------------
+
+
+def test_digits_are_split_by_index():
+    """Train and test must be disjoint and whole, and the same on every machine."""
+    from sklearn.datasets import load_digits
+
+    labels = torch.from_numpy(load_digits().target)
+    train, test = data.load("digits", "train"), data.load("digits", "test")
+    assert train.images.shape == (1438, 784) and test.images.shape == (359, 784)
+    assert torch.equal(test.labels, labels[4::5])
+    assert torch.equal(train.labels, labels[torch.arange(1797) % 5 != 4])
+
+
+def test_digits_have_mnist_geometry():
+    """Models trained on MNIST answer to them: a digit that sits or weighs otherwise gets a poor answer."""
+    images = torch.cat([data.load("digits", split).images for split in ("train", "test")]).reshape(-1, 28, 28)
+    assert images.dtype == torch.float32 and images.min() == 0 and images.max() == 1
+    rows, columns = (images.sum(dim) > 0 for dim in (2, 1))
+    longer = torch.maximum(
+        *(ink.float().argmax(1).neg() + 28 - ink.flip(1).float().argmax(1) for ink in (rows, columns))
+    )
+    assert longer.max() == 20 and (longer >= 19).float().mean() > 0.99
+    mass, pixel = images.sum((1, 2)), torch.arange(28.0)
+    for projected in (images.sum(2), images.sum(1)):
+        centre = (projected * pixel).sum(1) / mass
+        assert centre.sub(14).abs().max() <= 1 and centre.mean().sub(14).abs() < 0.1
+    # MNIST's test split: mean 0.121 (grey) and 0.122 (binarised at 0.5)
+    assert 0.11 < images.mean() < 0.14 and 0.11 < (images >= 0.5).float().mean() < 0.14
+
+
+def test_digits_stay_what_they_were():
+    """Mirrored, smeared or with labels shifted they would still be round and centred.
+
+    Each must be more like its own original, enlarged by plain blocks, than like that original's mirror images
+    or its transpose; and the nearest neighbour in the training split must know its label (on the 8×8
+    originals: 99.2 %).
+    """
+    from sklearn.datasets import load_digits
+
+    def likeness(image: np.ndarray, cells: np.ndarray) -> float:
+        return np.corrcoef(image, place(np.kron(cells / 16, np.ones((5, 5)))).ravel())[0, 1]
+
+    train, test = data.load("digits", "train"), data.load("digits", "test")
+    pairs = zip(test.images.numpy(), load_digits().images[4::5], strict=True)
+    upright = [
+        likeness(image, cells)
+        > max(likeness(image, other) for other in (cells[::-1], cells[:, ::-1], cells.T))
+        for image, cells in pairs
+    ]
+    assert np.mean(upright) > 0.98  # a symmetric zero may go either way
+    nearest = torch.cdist(test.images, train.images).argmin(1)
+    assert (train.labels[nearest] == test.labels).float().mean() > 0.97
+
+
+def test_fingerprint_sees_one_pixel_and_one_label():
+    """The card's fingerprint is how a number is tied to its data."""
+    split = data.load("digits", "test")
+    again = data.Split(split.images.clone(), split.labels.clone())
+    assert data.fingerprint(again) == data.fingerprint(split)
+    assert len(data.fingerprint(split)) == 64
+    again.images[0, 300] = 1 - again.images[0, 300]
+    assert data.fingerprint(again) != data.fingerprint(split)
+    other = data.Split(split.images, split.labels.roll(1))
+    assert data.fingerprint(other) != data.fingerprint(split)
+
+
+def test_digits_are_the_same_in_every_process():
+    """Shipped models were trained on these bits; an unseeded step would make their cards untrue."""
+    code = "from vae_core import data; print(data.fingerprint(data.load('digits', 'test')))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == data.fingerprint(data.load("digits", "test"))
+
+
+def test_a_loaded_split_is_the_callers_own():
+    """Training binarises in place: that must not reach the next one who loads."""
+    before = data.fingerprint(data.load("digits", "test"))
+    data.load("digits", "test").images.zero_()
+    assert data.fingerprint(data.load("digits", "test")) == before
+
+
+def test_samples_fall_back_to_digits(tmp_path):
+    """A fresh clone without MNIST must still have handwriting to show, and say whose it is."""
+    split, name = data.samples(tmp_path)
+    assert name == "digits" and torch.equal(split.images, data.load("digits", "test").images)
+
+
+# The download -----------------------------------------------------------------------------------------------
+
+
+def test_download_then_load(mirror, tmp_path, small):
+    """The whole way: served, checked, unpacked, loaded; and progress that a bar can show."""
+    (server,) = mirror("well")
+    seen: list[tuple[int, int, str]] = []
+    data.download("mnist", tmp_path, progress=lambda *step: seen.append(step))
+    assert data.is_available("mnist", tmp_path)
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        expected = (
+            np.frombuffer(small[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=16).reshape(-1, 784) / 255
+        )
+        np.testing.assert_allclose(data.load("mnist", split, tmp_path).images.numpy(), expected, rtol=1e-6)
+    assert files_in(tmp_path) == set(FILES)
+    for name in FILES:
+        steps = [(done, total) for done, total, file in seen if file == f"{name}.gz"]
+        size = len(server.files[f"{name}.gz"])
+        assert steps == sorted(steps) and steps[-1] == (size, size)
+
+
+def test_download_fetches_only_what_is_missing(mirror, folder):
+    """A second click must not fetch 11 MB again, and a stopped download goes on where it was."""
+    (folder / "MNIST" / "raw" / FILES[1]).unlink()
+    (server,) = mirror("well")
+    data.download("mnist", folder)
+    assert server.asked == [f"{FILES[1]}.gz"]
+    assert data.is_available("mnist", folder)
+
+
+def test_the_second_mirror_answers_for_the_first(mirror, tmp_path):
+    """Mirrors go away; the list is there so that one suffices."""
+    first, second = mirror("absent", "well")
+    data.download("mnist", tmp_path)
+    assert data.is_available("mnist", tmp_path) and first.asked == second.asked
+
+
+def test_unknown_length_is_reported_as_zero(mirror, tmp_path):
+    """A bar that divides by the total must be able to see that there is none."""
+    mirror("no length")
+    seen: list[tuple[int, int, str]] = []
+    data.download("mnist", tmp_path, progress=lambda *step: seen.append(step))
+    assert {total for _, total, _ in seen} == {0} and data.is_available("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("manner", "sentence"),
+    [
+        ("absent", "failed: Service Unavailable"),
+        ("truncated", r"failed: the connection ended after \d+ of \d+ bytes"),
+    ],
+)
+def test_a_failed_download_leaves_nothing(mirror, tmp_path, manner, sentence):
+    """Half a file that stays would be taken for the data set at the next start."""
+    mirror(manner)
+    with pytest.raises(
+        data.DataError, match=rf"could not be downloaded.*{sentence}.*online, or name a folder"
+    ):
+        data.download("mnist", tmp_path)
+    assert files_in(tmp_path) == set()
+
+
+def test_wrong_content_is_refused(mirror, tmp_path, monkeypatch):
+    """A login page of a hotel's network arrives with status 200: only the md5 tells."""
+    (server,) = mirror("well")
+    server.files[f"{FILES[0]}.gz"] = gzip.compress(b"<html>Please log in.</html>")
+    with pytest.raises(data.DataError, match=r"sent md5 [0-9a-f]{32} where [0-9a-f]{32} was expected"):
+        data.download("mnist", tmp_path)
+    assert files_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize("manner", ["stalls", "drips"])
+def test_the_time_limit_holds(mirror, tmp_path, manner):
+    """A server that sends nothing, or a byte now and then, must not hold the page for ever."""
+    mirror(manner)
+    with pytest.raises(data.DataError, match=r"stopped in train-images.*time limit of 0\.3 seconds"):
+        data.download("mnist", tmp_path, time_limit=0.3)
+    assert files_in(tmp_path) == set()
+
+
+def test_cancel_stops_within_a_file(mirror, tmp_path):
+    """Cancel is pressed in the middle of the one large file: waiting for its end would be no cancel."""
+    (server,) = mirror("drips")
+    blocks = []
+    with pytest.raises(data.Cancelled, match="cancelled"):
+        data.download(
+            "mnist", tmp_path, progress=lambda *step: blocks.append(step), cancelled=lambda: len(blocks) == 3
+        )
+    assert len(blocks) == 3 and blocks[-1][0] < blocks[-1][1]
+    assert server.asked == [f"{FILES[0]}.gz"] and files_in(tmp_path) == set()
+
+
+def test_offline_is_a_sentence(mirror, tmp_path):
+    """The commonest failure of all: no network."""
+    (server,) = mirror("well")
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(data.DataError, match=r"Connection refused.*online, or name a folder"):
+        data.download("mnist", tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(mirror, tmp_path):
+    """VAE_DATA often names somebody else's folder."""
+    mirror("well")
+    (tmp_path / "MNIST").write_text("a file where a folder should be")
+    with pytest.raises(data.DataError, match=r"cannot be written.*name a folder"):
+        data.download("mnist", tmp_path)
+
+
+def test_a_torchvision_for_another_torch_is_a_sentence(monkeypatch, tmp_path):
+    """PyPI's torchvision beside a CPU-only torch fails at import and speaks of an operator called nms."""
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision" / "__init__.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')"
+    )
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(data.DataError, match=r"does not fit torch .*nms does not exist.*pip install"):
+        data.download("mnist", tmp_path)
+
+
+def test_a_missing_torchvision_is_a_sentence(monkeypatch, tmp_path):
+    """The app runs without torchvision; the one button that needs it must say so."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(data.DataError, match=r"needs torchvision.*pip install"):
+        data.download("mnist", tmp_path)
+
+
+def test_digits_need_no_download(tmp_path):
+    """The command line offers every name; this one must not need a network."""
+    data.download("digits", tmp_path)
+    assert files_in(tmp_path) == set()

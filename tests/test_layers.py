@@ -1,0 +1,225 @@
+"""The house plan, held by reading every import: who may know whom; and the README's file tree."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# An import goes down only, and files of one layer do not import each other.
+LAYERS = {
+    "config": 0,
+    "losses": 0,
+    "corruption": 0,
+    "digitize": 0,
+    "storage": 0,
+    "data": 1,
+    "models": 1,
+    "latent": 2,
+    "training": 2,
+    "metrics": 3,
+    "likelihood": 3,
+    "judge": 3,
+    "checkpoints": 4,
+    "jobs": 5,
+    "report": 5,
+    "__main__": 6,
+}
+
+# What touches the world, by the last name of the call: `Path(...).read_text()` and `open(...)` alike.
+WORLD = {
+    *(
+        "open",
+        "read_text",
+        "read_bytes",
+        "write_text",
+        "write_bytes",
+        "mkdir",
+        "makedirs",
+        "unlink",
+        "rmtree",
+    ),
+    *("exists", "is_file", "is_dir", "glob", "rglob", "iterdir", "listdir", "getenv"),
+    *("urlopen", "urlretrieve", "download", "run", "Popen", "check_output", "system"),
+    *("ArgumentParser", "parse_args", "basicConfig", "filterwarnings", "simplefilter", "print", "input"),
+    *("set_num_threads", "manual_seed", "seed", "set_default_device", "set_default_dtype", "is_available"),
+}
+
+CORE = sorted((ROOT / "vae_core").glob("*.py"))
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+UI = [*sorted(ROOT.glob("app.py")), *PAGES, *sorted((ROOT / "ui").rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that `path` imports, at the top or inside a function, as an absolute dotted name.
+
+    `from a import b` yields a.b: b may be a module, and where it is a name the prefix still decides.
+    """
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            origin = ".".join((*base, *filter(None, [node.module])))
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+            "import_module",
+            "__import__",
+        ):
+            yield from (str(a.value) for a in node.args[:1] if isinstance(a, ast.Constant))
+
+
+def at_import(path: Path) -> Iterator[ast.AST]:
+    """Every node that runs when `path` is imported: all but the bodies of functions and lambdas."""
+    waiting: list[ast.AST] = [tree_of(path)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+        elif isinstance(node, ast.Lambda):
+            waiting += [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+def test_the_reader_of_imports_reads_all_kinds(tmp_path, monkeypatch):
+    """A rule that overlooks an import inside a function holds nothing: the reader itself is tested first."""
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / "vae_core" / "x.py"
+    path.parent.mkdir()
+    path.write_text(
+        "import a.b as c\nfrom . import d\nfrom .e import f\nfrom vae_core import g\n"
+        "def h():\n    from ui import i\n    importlib.import_module('j')\n    open('not at import')\n"
+        "k = [open('at import')]\nclass L:\n    m = print()\n    def n(self, o=input()): run()\n"
+    )
+    assert set(imports(path)) == {"a.b", "vae_core.d", "vae_core.e.f", "vae_core.g", "ui.i", "j"}
+    calls = {node.func.id for node in at_import(path) if isinstance(node, ast.Call)}
+    assert calls == {"open", "print", "input"}
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_imports_downwards(path):
+    """A metric that training imports is one that is trained on; a cycle cannot be read from top to bottom."""
+    known = {dotted.split(".")[1] for dotted in imports(path) if dotted.startswith("vae_core.")}
+    if path.stem == "__init__":
+        assert not known, f"vae_core/__init__.py imports {known}: a light module would then cost a heavy one"
+        return
+    assert path.stem in LAYERS, f"{name_of(path)} has no layer: give it one in LAYERS and in the house plan"
+    for other in known & LAYERS.keys():
+        assert LAYERS[other] < LAYERS[path.stem], (
+            f"{name_of(path)} (layer {LAYERS[path.stem]}) imports {other} (layer {LAYERS[other]})"
+        )
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_knows_no_screen(path):
+    """The same numbers must come out of a terminal; a core that imports the UI cannot be used without it."""
+    roots = {dotted.split(".")[0] for dotted in imports(path)}
+    assert not roots & {"streamlit", "plotly", "ui", "pages", "app"}
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_does_nothing_at_import(path):
+    """A module that reads, downloads or configures at import surprises whoever only wanted a name."""
+    for node in at_import(path):
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            assert called not in WORLD, f"{name_of(path)}:{node.lineno} calls {called} at import"
+        if isinstance(node, ast.Attribute):
+            assert node.attr != "environ", f"{name_of(path)}:{node.lineno} reads the environment at import"
+
+
+@pytest.mark.parametrize("path", UI, ids=name_of)
+def test_the_screen_keeps_to_its_rooms(path):
+    """Plotly outside of figures would load on the first screen; a page that imports a page runs it twice."""
+    roots = {dotted.split(".")[0] for dotted in imports(path)}
+    assert "plotly" not in roots or name_of(path) == "ui/figures.py"
+    assert not roots & {"pages", "app"}
+    assert not any(dotted.split(".")[0][:1].isdigit() for dotted in imports(path))
+
+
+@pytest.mark.parametrize("path", UI, ids=name_of)
+def test_the_screen_has_no_main(path):
+    """Streamlit runs a page under the name __main__: such a block would run in the browser as well."""
+    names = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name) and node.id == "__name__"]
+    assert not names
+
+
+def test_every_page_says_what_it_is():
+    """A page's docstring is its caption; its number is its place in the sidebar."""
+    for path in PAGES:
+        assert re.fullmatch(r"\d+_[A-Z]\w*", path.stem), (
+            f"{name_of(path)}: expected a name such as 3_Interpolate.py"
+        )
+        assert ast.get_docstring(tree_of(path)), f"{name_of(path)} has no docstring"
+
+
+# The README's file tree -------------------------------------------------------------------------------------
+
+
+DRAWN = r"[ │├└─]*"
+
+
+def tree_in(readme: str) -> set[str]:
+    """Paths in the fenced block that starts with `latent-space-explorer/`; what follows a name is prose.
+
+    Both ways of drawing are read, `├── name` and plain indentation; the first line sets a level's width.
+    """
+    block = re.search(r"^```\w*\nlatent-space-explorer/.*?\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert block, "README.md has no fenced block that starts with the line latent-space-explorer/"
+    paths: set[str] = set()
+    parents: list[str] = []
+    level = len(re.match(DRAWN, block[1])[0])
+    for line in block[1].splitlines():
+        drawn = re.match(DRAWN, line)[0]
+        if drawn == line:
+            continue  # a line that only leaves room
+        name = line[len(drawn) :].split()[0].rstrip("/")
+        parents[len(drawn) // level - 1 :] = [name]
+        paths.add("/".join(parents))
+    return paths
+
+
+def test_the_reader_of_trees_reads_both_ways():
+    """The reader of the README's tree is itself the kind of code that can be wrong."""
+    drawn = "├── app.py   Home\n├── pages/   rooms\n│   ├── 1_Map.py\n│   └── 2_Sliders.py\n│\n└── .ci/run\n"
+    plain = "    app.py   Home\n    pages/   rooms\n        1_Map.py\n        2_Sliders.py\n    .ci/run\n"
+    for body in (drawn, plain, plain.replace("    ", "  ")):
+        assert tree_in(f"```\nlatent-space-explorer/\n{body}```\n") == {
+            *("app.py", "pages", "pages/1_Map.py", "pages/2_Sliders.py", ".ci/run")
+        }
+
+
+def test_the_readme_shows_the_house_as_it_is():
+    """A file tree that nothing checks goes stale with the next file."""
+    readme = ROOT / "README.md"
+    assert readme.is_file(), "README.md is missing"
+    git = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if git.returncode:
+        pytest.skip("needs the git checkout: the list of files is git's")
+    tracked = git.stdout.split("\n")[:-1]
+    listed = tree_in(readme.read_text(encoding="utf-8"))
+
+    modules = {path for path in tracked if re.fullmatch(r"(vae_core|ui|pages)/\w+\.py", path)}
+    wanted = {path.split("/")[0] for path in tracked} | {p for p in modules if not p.endswith("__init__.py")}
+    shown = listed | {path.split("/")[0] for path in listed}
+    assert not wanted - shown, f"not in README.md's tree: {sorted(wanted - shown)}"
+
+    there = {"/".join(path.split("/")[:n]) for path in tracked for n in range(1, path.count("/") + 2)}
+    assert not listed - there, f"in README.md's tree, but not tracked by git: {sorted(listed - there)}"
