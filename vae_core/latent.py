@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from vae_core import losses
 from vae_core.models import Autoencoder, Code
 
 
@@ -117,6 +119,39 @@ def neighbours(codes: Tensor, z: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest of codes (N, D) to z (D,), nearest first: indices (k,), Euclidean distances (k,)."""
     distance, index = (codes - z).norm(dim=1).topk(min(k, len(codes)), largest=False)
     return index, distance
+
+
+@torch.inference_mode()
+def label_elbos(model: Autoencoder, x: Tensor, generator: torch.Generator, samples: int = 100) -> Tensor:
+    """ELBO of one image x (784,) under each label, nats: (K,). For conditional models.
+
+    The same ε serve all labels, so that their differences are less noisy than the terms. With equal p(y),
+    softmax over the labels approximates p(y | x): it takes each ELBO for its log p(x | y).
+    """
+    k = model.config.n_classes
+    y, x = torch.arange(k), model.observe(x).expand(k, -1)
+    code = model.encode(x, y)
+    eps = torch.randn(samples, 1, model.config.latent_dim, generator=generator)
+    z = code.mean + torch.exp(0.5 * code.logvar) * eps  # (samples, K, D)
+    nll = model.nll(x.repeat(samples, 1), model.decode(z.flatten(0, 1), y.repeat(samples)))
+    return -nll.view(samples, k).mean(0) - losses.gaussian_kl(*code).sum(-1)
+
+
+@torch.inference_mode()
+def decode_between_labels(model: Autoencoder, z: Tensor, a: int, b: int, t: Tensor) -> Tensor:
+    """E[x | z, y] of z (T, D) with the label's one-hot vector blended from a to b at each t (T,): (T, 784).
+
+    A blend of labels is an input that no training has shown to the decoder: only its ends mean anything.
+    """
+    one_hot = F.one_hot(torch.tensor([a, b]), model.config.n_classes).to(z.dtype)  # (2, K)
+    out = model.decoder(torch.cat([z, torch.lerp(one_hot[:1], one_hot[1:], t[:, None])], dim=-1))
+    return torch.sigmoid(out) if model.config.likelihood == "bernoulli" else out.clamp(0, 1)
+
+
+def same_label_share(codes: Tensor, labels: Tensor) -> float:
+    """Share of codes (N, D) whose nearest other code is of the same label: how far a map sorts by label."""
+    distance = torch.cdist(codes, codes).fill_diagonal_(torch.inf)
+    return float((labels[distance.argmin(1)] == labels).float().mean())
 
 
 def _batches(labels: Tensor | None, n: int, batch: int) -> tuple[Tensor | None, ...]:
