@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vae_core.config import ACTIVATIONS, KINDS, LIKELIHOODS, Config, ConfigError, ModelConfig, TrainingConfig
+from vae_core.config import ACTIVATIONS, KINDS, LIKELIHOODS, PRECISIONS, Config, ConfigError, ModelConfig, TrainingConfig
 
 EPILOG = """\
 examples

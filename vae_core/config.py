@@ -10,6 +10,7 @@ KINDS = ("ae", "dae", "vae", "cvae")
 PROBABILISTIC = ("vae", "cvae")
 ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
 LIKELIHOODS = ("bernoulli", "gaussian")
+PRECISIONS = ("float32", "bfloat16")
 
 
 class ConfigError(ValueError):
@@ -76,12 +77,15 @@ class TrainingConfig:
     weight_average: float = 0.998  # decay of the exponential average that is kept; 0 keeps the last weights
     augmentation: float = 0.0  # strength of random small affine maps of the images, 1 = 15°, 10 %, shear 0.15
     clean_epochs: int = 0  # last epochs without augmentation
+    kl_warmup_epochs: float = 0.0  # β rises from 0 over these: dimensions find a use before the KL shuts them
+    precision: str = "float32"  # or "bfloat16": matrix products in half the bits, weights and sums in float32
     held_out: int = 0  # last training images kept back to choose a recipe on; 0 for a final model
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 0), ("batch_size", 1), ("warmup_epochs", 0), ("held_out", 0)):
+        for name, low in (("epochs", 0), ("batch_size", 1), ("warmup_epochs", 0), ("kl_warmup_epochs", 0), ("held_out", 0)):
             _at_least(name, getattr(self, name), low)
+        _one_of("precision", self.precision, PRECISIONS)
         if not 0 <= self.weight_average < 1:
             raise ConfigError(f"weight_average is a decay from 0 to below 1; got {self.weight_average!r}.")
         if not self.learning_rate > 0:

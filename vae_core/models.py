@@ -104,17 +104,19 @@ class Autoencoder(nn.Module, ABC):
         reconstruction, kl = torch.zeros(len(x), device=x.device), None
         for _ in range(self.config.corruptions):
             code = self.encode(self.encoder_input(x, generator), y)
-            z = self.sample(code, generator)
-            reconstruction = reconstruction + self.nll(x, self.decode(z, y)) / self.config.corruptions
+            # Under autocast the networks answer in bfloat16; sums of 784 terms need the images' own precision.
+            code = Code(*(None if part is None else part.to(x.dtype) for part in code))
+            decoded = self.decode(self.sample(code, generator), y).to(x.dtype)
+            reconstruction = reconstruction + self.nll(x, decoded) / self.config.corruptions
             if code.logvar is not None:
                 part = losses.gaussian_kl(*code).sum(-1) / self.config.corruptions
                 kl = part if kl is None else kl + part
         return Terms(reconstruction, kl)
 
-    def objective(self, terms: Terms) -> Tensor:
-        """The scalar that training minimises: mean reconstruction + β · mean KL."""
+    def objective(self, terms: Terms, kl_weight: float = 1.0) -> Tensor:
+        """The scalar that training minimises: mean reconstruction + kl_weight · β · mean KL."""
         mean = terms.reconstruction.mean()
-        return mean if terms.kl is None else mean + self.config.beta * terms.kl.mean()
+        return mean if terms.kl is None else mean + kl_weight * self.config.beta * terms.kl.mean()
 
     def _with_label(self, a: Tensor, y: Tensor | None) -> Tensor:
         if not self.conditional:

@@ -27,7 +27,7 @@ class Trainable(Protocol):
     """What `fit` asks of a module: per-image terms, and the scalar to minimise."""
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> TermsLike: ...
-    def objective(self, terms: TermsLike) -> Tensor: ...
+    def objective(self, terms: TermsLike, kl_weight: float) -> Tensor: ...
 
 
 class Step(NamedTuple):
@@ -109,8 +109,10 @@ def fit(
             x = images[batch]
             if config.augmentation and epoch <= config.epochs - config.clean_epochs:
                 x = augment(x, config.augmentation, generator)
-            terms = model.loss(x, labels[batch], generator)
-            objective = model.objective(terms)
+            with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                terms = model.loss(x, labels[batch], generator)
+            rising = step / (config.kl_warmup_epochs * per_epoch) if config.kl_warmup_epochs else 1.0
+            objective = model.objective(terms, min(1.0, rising))
             optimiser.zero_grad(set_to_none=True)
             objective.backward()
             optimiser.step()

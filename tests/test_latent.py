@@ -1,0 +1,92 @@
+"""Questions to a model: geometry of grids, paths and draws."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vae_core import latent, models
+from vae_core.config import ModelConfig
+
+MODEL = models.build(ModelConfig(kind="vae", encoder=(16,), decoder=(16,)))
+FINITE = st.floats(-4, 4, width=32)
+
+
+def test_the_grid_reads_like_a_map():
+    """Row by row from the top: z₁ grows to the right, z₂ grows upwards, so a tile lies where its z lies."""
+    z = latent.grid(3, 2.0, centre=(1.0, 0.0))
+    assert z[0].tolist() == [-1, 2]
+    assert z[2].tolist() == [3, 2]
+    assert z[6].tolist() == [-1, -2]
+    assert z[4].tolist() == [1, 0]
+
+
+@settings(deadline=None)
+@given(st.lists(FINITE, min_size=3, max_size=3), st.lists(FINITE, min_size=3, max_size=3), st.booleans())
+def test_every_way_starts_at_a_and_ends_at_b(a, b, spherical):
+    """Also at the origin, for equal and for opposite codes, where the arc is not defined."""
+    a, b = torch.tensor(a), torch.tensor(b)
+    way = latent.interpolate(a, b, torch.linspace(0, 1, 5), spherical=spherical)
+    assert torch.isfinite(way).all()
+    torch.testing.assert_close(way[0], a, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(way[-1], b, atol=2e-3, rtol=1e-3)
+
+
+def test_the_spherical_way_keeps_the_distance_from_the_origin():
+    """In 20 dimensions the straight way passes through lengths that N(0, I) hardly ever has."""
+    a, b = torch.tensor([3.0, 0, 0]), torch.tensor([0, 3.0, 0])
+    t = torch.linspace(0, 1, 9)
+    torch.testing.assert_close(latent.interpolate(a, b, t, spherical=True).norm(dim=1), torch.full((9,), 3.0))
+    assert latent.interpolate(a, b, t)[4].norm().item() == pytest.approx(3 / 2**0.5)
+
+
+def test_traverse_changes_one_number():
+    z = torch.arange(4.0)
+    out = latent.traverse(z, 2, torch.tensor([-1.0, 5.0]))
+    assert out.tolist() == [[0, 1, -1, 3], [0, 1, 5, 3]]
+
+
+def test_the_fitted_gaussian_has_the_codes_mean_and_covariance():
+    """Draws for deterministic models come from here; a wrong factor would make them unfair."""
+    g = torch.Generator().manual_seed(0)
+    codes = torch.randn(5000, 3, generator=g) @ torch.tensor([[2.0, 0, 0], [1, 0.5, 0], [0, 3, 0.1]]) + 4
+    fitted = latent.fit_gaussian(codes)
+    torch.testing.assert_close(fitted.mean, codes.mean(0))
+    torch.testing.assert_close(fitted.factor @ fitted.factor.T, torch.cov(codes.T), rtol=1e-3, atol=1e-3)
+    drawn = fitted.sample(20000, g)
+    torch.testing.assert_close(torch.cov(drawn.T), torch.cov(codes.T), rtol=0.1, atol=0.1)
+
+
+def test_a_dead_dimension_does_not_break_the_fit():
+    codes = torch.stack([torch.arange(10.0), torch.zeros(10)], 1)
+    assert torch.isfinite(latent.fit_gaussian(codes).factor).all()
+
+
+def test_dimensions_are_ordered_by_kl_or_by_variance():
+    """An idle dimension of a VAE has large variance of nothing: the KL must decide there."""
+    mean = torch.tensor([[0.0, 3.0, 0.1], [0.0, -3.0, -0.1]])
+    logvar = torch.tensor([[0.0, -1.0, -8.0]]).expand(2, 3)
+    order, worth = latent.order_dimensions(mean, logvar)
+    assert order.tolist() == [1, 2, 0]
+    assert worth[-1] == 0
+    order, worth = latent.order_dimensions(mean, None)
+    assert order.tolist() == [1, 2, 0]
+    assert worth[0].item() == pytest.approx(18)
+
+
+def test_neighbours_are_those_of_scikit_learn():
+    from sklearn.neighbors import NearestNeighbors
+
+    codes = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
+    index, distance = latent.neighbours(codes, codes[7], 6)
+    want_distance, want_index = NearestNeighbors(n_neighbors=6).fit(codes).kneighbors(codes[7:8])
+    assert index.tolist() == want_index[0].tolist()
+    torch.testing.assert_close(distance, torch.from_numpy(want_distance[0]).float(), atol=1e-3, rtol=1e-3)
+
+
+def test_embed_and_decode_agree_with_the_model_in_batches():
+    x = torch.rand(45, 784, generator=torch.Generator().manual_seed(1))
+    code = latent.embed(MODEL, x, batch=7)
+    with torch.inference_mode():
+        torch.testing.assert_close(code.mean, MODEL.encode(MODEL.observe(x)).mean)
+        torch.testing.assert_close(latent.decode(MODEL, code.mean, batch=7), MODEL.pixels(code.mean))

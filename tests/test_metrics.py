@@ -1,0 +1,100 @@
+"""What judges: against scikit-learn, SciPy and counting by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from vae_core import data, metrics, models
+from vae_core.config import ModelConfig
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits", "test")
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae", "cvae"])
+def test_per_image_terms_are_the_models_own_and_repeat(kind, digits):
+    """The same seed gives the same numbers, whatever the batch; the mean's terms need no seed at all."""
+    model = models.build(ModelConfig(kind=kind, encoder=(16,), decoder=(16,)))
+    a = metrics.per_image(model, *digits, samples=3)
+    b = metrics.per_image(model, *digits, samples=3)
+    x = model.observe(digits.images)
+    with torch.inference_mode():
+        code = model.encode(x, digits.labels)
+        torch.testing.assert_close(a.reconstruction_at_mean, model.nll(x, model.decode(code.mean, digits.labels)))
+    for one, two in zip(a, b, strict=True):
+        assert (one is None) == (two is None)
+        assert one is None or torch.equal(one, two)
+    scores = metrics.summary(a)
+    assert ("nelbo" in scores) == (kind != "ae")
+    if kind != "ae":
+        assert scores["nelbo"] == pytest.approx(scores["reconstruction"] + scores["kl"])
+
+
+def test_more_samples_estimate_the_same_expectation(digits):
+    """An ELBO whose mean depends on the number of draws would be an importance-weighted bound in disguise."""
+    model = models.build(ModelConfig(encoder=(16,), decoder=(16,)))
+    one = metrics.per_image(model, *digits, samples=1, seed=1).reconstruction
+    many = metrics.per_image(model, *digits, samples=40, seed=2).reconstruction
+    difference = (one - many).double()
+    assert abs(difference.mean()) < 4.5 * difference.std() / len(difference) ** 0.5
+
+
+def test_restoration_counts():
+    clean = torch.zeros(1, 784)
+    clean[0, :100] = 1
+    spoilt = clean.clone()
+    spoilt[0, :7] = 0.2
+    r = metrics.restoration(spoilt, clean)
+    assert r.wrong.item() == pytest.approx(7 / 784)
+    assert r.mse.item() == pytest.approx(7 * 0.64 / 784)
+    assert r.psnr.item() == pytest.approx(10 * np.log10(784 / (7 * 0.64)), abs=1e-3)
+    assert r.nats.item() == pytest.approx(-7 * np.log(0.2) - 777 * np.log(1 - 1e-4), rel=1e-4)
+    assert torch.isfinite(metrics.restoration(1 - clean, clean).nats).all()
+
+
+def test_the_median_filter_removes_lone_dots_and_keeps_a_block():
+    x = torch.zeros(1, 28, 28)
+    x[0, 10:18, 10:18] = 1
+    x[0, 3, 3] = 1
+    out = metrics.median_filter(x.view(1, -1), 3).view(28, 28)
+    assert out[3, 3] == 0
+    assert out[11:17, 11:17].min() == 1
+
+
+def test_pca_is_the_best_linear_code_of_its_training_images(digits):
+    """More components must not hurt; with all of them nothing is lost but clipping."""
+    train = data.load("digits", "train")
+    errors = [metrics.pca_mse(train.images, train.images, d) for d in (2, 20, 784)]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-8
+    assert metrics.pca_mse(train.images, digits.images, 20) == pytest.approx(errors[1], rel=0.2)
+
+
+def test_the_spoilt_test_images_are_the_same_for_everybody(digits):
+    """A model and a baseline judged on different noise could not be compared."""
+    a, b = (metrics.corrupted_test(digits.images, "gaussian", 0.5)[1] for _ in range(2))
+    assert torch.equal(a, b)
+
+
+def test_label_agreement_counts_what_the_judge_sees():
+    """With a judge that always says 3, exactly a tenth of the ten labels agree."""
+
+    class Three:
+        def label(self, x):
+            return torch.full((len(x),), 3)
+
+    model = models.build(ModelConfig(kind="cvae", encoder=(8,), decoder=(8,)))
+    assert metrics.label_agreement(model, Three(), per_class=5) == 0.1
+
+
+def test_every_amount_that_is_offered_is_measured():
+    """The Restore page shows a test mean beside each choice."""
+    from vae_core.corruption import LIMITS, UNSEEN
+
+    assert set(metrics.AMOUNTS) == set(LIMITS) | set(UNSEEN)
+    for kind, top in (LIMITS | UNSEEN).items():
+        assert max(metrics.AMOUNTS[kind]) == pytest.approx(top)
+    for kind, amount in metrics.HEADLINE.items():
+        assert amount in metrics.AMOUNTS[kind]

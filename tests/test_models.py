@@ -1,0 +1,192 @@
+"""The family: shapes, what each member adds, and the ELBO against torch and against a numerical integral."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+
+from vae_core import models
+from vae_core.config import KINDS, Config, ConfigError, ModelConfig, TrainingConfig
+
+G = torch.Generator().manual_seed(0)
+X = torch.rand(8, 784, generator=G)
+Y = torch.arange(8)
+
+
+def make(kind, **changes):
+    return models.build(ModelConfig(kind=kind, encoder=(32,), decoder=(32,), **changes), seed=1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("latent_dim", [2, 20])
+def test_shapes_and_the_point_or_the_posterior(kind, likelihood, latent_dim):
+    """Every page relies on these shapes, and on `logvar is None` meaning "a point"."""
+    model = make(kind, likelihood=likelihood, latent_dim=latent_dim)
+    code = model.encode(model.observe(X), Y)
+    assert code.mean.shape == (8, latent_dim)
+    assert (code.logvar is None) == (kind in ("ae", "dae"))
+    pixels = model.pixels(code.mean, Y)
+    assert pixels.shape == (8, 784)
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+    terms = model.loss(X, Y, G)
+    assert terms.reconstruction.shape == (8,)
+    assert (terms.kl is None) == (code.logvar is None)
+
+
+def test_one_abstract_class_and_final_children():
+    """A VAE that inherits the AE would inherit promises it does not keep."""
+    assert inspect.isabstract(models.Autoencoder)
+    for cls in models.KINDS.values():
+        assert cls.__mro__[1] is models.Autoencoder
+        assert cls.__final__
+
+
+def test_the_elbo_is_that_of_torch_distributions():
+    """Reconstruction and KL of one draw, computed again by torch.distributions from encode and decode."""
+    model = make("vae")
+    terms = model.loss(X, Y, torch.Generator().manual_seed(5))
+    x = (X >= 0.5).float()
+    mean, logvar = model.encode(x)
+    q = Normal(mean, torch.exp(0.5 * logvar))
+    eps = torch.randn(mean.shape, generator=torch.Generator().manual_seed(5))
+    p = Independent(Bernoulli(logits=model.decode(mean + q.stddev * eps)), 1)
+    torch.testing.assert_close(terms.reconstruction, -p.log_prob(x))
+    torch.testing.assert_close(terms.kl, kl_divergence(q, Normal(0.0, 1.0)).sum(1))
+
+
+def test_the_elbo_lies_below_the_integral_by_the_kl_to_the_true_posterior():
+    """log p(x) = ELBO + KL(q ‖ p(z | x)) in one latent dimension, every term by the trapezium rule."""
+    model = make("vae", latent_dim=1).double()
+    x = (X[:3] >= 0.5).double()
+    mean, logvar = model.encode(x)
+    z = torch.linspace(-12, 12, 20001, dtype=torch.float64)
+    log_prior = Normal(0.0, 1.0).log_prob(z)
+    with torch.no_grad():
+        decoded = model.decode(z[:, None])  # (Z, 784)
+        for i in range(3):
+            log_joint = Independent(Bernoulli(logits=decoded), 1).log_prob(x[i]) + log_prior
+            shift = log_joint.max()
+            log_p = shift + torch.trapezoid((log_joint - shift).exp(), z).log()
+            q = Normal(mean[i], torch.exp(0.5 * logvar[i]))
+            log_q = q.log_prob(z)
+            elbo = torch.trapezoid(log_q.exp() * (log_joint - log_q), z)
+            gap = torch.trapezoid(log_q.exp() * (log_q - (log_joint - log_p)), z)
+            assert elbo <= log_p
+            assert (elbo + gap).item() == pytest.approx(log_p.item(), abs=1e-6)
+            draws = torch.Generator().manual_seed(9)
+            terms = model.loss(X[i : i + 1].double().expand(4000, -1), None, draws)
+            estimate = -(terms.reconstruction + terms.kl)
+            error = 4.5 * estimate.std().item() / 4000**0.5
+            assert abs(estimate.mean().item() - elbo.item()) <= error + 1e-6
+
+
+def test_ae_and_dae_differ_in_the_input_alone():
+    """The comparison on the Restore page is only fair if nothing else differs."""
+    ae, dae = make("ae"), make("dae")
+    dae.load_state_dict(ae.state_dict())
+    x = ae.observe(X)
+    assert torch.equal(ae.encode(x).mean, dae.encode(x).mean)
+    assert torch.equal(ae.encoder_input(x, G), x)
+    assert not torch.equal(dae.encoder_input(x, G), x)
+
+
+def test_the_dae_is_scored_against_the_clean_image_and_averages_its_corruptions():
+    """L corruptions estimate an expectation: their mean over many draws is L-free, their spread shrinks."""
+    one, many = make("dae"), make("dae", corruptions=16)
+    many.load_state_dict(one.state_dict())
+    g = torch.Generator().manual_seed(2)
+    x = X[:1].expand(600, -1)
+    a, b = (m.loss(x, None, g).reconstruction.detach() for m in (one, many))
+    assert abs(a.mean() - b.mean()) < 4.5 * (a.std() / 600**0.5 + b.std() / 600**0.5)
+    assert a.std() / b.std() == pytest.approx(4, rel=0.25)
+
+
+def test_the_label_reaches_encoder_and_decoder_of_the_cvae_only():
+    """A CVAE that ignores y is a VAE; a VAE that reads y would leak it."""
+    cvae, vae = make("cvae"), make("vae")
+    x, other = cvae.observe(X), (Y + 1) % 10
+    assert not torch.equal(cvae.encode(x, Y).mean, cvae.encode(x, other).mean)
+    z = torch.zeros(8, 2)
+    assert not torch.equal(cvae.decode(z, Y), cvae.decode(z, other))
+    assert torch.equal(vae.encode(x, Y).mean, vae.encode(x, other).mean)
+    with pytest.raises(ValueError, match="needs a label"):
+        cvae.encode(x)
+
+
+def test_binarisation_belongs_to_bernoulli_pixels():
+    """x ≥ 0.5, the half included; Gaussian pixels stay grey."""
+    x = torch.tensor([[0.0, 0.49999, 0.5, 1.0]])
+    assert make("ae").observe(x).tolist() == [[0, 0, 1, 1]]
+    assert torch.equal(make("ae", likelihood="gaussian").observe(x), x)
+
+
+def test_beta_weighs_the_objective_and_nothing_else():
+    """The ELBO is stated at β = 1 whatever β a model was trained with."""
+    plain, heavy = make("vae").double(), make("vae", beta=4.0).double()
+    heavy.load_state_dict(plain.state_dict())
+    a, b = (m.loss(X.double(), None, torch.Generator().manual_seed(1)) for m in (plain, heavy))
+    torch.testing.assert_close(a.kl, b.kl)
+    difference = heavy.objective(b) - plain.objective(a)
+    assert difference.item() == pytest.approx(3 * a.kl.mean().item(), rel=1e-4)
+
+
+def test_a_learned_sigma_moves_and_a_fixed_one_does_not():
+    """σ² = 1 of the documents must not drift in training."""
+    for sigma, learns in ((1.0, False), (None, True)):
+        model = make("vae", likelihood="gaussian", sigma=sigma)
+        model.objective(model.loss(X, None, G)).backward()
+        assert (model.log_sigma.grad is not None) == learns
+
+
+def test_build_is_deterministic_and_leaves_the_global_stream_alone():
+    """A page that builds a model must not change what another one draws."""
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    a, b = make("cvae"), make("cvae")
+    assert torch.equal(torch.get_rng_state(), before)
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        assert torch.equal(p, q)
+    c = models.build(a.config, seed=2)
+    assert not torch.equal(next(a.parameters()), next(c.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"kind": "gan"}, "kind must be one of"),
+        ({"latent_dim": 0}, "latent_dim must be at least 1"),
+        ({"encoder": (0,)}, "positive hidden widths"),
+        ({"encoder_noise": 0.7}, "share from 0 to 0.5"),
+        ({"kind": "ae", "encoder_noise": 0.1}, "denoising one"),
+        ({"sigma": 0.0}, "sigma must be positive"),
+        ({"activation": "swish"}, "activation must be one of"),
+        ({"beta": -1}, "beta must be at least 0"),
+    ],
+)
+def test_impossible_settings_are_sentences(changes, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        ModelConfig(**changes)
+
+
+def test_config_survives_json_and_names_its_checkpoint():
+    """A card is the only source a model is rebuilt from."""
+    import json
+
+    config = Config(ModelConfig(kind="cvae", latent_dim=20), TrainingConfig(dataset="fashion_mnist"), "trial")
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert config.slug == "fashion-mnist-cvae-20d-trial"
+    assert Config(ModelConfig(beta=0.25, likelihood="gaussian")).slug == "mnist-vae-2d-gaussian-beta0.25"
+    with pytest.raises(ConfigError, match="no field depth"):
+        Config.from_dict({"model": {"depth": 3}})
+
+
+def test_means_do_not_depend_on_the_batch():
+    """An embedding that changes with its neighbours could not be cached by index."""
+    model = make("vae")
+    x = model.observe(X)
+    alone = torch.cat([model.encode(x[i : i + 1]).mean for i in range(8)])
+    np.testing.assert_allclose(alone.detach(), model.encode(x).mean.detach(), atol=1e-5)
