@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
+import torch
 
 from ui import store, tiles
+from vae_core import latent
 from vae_core.digitize import DigitizeError, Step, digitize
+from vae_core.models import Autoencoder
 
 FILES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "tif", "tiff")
 _SOURCES = {"mnist": "MNIST test digit", "digits": "scikit-learn digit"}
@@ -33,10 +37,11 @@ def choose_digit(
     there, and one sentence below the controls.
     """
     images, labels, source = store.samples()
-    if start and key not in st.session_state and key not in st.query_params:
-        st.session_state[key] = min(start, len(labels) - 1)
+    state = st.session_state
+    if start and key not in state and key not in st.query_params:
+        state[key] = min(start, len(labels) - 1)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.number_input(
+        index = st.number_input(
             f"{title}, 0 … {len(labels) - 1}",
             0,
             len(labels) - 1,
@@ -46,26 +51,32 @@ def choose_digit(
             bind="query-params",
             width=150,
         )
-        st.selectbox(
-            "Only",
-            (None, *range(10)),
-            format_func=lambda digit: "any digit" if digit is None else f"only {digit}",
-            key=f"{key}_only",
-            on_change=_go_to_next,
-            args=(key, 0),
-            persist_state="session",
-            label_visibility="collapsed",
-            width=125,
-        )
+        if chosen := state.get(f"{key}_brought"):
+            chosen = chosen._replace(
+                label=_digit_box(f"{key}_said", "Which digit it is", "which digit?", "it is {}")
+            )
+        else:
+            chosen = Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
+            _digit_box(f"{key}_only", "Only this digit", "any digit", "only {}", _go_to_next, (key, 0))
         st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1))
         if bring:
-            with st.popover("Bring your own", icon=":material/add_a_photo:"):
+            with st.popover("Bring yours", icon=":material/add_a_photo:"):
                 _bring_controls(key, camera)
-    chosen = st.session_state.get(f"{key}_brought") or _sample(images, labels, source, st.session_state[key])
     st.caption(" ".join((describe(chosen), *chosen.notes)))
-    if refusal := st.session_state.get(f"{key}_refused"):
+    if refusal := state.get(f"{key}_refused"):
         st.warning(refusal)
     return chosen
+
+
+def label_for(chosen: Chosen, model: Autoencoder) -> tuple[int, str]:
+    """The label that a conditional model is told, and how it is known.
+
+    Where nobody has said it, the label of the highest ELBO: the likeliest digit as far as the ELBO tells.
+    """
+    if chosen.label is not None:
+        return chosen.label, "its label" if chosen.index is not None else "as you say"
+    elbos = latent.label_elbos(model, torch.tensor(chosen.pixels), torch.Generator().manual_seed(0))
+    return int(elbos.argmax()), "guessed: highest ELBO"
 
 
 def bring_picture(content: bytes, name: str) -> Chosen:
@@ -76,9 +87,12 @@ def bring_picture(content: bytes, name: str) -> Chosen:
 
 def describe(chosen: Chosen) -> str:
     """One sentence: what is being looked at."""
-    if chosen.label is None:
-        return f"{chosen.name[0].upper()}{chosen.name[1:]}."
-    return f"{chosen.name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
+    name = chosen.name[0].upper() + chosen.name[1:]
+    return (
+        f"{name}."
+        if chosen.label is None
+        else f"{name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
+    )
 
 
 def show_steps(chosen: Chosen, height: int = 120) -> None:
@@ -101,8 +115,25 @@ def next_index(labels: np.ndarray, index: int, only: int | None, step: int) -> i
     return int(fitting[0]) if len(fitting) else index
 
 
-def _sample(images: np.ndarray, labels: np.ndarray, source: str, index: int) -> Chosen:
-    return Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
+def _digit_box(
+    key: str,
+    label: str,
+    nothing: str,
+    some: str,
+    on_change: Callable[..., None] | None = None,
+    args: tuple = (),
+) -> int | None:
+    return st.selectbox(
+        label,
+        (None, *range(10)),
+        format_func=lambda digit: nothing if digit is None else some.format(digit),
+        key=key,
+        on_change=on_change,
+        args=args,
+        persist_state="session",
+        label_visibility="collapsed",
+        width=125,
+    )
 
 
 def _bring_controls(key: str, camera: bool) -> None:
@@ -129,6 +160,7 @@ def _take_in(key: str, widget: str) -> None:
         return
     try:
         state[f"{key}_brought"] = bring_picture(file.getvalue(), file.name)
+        state.pop(f"{key}_said", None)  # what the last picture showed says nothing of this one
     except DigitizeError as error:
         state[f"{key}_refused"] = str(error)
 
@@ -142,5 +174,5 @@ def _back_to_samples(key: str) -> None:
 
 def _go_to_next(key: str, step: int) -> None:
     labels, state = store.samples()[1], st.session_state
-    state[key] = next_index(labels, state[key], state[f"{key}_only"], step)
+    state[key] = next_index(labels, state[key], state.get(f"{key}_only"), step)
     _back_to_samples(key)
