@@ -1,0 +1,371 @@
+// The networks in the browser: what vae_core/models.py computes, from the same weights file, for every model kind.
+// No DOM, no dependency: it runs in a page, in a worker and in node. tests/browser/test_engine.py holds it to PyTorch.
+//
+// Arrays are Float32Array, n rows after each other: images n × 784 in [0, 1], codes n × D. A call that is given `out`
+// allocates nothing; without it the answer is a fresh array. Labels are null, one integer for all rows, or an array
+// of one integer a row; one image (or code) with n labels stands for n rows.
+
+import { LANES, LINE, allocate } from "./kernel.mjs";
+import { EngineError, readTensors } from "./safetensors.mjs";
+
+export { EngineError };
+
+export const PIXELS = 784;
+
+const KINDS = {
+  ae: { probabilistic: false, conditional: false },
+  dae: { probabilistic: false, conditional: false },
+  vae: { probabilistic: true, conditional: false },
+  cvae: { probabilistic: true, conditional: true },
+};
+const ACTIVATIONS = {
+  gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)), // exact, PyTorch's default
+  relu: (x) => (x > 0 ? x : 0),
+  silu: (x) => x / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+};
+const ROWS = 16; // rows at a time: enough that weights are read once for ten labels, few enough to stay in the cache
+const SIGMA_FLOOR = 0.01; // of a Gaussian pixel, as in vae_core/models.py
+
+/** The error function to 2e-7, without exp: the rational minimax fit of Eigen's float erf, in double precision. */
+export function erf(x) {
+  const v = x < -4 ? -4 : x > 4 ? 4 : x; // beyond, erf is ±1 in single precision
+  const s = v * v;
+  const p = ((((((-2.72614225801306e-10 * s + 2.77068142495902e-8) * s - 2.10102402082508e-6) * s -
+    5.69250639462346e-5) * s - 7.34990630326855e-4) * s - 2.95459980854025e-3) * s - 1.60960333262415e-2);
+  const q = (((-1.45660718464996e-5 * s - 2.13374055278905e-4) * s - 1.68282697438203e-3) * s -
+    7.37332916720468e-3) * s - 1.42647390514189e-2;
+  return (v * p) / q;
+}
+
+/** One trained model. `kind`, `latentDim`, `nClasses`, `likelihood`, `probabilistic`, `conditional` are its config's. */
+export class Model {
+  /**
+   * buffer: the bytes of weights.safetensors (ArrayBuffer or view); card: card.json as an object, or at least its
+   * config. kernel: "auto", or one of kernel.mjs's for tests and measurements.
+   * Throws EngineError, one sentence, where the two do not fit each other or are not known.
+   */
+  static fromSafetensors(buffer, card, { kernel = "auto" } = {}) {
+    return new Model(buffer, card, kernel);
+  }
+
+  constructor(buffer, card, kernel) {
+    const config = card?.config?.model;
+    if (!config) throw new EngineError("Expected a model's card with its config, got something else. Restore card.json.");
+    const known = (what, table, value) => {
+      if (!Object.hasOwn(table, value)) {
+        throw new EngineError(`The card's ${what} is ${value}, expected one of ${Object.keys(table).join(", ")}. ` +
+          "It was written by another version: train the model again.");
+      }
+      return table[value];
+    };
+    this.card = card;
+    this.kind = config.kind;
+    Object.assign(this, known("kind", KINDS, config.kind));
+    this.likelihood = config.likelihood;
+    known("likelihood", { bernoulli: 1, gaussian: 1 }, config.likelihood);
+    this.activate = known("activation", ACTIVATIONS, config.activation);
+    this.latentDim = config.latent_dim;
+    this.nClasses = this.conditional ? config.n_classes : 0;
+
+    const codeWidth = this.latentDim * (this.probabilistic ? 2 : 1);
+    const widths = {
+      encoder: [PIXELS + this.nClasses, ...config.encoder, codeWidth],
+      decoder: [this.latentDim + this.nClasses, ...config.decoder, PIXELS],
+    };
+    const tensors = this.#checked(readTensors(buffer), widths);
+    this.logSigma = tensors.has("log_sigma")
+      ? Math.max(tensors.get("log_sigma").values[0], Math.log(SIGMA_FLOOR))
+      : 0;
+    this.#place(tensors, widths, kernel);
+  }
+
+  // Questions ----------------------------------------------------------------------------------------------------------
+
+  /** q(z | x, y) of images as `observe` gives them → {mean, logvar} (n × D each; logvar null where a code is a point). */
+  encode(x, labels = null, out = null) {
+    const n = this.#rows(x, PIXELS, labels, "pixels");
+    const D = this.latentDim;
+    const code = out ?? this.newCode(n);
+    this.#run(this.encoder, x, PIXELS, labels, n, (row, at) => {
+      for (let d = 0; d < D; d++) code.mean[row * D + d] = this.f32[at + d];
+      if (this.probabilistic) for (let d = 0; d < D; d++) code.logvar[row * D + d] = this.f32[at + D + d];
+    });
+    return code;
+  }
+
+  /** Empty arrays for n codes, to be reused as `out` of encode. */
+  newCode(n = 1) {
+    const length = n * this.latentDim;
+    return { mean: new Float32Array(length), logvar: this.probabilistic ? new Float32Array(length) : null };
+  }
+
+  /** What Python's `decode` gives: logits of Bernoulli pixels, means of Gaussian ones, n × 784. */
+  logits(z, labels = null, out = null) {
+    const n = this.#rows(z, this.latentDim, labels, "numbers of a code");
+    const result = out ?? new Float32Array(n * PIXELS);
+    this.#run(this.decoder, z, this.latentDim, labels, n, (row, at) => {
+      const to = row * PIXELS;
+      for (let i = 0; i < PIXELS; i++) result[to + i] = this.f32[at + i];
+    });
+    return result;
+  }
+
+  /** E[x | z, y] in [0, 1], what is shown to people: n × 784. */
+  decode(z, labels = null, out = null) {
+    const result = this.logits(z, labels, out);
+    return this.toPixels(result, result);
+  }
+
+  /** What `logits` gave → pixels in [0, 1]; out may be the same array. */
+  toPixels(logits, out = new Float32Array(logits.length)) {
+    if (this.likelihood === "bernoulli") {
+      for (let i = 0; i < logits.length; i++) out[i] = 1 / (1 + Math.exp(-logits[i]));
+    } else {
+      for (let i = 0; i < logits.length; i++) out[i] = Math.min(Math.max(logits[i], 0), 1);
+    }
+    return out;
+  }
+
+  /** Images as the likelihood sees them: binarised at 0.5 for Bernoulli pixels, else unchanged. */
+  observe(x, out = new Float32Array(x.length)) {
+    const binary = this.likelihood === "bernoulli";
+    for (let i = 0; i < x.length; i++) out[i] = binary ? Number(x[i] >= 0.5) : x[i];
+    return out;
+  }
+
+  /** z = μ + σ ε (n × D), or μ where the code is a point. */
+  sample(code, eps, out = new Float32Array(code.mean.length)) {
+    for (let i = 0; i < code.mean.length; i++) {
+      out[i] = code.logvar ? code.mean[i] + Math.exp(0.5 * code.logvar[i]) * eps[i] : code.mean[i];
+    }
+    return out;
+  }
+
+  /** −log p(x | z) in nats an image, Float64Array n, for observed x (one image or n) and what `logits` gave. */
+  nll(x, logits) {
+    const n = logits.length / PIXELS;
+    const out = new Float64Array(n);
+    const constant = PIXELS * (this.logSigma + 0.5 * Math.log(2 * Math.PI));
+    const precision = Math.exp(-2 * this.logSigma);
+    for (let row = 0; row < n; row++) {
+      const from = x.length === PIXELS ? 0 : row * PIXELS;
+      let sum = 0;
+      for (let i = 0; i < PIXELS; i++) {
+        const l = logits[row * PIXELS + i];
+        if (this.likelihood === "bernoulli") sum += Math.max(l, 0) - l * x[from + i] + Math.log1p(Math.exp(-Math.abs(l)));
+        else sum += (x[from + i] - l) ** 2;
+      }
+      out[row] = this.likelihood === "bernoulli" ? sum : 0.5 * precision * sum + constant;
+    }
+    return out;
+  }
+
+  /** KL(q(z | x) ‖ N(0, I)) of each latent dimension in nats, Float64Array n × D; null where a code is a point. */
+  klPerDimension(code) {
+    if (!code.logvar) return null;
+    return Float64Array.from(code.mean, (m, i) => 0.5 * (m * m + Math.expm1(code.logvar[i]) - code.logvar[i]));
+  }
+
+  /** The same summed over the dimensions, Float64Array n; null where a code is a point. */
+  kl(code) {
+    const parts = this.klPerDimension(code);
+    if (!parts) return null;
+    const out = new Float64Array(parts.length / this.latentDim);
+    parts.forEach((kl, i) => (out[Math.floor(i / this.latentDim)] += kl));
+    return out;
+  }
+
+  /**
+   * The ELBO (β = 1) in nats of observed images, Float64Array n, averaged over the draws in eps (S × D), which all
+   * rows share: so that labels are compared under the same noise. One image with labels [0 … 9] gives the bars of
+   * log p(x | y), from below.
+   */
+  elbo(x, labels, eps) {
+    if (!this.probabilistic) throw new EngineError(`A ${this.kind.toUpperCase()} has no ELBO: its code is a point.`);
+    const code = this.encode(x, labels);
+    const D = this.latentDim;
+    const out = this.kl(code).map((kl) => -kl);
+    const draws = eps.length / D;
+    const z = new Float32Array(code.mean.length);
+    for (let s = 0; s < draws; s++) {
+      for (let i = 0; i < z.length; i++) z[i] = code.mean[i] + Math.exp(0.5 * code.logvar[i]) * eps[s * D + (i % D)];
+      this.nll(x, this.logits(z, labels)).forEach((nll, row) => (out[row] -= nll / draws));
+    }
+    return out;
+  }
+
+  // Machinery ----------------------------------------------------------------------------------------------------------
+
+  /** The tensors, if they are exactly those that the card describes. */
+  #checked(tensors, widths) {
+    const expected = new Map();
+    for (const [part, sizes] of Object.entries(widths)) {
+      sizes.slice(1).forEach((size, i) => {
+        expected.set(`${part}.${2 * i}.weight`, [size, sizes[i]]);
+        expected.set(`${part}.${2 * i}.bias`, [size]);
+      });
+    }
+    if (this.likelihood === "gaussian") expected.set("log_sigma", []);
+    const say = (shape) => (shape ? `[${shape.join(", ")}]` : "absent");
+    for (const name of new Set([...expected.keys(), ...tensors.keys()])) {
+      const want = expected.get(name);
+      const have = tensors.get(name)?.shape;
+      if (String(want) !== String(have) || !want) {
+        throw new EngineError(`The weights do not fit their card: ${name} should be ${say(want)} and is ${say(have)}. ` +
+          "Restore both files or train the model again.");
+      }
+      if (!Number.isFinite(tensors.get(name).values.reduce((a, b) => a + b, 0))) {
+        throw new EngineError(`The weights hold numbers that are not finite, in ${name}. Train the model again.`);
+      }
+    }
+    return tensors;
+  }
+
+  /** Lay out one piece of memory: packed weights and biases, then what a run needs, and copy the weights in. */
+  #place(tensors, widths, kernel) {
+    let size = 0;
+    const reserve = (bytes) => {
+      const at = size;
+      size = Math.ceil((size + bytes) / LINE) * LINE;
+      return at;
+    };
+    const padded = (n) => Math.ceil(n / LANES) * LANES;
+    const layers = {};
+    for (const [part, sizes] of Object.entries(widths)) {
+      layers[part] = sizes.slice(1).map((nOut, i) => ({
+        name: `${part}.${2 * i}`, nIn: sizes[i], nOut, blocks: padded(nOut) / LANES,
+        weights: reserve(4 * sizes[i] * padded(nOut)), bias: reserve(4 * padded(nOut)),
+      }));
+    }
+    this.stride = 4 * padded(Math.max(...Object.values(widths).flat())); // bytes a row, for lists and sums alike
+    this.at = {
+      values: reserve(ROWS * this.stride), offsets: reserve(ROWS * this.stride),
+      out: reserve(ROWS * this.stride), counts: reserve(4 * ROWS),
+    };
+    const { name, buffer, affine } = allocate(size, kernel);
+    this.kernel = name;
+    this.affine = affine;
+    this.f32 = new Float32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    for (const layer of Object.values(layers).flat()) {
+      const w = tensors.get(`${layer.name}.weight`).values;
+      for (let o = 0; o < layer.nOut; o++) {
+        const to = layer.weights / 4 + Math.floor(o / LANES) * layer.nIn * LANES + (o % LANES);
+        for (let i = 0; i < layer.nIn; i++) this.f32[to + i * LANES] = w[o * layer.nIn + i];
+      }
+      this.f32.set(tensors.get(`${layer.name}.bias`).values, layer.bias / 4);
+    }
+    this.encoder = layers.encoder;
+    this.decoder = layers.decoder;
+  }
+
+  /** How many rows a call means; EngineError where numbers or labels do not fit. */
+  #rows(source, width, labels, what) {
+    const given = source.length / width;
+    if (!Number.isInteger(given) || given < 1) {
+      throw new EngineError(`Expected a multiple of ${width} ${what}, got ${source.length}.`);
+    }
+    const n = labels?.length ?? given;
+    if (n !== given && given !== 1) throw new EngineError(`Expected a label a row, got ${n} labels for ${given} rows.`);
+    const bad = (y) => !(Number.isInteger(y) && y >= 0 && y < this.nClasses);
+    if (this.conditional && (typeof labels === "object" ? !labels?.length || labels.some(bad) : bad(labels))) {
+      throw new EngineError(`A ${this.kind.toUpperCase()} needs a label from 0 to ${this.nClasses - 1} for every row; ` +
+        `got ${labels}.`);
+    }
+    return n;
+  }
+
+  /** n rows through one network; done(row, at) reads the sums from this.f32[at …]. Other models ignore labels. */
+  #run(layers, source, width, labels, n, done) {
+    const { f32, i32, at, stride } = this;
+    const single = source.length === width;
+    for (let first = 0; first < n; first += ROWS) {
+      const rows = Math.min(ROWS, n - first);
+      for (let r = 0; r < rows; r++) {
+        const from = single ? 0 : (first + r) * width;
+        const start = (at.values + r * stride) / 4;
+        const shift = (at.offsets - at.values) / 4;
+        let k = start;
+        for (let i = 0; i < width; i++) {
+          const v = source[from + i];
+          if (v !== 0) {
+            f32[k] = v;
+            i32[k + shift] = i * LINE;
+            k++;
+          }
+        }
+        if (this.conditional) { // the one-hot label beside the input has a single one
+          f32[k] = 1;
+          i32[k + shift] = (width + (typeof labels === "number" ? labels : labels[first + r])) * LINE;
+          k++;
+        }
+        i32[at.counts / 4 + r] = k - start;
+      }
+      for (let l = 0; l < layers.length; l++) {
+        const layer = layers[l];
+        this.affine(at.values, at.offsets, at.counts, layer.weights, layer.bias, at.out, layer.blocks,
+          layer.nIn * LINE, rows, stride, stride);
+        if (l < layers.length - 1) for (let r = 0; r < rows; r++) this.#activate(r, layer.nOut);
+      }
+      for (let r = 0; r < rows; r++) done(first + r, (at.out + r * stride) / 4);
+    }
+  }
+
+  /** Sums of row r → the next layer's list of inputs that are not zero. */
+  #activate(r, n) {
+    const { f32, i32, at, stride, activate } = this;
+    const start = (at.values + r * stride) / 4;
+    const shift = (at.offsets - at.values) / 4;
+    const from = (at.out + r * stride) / 4;
+    let k = start;
+    for (let i = 0; i < n; i++) {
+      const v = activate(f32[from + i]);
+      if (v !== 0) {
+        f32[k] = v;
+        i32[k + shift] = i * LINE;
+        k++;
+      }
+    }
+    i32[at.counts / 4 + r] = k - start;
+  }
+}
+
+// Long work ------------------------------------------------------------------------------------------------------------
+
+/**
+ * work(i) for i = 0 … count − 1 in slices of at most `budget` milliseconds, with a turn of the event loop between
+ * them: `for await (const [from, to] of slices(…))` hears after each slice what is new. Stops quietly where
+ * signal.aborted, so that a newer wish replaces an older one.
+ */
+export async function* slices(count, work, { budget = 6, signal = null, now = () => performance.now() } = {}) {
+  let from = 0;
+  while (from < count && !signal?.aborted) {
+    const start = now();
+    let to = from;
+    let longest = 0; // what the next item may take: a slice ends before it would be too long
+    let last = start;
+    do {
+      work(to++);
+      const time = now();
+      longest = Math.max(longest, time - last);
+      last = time;
+    } while (to < count && last - start + longest <= budget);
+    yield [from, to];
+    from = to;
+    if (from < count) await turn();
+  }
+}
+
+/** The end of this task: whatever the hand or the screen wants comes first. A timer would wait 4 ms each time. */
+function turn() {
+  if (globalThis.scheduler?.postTask) return scheduler.postTask(() => {}, { priority: "background" });
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });
+}
