@@ -28,9 +28,7 @@ class Chosen(NamedTuple):
     notes: tuple[str, ...]  # sentences about what had to be decided on the way
 
 
-def choose_digit(
-    key: str, *, title: str = "Digit", bring: bool = True, camera: bool = False, start: int = 0
-) -> Chosen:
+def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: bool = False, start: int = 0) -> Chosen:
     """One row of controls, and the digit they point at. Whatever the visitor touched last counts.
 
     Pages that pass the same `key` share the digit. A picture that cannot be read leaves the digit that was
@@ -40,7 +38,7 @@ def choose_digit(
     state = st.session_state
     if start and key not in state and key not in st.query_params:
         state[key] = min(start, len(labels) - 1)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         index = st.number_input(
             f"{title}, 0 … {len(labels) - 1}",
             0,
@@ -49,12 +47,10 @@ def choose_digit(
             on_change=_back_to_samples,
             args=(key,),
             bind="query-params",
-            width=150,
+            width=125,
         )
         if chosen := state.get(f"{key}_brought"):
-            chosen = chosen._replace(
-                label=_digit_box(f"{key}_said", "Which digit it is", "which digit?", "it is {}")
-            )
+            chosen = chosen._replace(label=_digit_box(f"{key}_said", "Which digit it is", "which digit?", "it is {}"))
         else:
             chosen = Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
             _digit_box(f"{key}_only", "Only this digit", "any digit", "only {}", _go_to_next, (key, 0))
@@ -88,11 +84,7 @@ def bring_picture(content: bytes, name: str) -> Chosen:
 def describe(chosen: Chosen) -> str:
     """One sentence: what is being looked at."""
     name = chosen.name[0].upper() + chosen.name[1:]
-    return (
-        f"{name}."
-        if chosen.label is None
-        else f"{name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
-    )
+    return f"{name}." if chosen.label is None else f"{name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
 
 
 def show_steps(chosen: Chosen, height: int = 120) -> None:
@@ -132,7 +124,7 @@ def _digit_box(
         args=args,
         persist_state="session",
         label_visibility="collapsed",
-        width=125,
+        width=115,
     )
 
 
