@@ -16,9 +16,7 @@ import torchvision.datasets
 from vae_core import data
 from vae_core.digitize import place
 
-FILES = tuple(
-    f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
-)
+FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 
 
 def idx(values: np.ndarray) -> bytes:
@@ -283,8 +281,7 @@ def test_digits_stay_what_they_were():
     train, test = data.load("digits", "train"), data.load("digits", "test")
     pairs = zip(test.images.numpy(), load_digits().images[4::5], strict=True)
     upright = [
-        likeness(image, cells)
-        > max(likeness(image, other) for other in (cells[::-1], cells[:, ::-1], cells.T))
+        likeness(image, cells) > max(likeness(image, other) for other in (cells[::-1], cells[:, ::-1], cells.T))
         for image, cells in pairs
     ]
     assert np.mean(upright) > 0.98  # a symmetric zero may go either way
@@ -334,9 +331,7 @@ def test_download_then_load(mirror, tmp_path, small):
     data.download("mnist", tmp_path, progress=lambda *step: seen.append(step))
     assert data.is_available("mnist", tmp_path)
     for split, prefix in (("train", "train"), ("test", "t10k")):
-        expected = (
-            np.frombuffer(small[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=16).reshape(-1, 784) / 255
-        )
+        expected = np.frombuffer(small[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=16).reshape(-1, 784) / 255
         np.testing.assert_allclose(data.load("mnist", split, tmp_path).images.numpy(), expected, rtol=1e-6)
     assert files_in(tmp_path) == set(FILES)
     for name in FILES:
@@ -379,9 +374,7 @@ def test_unknown_length_is_reported_as_zero(mirror, tmp_path):
 def test_a_failed_download_leaves_nothing(mirror, tmp_path, manner, sentence):
     """Half a file that stays would be taken for the data set at the next start."""
     mirror(manner)
-    with pytest.raises(
-        data.DataError, match=rf"could not be downloaded.*{sentence}.*online, or name a folder"
-    ):
+    with pytest.raises(data.DataError, match=rf"could not be downloaded.*{sentence}.*online, or name a folder"):
         data.download("mnist", tmp_path)
     assert files_in(tmp_path) == set()
 
@@ -409,9 +402,7 @@ def test_cancel_stops_within_a_file(mirror, tmp_path):
     (server,) = mirror("drips")
     blocks = []
     with pytest.raises(data.Cancelled, match="cancelled"):
-        data.download(
-            "mnist", tmp_path, progress=lambda *step: blocks.append(step), cancelled=lambda: len(blocks) == 3
-        )
+        data.download("mnist", tmp_path, progress=lambda *step: blocks.append(step), cancelled=lambda: len(blocks) == 3)
     assert len(blocks) == 3 and blocks[-1][0] < blocks[-1][1]
     assert server.asked == [f"{FILES[0]}.gz"] and files_in(tmp_path) == set()
 

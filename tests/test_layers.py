@@ -162,9 +162,7 @@ def test_the_screen_has_no_main(path):
 def test_every_page_says_what_it_is():
     """A page's docstring is its caption; its number is its place in the sidebar."""
     for path in PAGES:
-        assert re.fullmatch(r"\d+_[A-Z]\w*", path.stem), (
-            f"{name_of(path)}: expected a name such as 3_Interpolate.py"
-        )
+        assert re.fullmatch(r"\d+_[A-Z]\w*", path.stem), f"{name_of(path)}: expected a name such as 3_Interpolate.py"
         assert ast.get_docstring(tree_of(path)), f"{name_of(path)} has no docstring"
 
 

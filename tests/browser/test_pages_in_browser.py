@@ -1,0 +1,127 @@
+"""Every page in a real browser: it opens, says nothing wrong, fits a phone, and has two themes."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# The list is the folder: a new page cannot be forgotten.
+PAGES = ["app.py", *sorted(path.name for path in (ROOT / "pages").glob("[0-9]*_*.py"))]
+DESKTOP, PHONE = (1280, 900), (390, 844)
+READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+PATIENCE = 60_000  # milliseconds
+
+# The luminances of WCAG 2.2, of the page and of its heading; colours as Chromium writes them.
+LUMINANCES = """() => {
+    const luminance = (element, property) => {
+        const [r, g, b] = getComputedStyle(element)[property].match(/[\\d.]+/g).slice(0, 3).map(Number)
+            .map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    return [luminance(document.querySelector('[data-testid="stApp"]'), "backgroundColor"),
+            luminance(document.querySelector("h1"), "color")];
+}"""
+# What sticks out to the right and is not inside something that scrolls by itself.
+WIDER_THAN_THE_SCREEN = """() => {
+    const main = document.querySelector('[data-testid="stMain"]');
+    const scrolls = e =>
+        e !== main && (getComputedStyle(e).overflowX !== "visible" || scrolls(e.parentElement));
+    return [...main.querySelectorAll("*")]
+        .map(e => [e, e.getBoundingClientRect()])
+        .filter(([e, box]) => box.width && box.right > innerWidth + 1 && !scrolls(e.parentElement))
+        .map(([e, box]) => `${e.tagName} ${e.dataset.testid || e.className}: ${Math.round(box.right)}`);
+}"""
+
+
+def address_of(page: str) -> str:
+    """Streamlit's rule: pages/3_Interpolate.py is served as /Interpolate."""
+    return "" if page == "app.py" else re.sub(r"^\d+_", "", page.removesuffix(".py"))
+
+
+@pytest.fixture
+def visit(server, window):
+    """Open a page in a window of a size and wait until it has run; what goes wrong is listed in `.wrong`."""
+    opened = []
+
+    def open_page(page: str, size: tuple[int, int]):
+        tab = window(*size).new_page()
+        opened.append(tab)
+        tab.wrong = []
+        tab.on("console", lambda message: is_an_error(message) and tab.wrong.append(message.text))
+        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
+        tab.on("request", lambda asked: is_foreign(asked.url) and tab.wrong.append(f"asked for {asked.url}"))
+        tab.goto(f"{server}/{address_of(page)}", timeout=PATIENCE)
+        tab.wait_for_selector(f"{READY} h1", timeout=PATIENCE)
+        settle(tab)
+        return tab
+
+    yield open_page
+    for tab in opened:
+        tab.close()
+
+
+def is_an_error(message) -> bool:
+    # On a deep link Streamlit's frontend first looks for its server below the page's address: 404.
+    probes = re.search(r"/\w+/_stcore/(health|host-config)$", message.location["url"])
+    return message.type == "error" and not probes
+
+
+def is_foreign(url: str) -> bool:
+    return urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).hostname != "127.0.0.1"
+
+
+def settle(tab) -> None:
+    """Wait until the script rests, nothing is greyed out as stale, and pictures and fonts are there."""
+    tab.wait_for_selector(READY, timeout=PATIENCE)
+    tab.wait_for_function(
+        "() => !document.querySelector('[data-stale=\"true\"]') && document.fonts.status === 'loaded'"
+        " && [...document.images].every(image => image.complete)",
+        timeout=PATIENCE,
+    )
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("page", PAGES)
+def test_page_opens(visit, page, size):
+    """AppTest runs the Python; only a browser runs what Streamlit, Plotly and our modules make of it.
+
+    Both sizes and both themes: no exception, no error in the console, no request to a foreign host, one
+    heading, nothing wider than the screen, and text that can be read.
+    """
+    tab = visit(page, size)
+    assert tab.locator('[data-testid="stException"]').count() == 0, tab.inner_text("body")
+    assert tab.locator("h1").count() == 1 and tab.locator("h1").inner_text().strip()
+    for image in tab.locator('[data-testid="stMain"] img').all():
+        assert image.evaluate("image => image.naturalWidth"), f"a broken picture: {image.get_attribute('src')}"
+    assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+    assert tab.evaluate(WIDER_THAN_THE_SCREEN) == []
+
+    for theme in ("light", "dark"):
+        tab.emulate_media(color_scheme=theme)
+        tab.wait_for_function(f"({LUMINANCES})()[0] {'>' if theme == 'light' else '<'} 0.5", timeout=PATIENCE)
+        surface, text = tab.evaluate(LUMINANCES)
+        lighter, darker = max(surface, text) + 0.05, min(surface, text) + 0.05
+        assert lighter / darker >= 7, f"{theme}: the heading's contrast is {lighter / darker:.1f}"
+        settle(tab)
+        assert tab.locator('[data-testid="stException"]').count() == 0
+    assert tab.wrong == []
+
+
+def test_home_leads_to_every_page(visit):
+    """A page reached by a click runs in a session that others have used: that can fail where it opens alone."""
+    tab = visit("app.py", DESKTOP)
+    for page in [*PAGES[1:], "app.py"]:
+        before = tab.locator("h1").inner_text()
+        tab.locator(f'[data-testid="stSidebar"] a[href="{address_of(page)}"]').click()
+        tab.wait_for_url(lambda url, page=page: urlsplit(url).path == f"/{address_of(page)}", timeout=PATIENCE)
+        tab.wait_for_function(
+            "before => document.querySelector('h1') && document.querySelector('h1').innerText !== before",
+            arg=before,
+            timeout=PATIENCE,
+        )
+        settle(tab)
+        assert tab.locator('[data-testid="stException"]').count() == 0, tab.inner_text("body")
+        assert tab.locator("h1").count() == 1
+    assert tab.wrong == []
