@@ -34,7 +34,15 @@ def seconds(browser: Browser, script: Path) -> float:
     page = browser.new_page()
     start = time.perf_counter()
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", script.name, f"--server.port={port}", "--server.headless=true"],
+        [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            script.name,
+            f"--server.port={port}",
+            "--server.headless=true",
+        ],
         cwd=script.parent,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -12,7 +12,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vae_core.config import ACTIVATIONS, KINDS, LIKELIHOODS, PRECISIONS, Config, ConfigError, ModelConfig, TrainingConfig
+from vae_core.config import (
+    ACTIVATIONS,
+    KINDS,
+    LIKELIHOODS,
+    PRECISIONS,
+    Config,
+    ConfigError,
+    ModelConfig,
+    TrainingConfig,
+)
 
 EPILOG = """\
 examples
@@ -55,9 +64,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="python -m vae_core", description=__doc__, epilog=EPILOG, formatter_class=raw
-    )
+    parser = argparse.ArgumentParser(prog="python -m vae_core", description=__doc__, epilog=EPILOG, formatter_class=raw)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
     common.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores but one)")
@@ -77,32 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("kind", choices=[*KINDS, "judge"])
     model, run = ModelConfig(), TrainingConfig()
-    train.add_argument(
-        "--latent-dim", type=int, default=model.latent_dim, help="numbers in a code (%(default)s)"
-    )
-    train.add_argument(
-        "--encoder", type=_widths, default=model.encoder, help="hidden widths, such as 512,512"
-    )
-    train.add_argument(
-        "--decoder", type=_widths, default=model.decoder, help="hidden widths, code side first"
-    )
+    train.add_argument("--latent-dim", type=int, default=model.latent_dim, help="numbers in a code (%(default)s)")
+    train.add_argument("--encoder", type=_widths, default=model.encoder, help="hidden widths, such as 512,512")
+    train.add_argument("--decoder", type=_widths, default=model.decoder, help="hidden widths, code side first")
     train.add_argument("--activation", choices=ACTIVATIONS, default=model.activation)
     train.add_argument("--likelihood", choices=LIKELIHOODS, default=model.likelihood)
-    train.add_argument(
-        "--sigma", type=_sigma, default=model.sigma, help="of Gaussian pixels; 'learned' for one scalar"
-    )
-    train.add_argument(
-        "--beta", type=float, default=model.beta, help="weight of the KL in training (%(default)s)"
-    )
-    train.add_argument(
-        "--encoder-noise", type=float, default=0.0, help="share of input pixels flipped (VAE, CVAE)"
-    )
-    train.add_argument(
-        "--corruptions", type=int, default=1, help="DAE: spoilt copies an image and step (%(default)s)"
-    )
-    train.add_argument(
-        "--dataset", choices=["mnist", "fashion_mnist", "kmnist", "digits"], default=run.dataset
-    )
+    train.add_argument("--sigma", type=_sigma, default=model.sigma, help="of Gaussian pixels; 'learned' for one scalar")
+    train.add_argument("--beta", type=float, default=model.beta, help="weight of the KL in training (%(default)s)")
+    train.add_argument("--encoder-noise", type=float, default=0.0, help="share of input pixels flipped (VAE, CVAE)")
+    train.add_argument("--corruptions", type=int, default=1, help="DAE: spoilt copies an image and step (%(default)s)")
+    train.add_argument("--dataset", choices=["mnist", "fashion_mnist", "kmnist", "digits"], default=run.dataset)
     train.add_argument("--epochs", type=int, default=run.epochs, help="(%(default)s)")
     train.add_argument("--batch-size", type=int, default=run.batch_size, help="(%(default)s)")
     train.add_argument("--learning-rate", type=float, default=run.learning_rate, help="(%(default)s)")
@@ -110,15 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--weight-average", type=float, default=run.weight_average, help="decay, 0 for none (%(default)s)"
     )
-    train.add_argument(
-        "--augmentation", type=float, default=0.0, help="strength of random affine maps (%(default)s)"
-    )
-    train.add_argument(
-        "--clean-epochs", type=int, default=0, help="last epochs without augmentation (%(default)s)"
-    )
+    train.add_argument("--augmentation", type=float, default=0.0, help="strength of random affine maps (%(default)s)")
+    train.add_argument("--clean-epochs", type=int, default=0, help="last epochs without augmentation (%(default)s)")
     train.add_argument(
         "--held-out", type=int, default=0, help="last training images kept back and scored (%(default)s)"
     )
+    train.add_argument("--kl-warmup-epochs", type=float, default=0.0, help="epochs in which β rises (%(default)s)")
+    train.add_argument("--precision", choices=PRECISIONS, default=run.precision, help="of matrix products")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--tag", default="", help="added to the checkpoint's name")
     train.add_argument("--retrain", action="store_true", help="train again where the checkpoint exists")
@@ -128,9 +117,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("slugs", nargs="*", metavar="SLUG", help="default: all whose data set is here")
     evaluate.set_defaults(run=_evaluate)
 
-    listing = commands.add_parser(
-        "list", parents=[common], help="name the checkpoints with their test numbers"
+    baselines = commands.add_parser(
+        "baselines",
+        parents=[common],
+        help="measure what needs no network",
+        description="Measure the spoilt images, a median filter tuned on training images and PCA on MNIST's test "
+        "split, and save them beside the checkpoints, where pages and benchmarks read them.",
     )
+    baselines.set_defaults(run=_baselines)
+
+    listing = commands.add_parser("list", parents=[common], help="name the checkpoints with their test numbers")
     listing.set_defaults(run=_list)
 
     download = commands.add_parser("download", parents=[common], help="fetch a data set")
@@ -213,9 +209,7 @@ def _evaluate(args: argparse.Namespace, argv: list[str]) -> int:
             continue
         train, test = (data.load(name, split, args.data_dir) for split in ("train", "test"))
         _, scores, _ = checkpoints.assess(model, name, train, test)
-        same = all(
-            abs(scores[k] - card["test"].get(k, float("inf"))) < 2e-3 * max(1, abs(scores[k])) for k in scores
-        )
+        same = all(abs(scores[k] - card["test"].get(k, float("inf"))) < 2e-3 * max(1, abs(scores[k])) for k in scores)
         status = status or (0 if same else 1)
         verdict = "as on the card" if same else f"the card says {card['test']}"
         _say(
@@ -224,6 +218,16 @@ def _evaluate(args: argparse.Namespace, argv: list[str]) -> int:
             f"{_row(card | {'test': scores})}  {verdict}",
         )
     return status
+
+
+def _baselines(args: argparse.Namespace, argv: list[str]) -> int:
+    from vae_core import checkpoints, data, metrics
+
+    train, test = (data.load("mnist", split, args.data_dir).images for split in ("train", "test"))
+    values = metrics.baselines(train, test)
+    checkpoints.save_baselines(values, args.root)
+    _say(args, {"event": "done", "baselines": values}, json.dumps(values, indent=1))
+    return 0
 
 
 def _list(args: argparse.Namespace, argv: list[str]) -> int:
@@ -246,9 +250,7 @@ def _download(args: argparse.Namespace, argv: list[str]) -> int:
 
     data.download(args.dataset, args.data_dir, progress=progress, time_limit=args.time_limit)
     folder = data.data_dir(args.data_dir)
-    bar.line(
-        {"event": "done", "dataset": args.dataset, "folder": str(folder)}, f"{args.dataset} is in {folder}"
-    )
+    bar.line({"event": "done", "dataset": args.dataset, "folder": str(folder)}, f"{args.dataset} is in {folder}")
     return 0
 
 

@@ -56,9 +56,7 @@ def read_card(slug: str, root: Path | None = None) -> dict[str, Any]:
         )
     card = read_json(folder / "card.json")
     if not isinstance(card, dict) or card.get("format", 0) > FORMAT or "config" not in card:
-        raise StorageError(
-            f"The card of {slug!r} is not of format {FORMAT}. Update the project or train it again."
-        )
+        raise StorageError(f"The card of {slug!r} is not of format {FORMAT}. Update the project or train it again.")
     return card
 
 
@@ -93,6 +91,15 @@ def load_codes(slug: str, root: Path | None = None) -> dict[str, Tensor]:
 def load_judge(root: Path | None = None) -> Judge:
     """The classifier behind every "is a digit" and "judged digit"."""
     return _load_judge((root or ROOT) / "judge")
+
+
+def save_baselines(values: dict[str, Any], root: Path | None = None) -> None:
+    write_json((root or ROOT) / "baselines.json", values)
+
+
+def load_baselines(root: Path | None = None) -> dict[str, Any]:
+    """What `metrics.baselines` measured on MNIST. Raises `StorageError` where the file is missing or broken."""
+    return read_json((root or ROOT) / "baselines.json")
 
 
 def load_or_train(
@@ -184,8 +191,7 @@ def _train(
     save(model, card, root)
     model, card = load(config.slug, root)  # what is scored is what ships: the weights after rounding
     card["half_precision_moved"] = round(
-        metrics.summary(metrics.per_image(model, test.images, test.labels))[_headline(model)]
-        - full[_headline(model)],
+        metrics.summary(metrics.per_image(model, test.images, test.labels))[_headline(model)] - full[_headline(model)],
         5,
     )
     codes, card["test"], card["denoising"] = assess(model, config.training.dataset, train, test)
@@ -225,9 +231,7 @@ def assess(
     scores = metrics.summary(terms)
     if model.conditional and dataset == "mnist":
         scores["label_agreement"] = metrics.label_agreement(model, load_judge())
-    denoising = (
-        metrics.denoising(model, test.images, test.labels) if model.config.likelihood == "bernoulli" else {}
-    )
+    denoising = metrics.denoising(model, test.images, test.labels) if model.config.likelihood == "bernoulli" else {}
     return codes, scores, denoising
 
 

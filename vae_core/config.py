@@ -58,9 +58,7 @@ class ModelConfig:
         if not 0 <= self.encoder_noise <= 0.5:
             raise ConfigError(f"encoder_noise is a share from 0 to 0.5; got {self.encoder_noise!r}.")
         if self.encoder_noise and self.kind not in PROBABILISTIC:
-            raise ConfigError(
-                "An autoencoder with a noisy input is a denoising one: train kind 'dae' instead."
-            )
+            raise ConfigError("An autoencoder with a noisy input is a denoising one: train kind 'dae' instead.")
         if self.sigma is not None and not self.sigma > 0:
             raise ConfigError(f"sigma must be positive, or none to learn it; got {self.sigma!r}.")
 
@@ -83,7 +81,13 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 0), ("batch_size", 1), ("warmup_epochs", 0), ("kl_warmup_epochs", 0), ("held_out", 0)):
+        for name, low in (
+            ("epochs", 0),
+            ("batch_size", 1),
+            ("warmup_epochs", 0),
+            ("kl_warmup_epochs", 0),
+            ("held_out", 0),
+        ):
             _at_least(name, getattr(self, name), low)
         _one_of("precision", self.precision, PRECISIONS)
         if not 0 <= self.weight_average < 1:

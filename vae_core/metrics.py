@@ -100,9 +100,7 @@ def restoration(pixels: Tensor, clean: Tensor) -> Restoration:
     return Restoration(nats, mse, losses.psnr(mse.clamp(min=1e-9)), wrong)
 
 
-def corrupted_test(
-    images: Tensor, kind: str, amount: float, seed: int = DENOISING_SEED
-) -> tuple[Tensor, Tensor]:
+def corrupted_test(images: Tensor, kind: str, amount: float, seed: int = DENOISING_SEED) -> tuple[Tensor, Tensor]:
     """The clean binarised images and their spoilt copies, the same for every model and baseline."""
     clean = (images[:DENOISING_IMAGES] >= 0.5).float()
     return clean, corrupt(clean, kind, amount, torch.Generator().manual_seed(seed))
@@ -140,8 +138,7 @@ def baselines(train: Tensor, test: Tensor) -> dict[str, Any]:
         for amount in amounts:
             clean, spoilt = corrupted_test(train[-DENOISING_IMAGES:], kind, amount, seed=1)
             quality = {
-                size: restoration(median_filter(spoilt, size), clean).psnr.mean().item()
-                for size in MEDIAN_SIZES[1:]
+                size: restoration(median_filter(spoilt, size), clean).psnr.mean().item() for size in MEDIAN_SIZES[1:]
             }
             size = max(quality, key=quality.__getitem__)
             clean, spoilt = corrupted_test(test, kind, amount)

@@ -93,9 +93,7 @@ class Autoencoder(nn.Module, ABC):
         """z = μ + σ ε (Kingma & Welling 2014, section 2.4); the code itself where it is a point."""
         if code.logvar is None:
             return code.mean
-        eps = torch.randn(
-            code.mean.shape, generator=generator, device=code.mean.device, dtype=code.mean.dtype
-        )
+        eps = torch.randn(code.mean.shape, generator=generator, device=code.mean.device, dtype=code.mean.dtype)
         return code.mean + torch.exp(0.5 * code.logvar) * eps  # (B, D)
 
     def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Terms:

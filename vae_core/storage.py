@@ -47,17 +47,11 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise StorageError(
-            f"{path} is not valid JSON ({error}). Restore it or train the model again."
-        ) from error
+        raise StorageError(f"{path} is not valid JSON ({error}). Restore it or train the model again.") from error
 
 
-def write_tensors(
-    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
-) -> None:
-    write_bytes(
-        path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, dict(metadata or {}))
-    )
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    write_bytes(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, dict(metadata or {})))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -66,7 +60,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise StorageError(f"{path} does not exist. Train the model or restore the file.")
     try:
         with safe_open(path, framework="pt") as f:
-            return {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}  # noqa: SIM118
+            return {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}
     except SafetensorError as error:
         raise StorageError(
             f"{path} is not a whole safetensors file ({error}). Restore it or train the model again."

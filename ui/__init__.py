@@ -1,0 +1,1 @@
+"""What the pages share: frame, caches, digits as tiles, charts, a visitor's picture."""

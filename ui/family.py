@@ -1,0 +1,77 @@
+"""The four models as people meet them: one order, one name, one sign, one sentence. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Member(NamedTuple):
+    kind: str
+    name: str
+    sign: str
+    full: str
+    says: str  # what it does, one sentence
+    code: str  # what its code is
+
+
+FAMILY = {
+    m.kind: m
+    for m in (
+        Member(
+            "ae",
+            "AE",
+            "●",
+            "autoencoder",
+            "Squeezes a digit into a few numbers and draws it back.",
+            "a point, no posterior",
+        ),
+        Member(
+            "dae",
+            "DAE",
+            "◌",
+            "denoising autoencoder",
+            "The same, but it learned from spoilt digits to draw the clean ones.",
+            "a point, no posterior",
+        ),
+        Member(
+            "vae",
+            "VAE",
+            "○",
+            "variational autoencoder",
+            "Gives each digit a small cloud of codes, and all clouds together fill one known shape.",
+            "a Gaussian q(z | x)",
+        ),
+        Member(
+            "cvae",
+            "CVAE",
+            "◉",
+            "conditional variational autoencoder",
+            "A VAE that is told which digit it is, so its code is free for the style.",
+            "a Gaussian q(z | x, y), label beside it",
+        ),
+    )
+}
+
+# Petroff's ten-colour cycle (arXiv 2107.02270), told apart by colour-blind people; a digit's colour everywhere.
+DIGIT_COLOURS = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+
+
+def slug(kind: str, latent_dim: int, dataset: str = "mnist") -> str:
+    """The shipped checkpoint of a member: ("vae", 2) → "mnist-vae-2d"."""
+    return f"{dataset}-{kind}-{latent_dim}d"
+
+
+def title(kind: str) -> str:
+    """Sign and short name, as on every card and in every control: "○ VAE"."""
+    return f"{FAMILY[kind].sign} {FAMILY[kind].name}"

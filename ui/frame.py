@@ -1,0 +1,76 @@
+"""The frame of every page: page configuration, look, sidebar, title. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+NAME = "Latent Space Explorer"
+
+# A page that is not listed here is not reachable; tests/test_pages.py compares the list with the folder.
+GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Explore": (
+        ("app.py", "Home", "What this is, and four answers to one digit."),
+        ("pages/1_Map.py", "Map", "Where do ten thousand digits lie? Two models side by side."),
+        ("pages/2_Sliders.py", "Sliders", "Change one number of the code and see what it means."),
+        ("pages/3_Styles.py", "Styles", "One handwriting, all ten digits: the CVAE."),
+        ("pages/4_Interpolate.py", "Interpolate", "Walk from one digit to another, in every model."),
+        ("pages/5_Restore.py", "Restore", "Spoil a digit and see who brings it back."),
+    ),
+}
+
+# What Streamlit's theme cannot say: tiles keep their pixels, numbers keep their columns.
+STYLE = """<style>
+.block-container { padding-top: 2.6rem; padding-bottom: 3rem; max-width: 1280px; }
+h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
+.lse-lead { font-size: 1.06rem; opacity: 0.8; margin: 0 0 0.6rem 0; max-width: 62rem; }
+.lse-row { display: flex; flex-wrap: wrap; gap: 0.9rem; align-items: flex-start; margin: 0.2rem 0 0.6rem 0; }
+.lse-tile { margin: 0; width: var(--size, 112px); }
+.lse-tile img, .lse-sheet img { image-rendering: pixelated; display: block; width: 100%; aspect-ratio: 1;
+  background: #08090b; border-radius: 6px; border: 2px solid var(--edge, #08090b); box-sizing: border-box; }
+.lse-sheet img { aspect-ratio: auto; }
+.lse-tile figcaption { font-size: 0.86rem; line-height: 1.3; margin-top: 0.3rem; font-variant-numeric: tabular-nums; }
+.lse-tile figcaption b { font-weight: 650; }
+.lse-tile figcaption small, .lse-small { font-size: 0.8rem; opacity: 0.72; }
+.lse-sheet { margin: 0; max-width: var(--size, 560px); }
+.lse-sheet figcaption { font-size: 0.86rem; opacity: 0.8; margin-top: 0.3rem; }
+.lse-strip { display: flex; gap: 3px; align-items: center; margin: 0 0 0.45rem 0; }
+.lse-strip .lse-name { flex: 0 0 6.4rem; font-weight: 600; font-size: 0.92rem; line-height: 1.15; }
+.lse-strip .lse-name small { display: block; font-weight: 400; opacity: 0.72; font-size: 0.76rem; }
+.lse-strip img { flex: 1 1 0; min-width: 0; max-width: 92px; image-rendering: pixelated; aspect-ratio: 1;
+  background: #08090b; border-radius: 4px; border: 2px solid var(--edge, transparent); box-sizing: border-box; }
+.lse-step { margin: 0; max-width: 12rem; }
+.lse-step img { display: block; max-width: 100%; object-fit: contain; border-radius: 6px; }
+.lse-step figcaption { font-size: 0.86rem; line-height: 1.3; margin-top: 0.3rem; }
+.lse-step figcaption small { font-size: 0.8rem; opacity: 0.72; }
+.lse-bars { display: flex; gap: 6px; font-variant-numeric: tabular-nums; max-width: 36rem; }
+.lse-bars > div { flex: 1 1 0; min-width: 0; text-align: center; font-size: 0.8rem; line-height: 1.3; }
+.lse-bars .lse-bar { height: 84px; display: flex; align-items: flex-end; border-bottom: 1px solid rgba(128,128,128,0.35); }
+.lse-bars .lse-bar span { width: 100%; background: var(--colour); border-radius: 3px 3px 0 0; }
+.lse-bars b { font-weight: 650; display: block; }
+.lse-numbers { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+.lse-numbers th { text-align: left; font-weight: 600; padding: 0.25rem 0.7rem 0.25rem 0;
+  border-bottom: 1px solid rgba(128,128,128,0.35); }
+.lse-numbers td { padding: 0.22rem 0.7rem 0.22rem 0; border-bottom: 1px solid rgba(128,128,128,0.16); }
+.lse-numbers th.n, .lse-numbers td.n { text-align: right; white-space: nowrap; }
+.lse-numbers tr.best td, .lse-numbers td.best { font-weight: 650; }
+.lse-scroll { overflow-x: auto; }
+@media (max-width: 640px) {
+  .lse-strip .lse-name { flex-basis: 3.4rem; font-size: 0.8rem; }
+  .lse-strip .lse-name small { display: none; }
+  .lse-row { gap: 0.6rem; }
+}
+</style>"""
+
+
+def frame(title: str, lead: str) -> None:
+    """Call first on every page: a page opened by its own address must look like one reached from home."""
+    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=":material/blur_on:", layout="wide")
+    st.html(STYLE)
+    with st.sidebar:
+        st.markdown(f"**{NAME}**")
+        for group, pages in GROUPS.items():
+            st.caption(group)
+            for path, label, _ in pages:
+                st.page_link(path, label=label)
+    st.title(title)
+    st.html(f'<p class="lse-lead">{lead}</p>')

@@ -1,0 +1,118 @@
+"""Models, codes and samples, loaded once for all visitors and never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+
+from vae_core import checkpoints, data
+from vae_core.config import KINDS
+from vae_core.judge import Judge
+from vae_core.models import Autoencoder
+from vae_core.storage import StorageError
+
+
+@st.cache_resource(max_entries=40, show_spinner="Loading the model …")
+def model(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
+    torch.set_num_threads(1)  # decoding one digit is too little work to share, and threads of visitors collide
+    return checkpoints.load(slug)
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def codes(slug: str) -> dict[str, torch.Tensor]:
+    return checkpoints.load_codes(slug)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def slugs(latent_dim: int | None = None, dataset: str = "mnist") -> list[str]:
+    """The shipped models of a data set in the family's order; every model where no dimension is named."""
+    found = [s for s in checkpoints.available() if s.startswith(f"{dataset}-")]
+    if latent_dim is not None:
+        wanted = {f"{dataset}-{kind}-{latent_dim}d": i for i, kind in enumerate(KINDS)}
+        found = sorted((s for s in found if s in wanted), key=wanted.__getitem__)
+    return found
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the sample digits …")
+def _samples(mnist_here: bool) -> tuple[np.ndarray, np.ndarray, str]:
+    split, source = data.samples()
+    images, labels = split.images.numpy(), split.labels.numpy()
+    images.flags.writeable = labels.flags.writeable = False  # shared by all sessions
+    return images, labels, source
+
+
+def samples() -> tuple[np.ndarray, np.ndarray, str]:
+    """Digits to show: images (N, 784) in [0, 1], labels (N,), and the data set's name.
+
+    MNIST's test images where they are on this machine, else scikit-learn's digits.
+    """
+    return _samples(data.is_available("mnist"))
+
+
+def originals(dataset: str = "mnist") -> np.ndarray | None:
+    """The test images (N, 784) that the stored codes belong to, or None where they are not on this machine."""
+    images, _, source = samples()
+    return images if source == dataset else None
+
+
+def mnist_notice() -> None:
+    """One line where samples stand in for MNIST, and one button that fetches it."""
+    if samples()[2] == "mnist":
+        return
+    text, button = st.columns([5, 1.4], vertical_alignment="center")
+    text.caption(
+        "The sample digits come with scikit-learn. MNIST, which the models learned from, is not on this machine: "
+        "where one of its images belongs, the model's own reconstruction stands and says so."
+    )
+    if not button.button("Fetch MNIST (12 MB)", key="fetch_mnist", width="stretch"):
+        return
+    bar = st.progress(0.0, "Connecting …")
+    st.button("Cancel", key="cancel_fetch")  # any click ends this run of the script at its next bar.progress
+    try:
+        data.download(
+            "mnist", progress=lambda done, total, name: bar.progress(min(1.0, done / max(1, total)), f"{name} …")
+        )
+    except data.DataError as error:
+        bar.empty()
+        st.warning(str(error))
+        return
+    st.rerun()
+
+
+def guard(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
+    """The model, or one sentence and the end of the page where its files are broken or missing."""
+    try:
+        return model(slug)
+    except StorageError as error:
+        st.error(str(error))
+        st.stop()
+
+
+def guard_codes(slug: str) -> dict[str, torch.Tensor]:
+    """The stored codes, or one sentence and the end of the page."""
+    try:
+        return codes(slug)
+    except StorageError as error:
+        st.error(str(error))
+        st.stop()
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def baselines() -> dict[str, Any]:
+    """Test means of what needs no network; empty where they are not there, so that a page shows "—"."""
+    try:
+        return checkpoints.load_baselines()
+    except StorageError:
+        return {}
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def judge() -> Judge | None:
+    """The classifier behind "is a digit", or None where it is not there."""
+    try:
+        return checkpoints.load_judge()
+    except StorageError:
+        return None
