@@ -1,0 +1,127 @@
+"""Live views: what is dragged runs in the browser, on the networks of static/engine.mjs.
+
+A view is an ES module in static/ that exports `mount(root, component) → {update(component), destroy()}`. Python sends
+it options and hears one message when the hand lets go. Weights travel once, by `models`, into a registry that all views
+of the document share.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from safetensors import SafetensorError
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+
+# Inline modules are blobs and cannot import relatively: the base address of the document leads to static/.
+_LOADER = """
+const at = (name) => new URL(`app/static/${name}`, document.baseURI).href;
+const views = new WeakMap();
+
+function sentence(root, error) {
+  const p = document.createElement("p");
+  p.setAttribute("role", "alert");
+  p.textContent = error?.name === "EngineError" ? error.message
+    : `This part of the page could not start (${error?.message ?? error}). Reload the page.`;
+  root.replaceChildren(p);
+  console.warn(p.textContent);
+}
+
+export default function (component) {
+  const root = component.parentElement;
+  let view = views.get(root);
+  if (view) {
+    view.then((v) => v.update?.(component)).catch((error) => sentence(root, error));
+  } else {
+    view = import(at(component.data.module)).then((module) => module.mount(root, component));
+    view.catch((error) => sentence(root, error));
+    views.set(root, view);
+  }
+  return () => setTimeout(() => {
+    if (root.isConnected) return;  // the same place is about to be drawn again
+    views.delete(root);
+    view.then((v) => v.destroy?.()).catch(() => {});
+  }, 0);
+}
+"""
+
+_FEEDER = """
+const at = (name) => new URL(`app/static/${name}`, document.baseURI).href;
+const array = (column, type) => {
+  const values = column.getChildAt(0).toArray();
+  return type === Uint8Array ? new Uint8Array(values) : new type(values);
+};
+
+export default function ({ data }) {
+  import(at("registry.mjs")).then((registry) => {
+    for (const [slug, card] of Object.entries(JSON.parse(data.cards))) {
+      if (data[slug]) registry.register(slug, array(data[slug], Uint8Array), card);
+      if (data[`${slug}/mean`]) registry.registerCodes(slug, {
+        mean: array(data[`${slug}/mean`], Float32Array),
+        logvar: data[`${slug}/logvar`] ? array(data[`${slug}/logvar`], Float32Array) : null,
+        label: array(data[`${slug}/label`], Uint8Array),
+      });
+    }
+  });
+}
+"""
+
+_view = st.components.v2.component("lse_view", html="<div></div>", js=_LOADER, isolate_styles=True)
+_feed = st.components.v2.component("lse_models", html="<span hidden></span>", js=_FEEDER, isolate_styles=True)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _payload(slugs: tuple[str, ...], codes: bool) -> dict[str, Any]:
+    """Straight from the files: a live page paints before torch is imported, and vae_core.checkpoints would import it."""
+    from safetensors.numpy import load_file
+
+    data: dict[str, Any] = {}
+    cards = {}
+    for slug in slugs:
+        folder = CHECKPOINTS / slug
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        cards[slug] = {key: card[key] for key in ("slug", "kind", "config", "test")}
+        data[slug] = np.frombuffer((folder / "weights.safetensors").read_bytes(), dtype=np.uint8)
+        if codes:
+            stored = load_file(folder / "codes.safetensors")
+            data[f"{slug}/mean"] = stored["test_mean"].astype(np.float32).ravel()
+            data[f"{slug}/label"] = stored["test_label"].astype(np.uint8)
+            if "test_logvar" in stored:
+                data[f"{slug}/logvar"] = stored["test_logvar"].astype(np.float32).ravel()
+    data["cards"] = json.dumps(cards)
+    return data
+
+
+def models(slugs: Iterable[str], *, codes: bool = True) -> None:
+    """Send these models to the browser, once a session; views reach them by `registry.model(slug)`."""
+    slugs = tuple(slugs)
+    try:
+        data = _payload(slugs, codes)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        st.error(f"The files of {', '.join(slugs)} cannot be read ({error}). Restore the folder checkpoints/.")
+        st.stop()
+    _feed(key=f"models {' '.join(slugs)} {codes}", data=data, height="content")
+
+
+def view(
+    module: str,
+    *,
+    key: str,
+    options: dict[str, Any] | None = None,
+    on_message: Callable[[], None] | None = None,
+    height: int | str = "content",
+) -> dict[str, Any] | None:
+    """Show static/<module>. Returns the last message of the view (`setStateValue("message", …)`), or None."""
+    result = _view(
+        key=key,
+        data={"module": module, "options": json.dumps(options or {})},
+        default={"message": None},
+        on_message_change=on_message or (lambda: None),
+        height=height,
+    )
+    return result.message
