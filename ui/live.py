@@ -77,7 +77,7 @@ _feed = st.components.v2.component("lse_models", html="<span hidden></span>", js
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _payload(slugs: tuple[str, ...], codes: bool) -> dict[str, Any]:
-    """Straight from the files: a live page paints before torch is imported, and vae_core.checkpoints would import it."""
+    """Straight from the files: vae_core.checkpoints would import torch, and a live page paints before that."""
     from safetensors.numpy import load_file
 
     data: dict[str, Any] = {}
