@@ -334,8 +334,8 @@ export class Model {
 // Long work ------------------------------------------------------------------------------------------------------------
 
 /**
- * work(i) for i = 0 … count − 1 in slices of at most `budget` milliseconds, with a turn of the event loop between
- * them: `for await (const [from, to] of slices(…))` hears after each slice what is new. Stops quietly where
+ * work(i) for i = 0 … count − 1 in slices of at most `budget` milliseconds (as far as one item takes what another took),
+ * with a turn of the event loop between them: `for await (const [from, to] of slices(…))` hears after each slice what is new. Stops quietly where
  * signal.aborted, so that a newer wish replaces an older one.
  */
 export async function* slices(count, work, { budget = 6, signal = null, now = () => performance.now() } = {}) {
