@@ -38,6 +38,8 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
 .lse-strip .lse-name small { display: block; font-weight: 400; opacity: 0.72; font-size: 0.76rem; }
 .lse-strip img { flex: 1 1 0; min-width: 0; max-width: 92px; image-rendering: pixelated; aspect-ratio: 1;
   background: #08090b; border-radius: 4px; border: 2px solid var(--edge, transparent); box-sizing: border-box; }
+.lse-grid { display: grid; grid-template-columns: repeat(var(--columns), 1fr); gap: 0.7rem; }
+.lse-grid .lse-tile { width: 100%; }
 .lse-step { margin: 0; max-width: 12rem; }
 .lse-step img { display: block; max-width: 100%; object-fit: contain; border-radius: 6px; }
 .lse-step figcaption { font-size: 0.86rem; line-height: 1.3; margin-top: 0.3rem; }
@@ -55,9 +57,16 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
 .lse-numbers tr.best td, .lse-numbers td.best { font-weight: 650; }
 .lse-scroll { overflow-x: auto; }
 @media (max-width: 640px) {
-  .lse-strip .lse-name { flex-basis: 3.4rem; font-size: 0.8rem; }
-  .lse-strip .lse-name small { display: none; }
+  .lse-strip { flex-wrap: wrap; }
+  .lse-strip .lse-name { flex-basis: 100%; }
+  .lse-strip .lse-name small { display: inline; padding-left: 0.4rem; }
   .lse-row { gap: 0.6rem; }
+  .lse-tile { max-width: calc((100% - 1.2rem) / 3); }
+  .lse-grid { grid-template-columns: repeat(calc(var(--columns) / 2), 1fr); gap: 0.5rem; }
+  .lse-grid .lse-tile { max-width: none; }
+  .lse-numbers { font-size: 0.84rem; }
+  .lse-numbers th.n { white-space: normal; vertical-align: bottom; }
+  .lse-numbers th, .lse-numbers td { padding-right: 0.4rem; }
 }
 </style>"""
 

@@ -39,13 +39,18 @@ def tile_html(tile: Tile, size: int = 112) -> str:
     alt = html.escape(" ".join(filter(None, (tile.caption, tile.note))) or "digit", quote=True)
     return (
         f'<figure class="lse-tile" style="--size:{size}px;{edge}"><img src="{data_uri(tile.pixels)}" alt="{alt}">'
-        f"<figcaption>{caption}{note}</figcaption></figure>"
+        + (f"<figcaption>{caption}{note}</figcaption>" if caption or note else "")
+        + "</figure>"
     )
 
 
-def row(tiles: Iterable[Tile], size: int = 112) -> None:
-    """Tiles side by side, wrapping on a narrow screen."""
-    st.html(f'<div class="lse-row">{"".join(tile_html(t, size) for t in tiles)}</div>')
+def row(tiles: Iterable[Tile], size: int = 112, *, columns: int | None = None) -> None:
+    """Tiles side by side, wrapping on a narrow screen.
+
+    With `columns` they share the width evenly and rows under each other keep their columns; a phone has half as many.
+    """
+    grid = f' lse-grid" style="--columns:{columns}' if columns else ""
+    st.html(f'<div class="lse-row{grid}">{"".join(tile_html(t, size) for t in tiles)}</div>')
 
 
 class Strip(NamedTuple):

@@ -1,0 +1,109 @@
+"""Choose two digits and walk from one to the other: pixels can only fade, a model goes through its codes."""
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from ui import store
+from ui.family import DIGIT_COLOURS, slug, title
+from ui.frame import frame
+from ui.picture import choose_digit, label_for
+from ui.tiles import Strip, numbers, strips
+from vae_core import latent
+
+HEAD = ("", "longest step, px", "longest / mean", "detour", "is a digit")
+
+
+def line(name: str, note: str, pictures: Tensor, labels: list[int] | None = None) -> Strip:
+    """Pictures (T, 784) as a row, framed in the colour of the label that each was told."""
+    edges = labels and [DIGIT_COLOURS[y] for y in labels]
+    return Strip(name, note, pictures.numpy(), f"{name}, {note}: from the first digit to the second", edges)
+
+
+def pace(way: Strip) -> tuple[str, ...]:
+    """How far and how evenly a row walks, and how many of its pictures are digits, as a line of the table."""
+    pictures = torch.tensor(way.pictures)
+    step = (pictures[1:] - pictures[:-1]).abs().sum(1)  # (T - 1,) pixels' worth of ink that changes
+    straight = (pictures[-1] - pictures[0]).abs().sum()
+    ratios = [f"{p / q:.2f}" if q > 1e-3 else "—" for p, q in ((step.max(), step.mean()), (step.sum(), straight))]
+    judge = store.judge()
+    digits = "—" if judge is None else f"{int(judge.is_digit(pictures).sum())} of {len(pictures)}"
+    return way.name, f"{step.max():.1f}", *ratios, digits
+
+
+frame("Interpolate", __doc__)
+store.mnist_notice()
+left, right = st.columns(2)
+with left:
+    first = choose_digit("from", title="From")
+with right:
+    second = choose_digit("to", title="To", start=1)
+with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+    dim = st.segmented_control(
+        "Numbers in the code", (2, 20), default=2, required=True, key="walk_dim", persist_state="session"
+    )
+    way = st.segmented_control(
+        "Way", ("linear", "spherical"), default="linear", required=True, key="walk_way", persist_state="session"
+    )
+    steps = st.select_slider("Pictures", range(5, 16), 9, key="walk_steps", persist_state="session", width=220)
+
+t = torch.linspace(0, 1, steps)
+ends = torch.tensor(np.stack([first.pixels, second.pixels]))
+models = {kind: store.guard(slug(kind, dim))[0] for kind in ("ae", "dae", "vae", "cvae")}
+cvae = models["cvae"]
+(a, how_a), (b, how_b) = label_for(first, cvae), label_for(second, cvae)
+walks = {}  # codes on the way, (T, D)
+for kind, model in models.items():
+    z = latent.embed(model, ends, torch.tensor([a, b]) if model.conditional else None).mean
+    walks[kind] = latent.interpolate(z[0], z[1], t, spherical=way == "spherical")
+
+ways = [
+    line("Pixels", "plain blend", torch.lerp(ends[:1], ends[1:], t[:, None])),
+    *(line(title(k), "code to code", latent.decode(models[k], walks[k])) for k in ("ae", "dae")),
+    line(title("vae"), "mean to mean", latent.decode(models["vae"], walks["vae"])),
+]
+z, stay, switch = walks["cvae"], [a] * steps, [a if s < 0.5 else b for s in t.tolist()]
+ways.append(line(f"{title('cvae')} style", f"label {a} throughout", latent.decode(cvae, z, torch.tensor(stay)), stay))
+if a != b:
+    blend = latent.decode_between_labels(cvae, z[:1].expand(steps, -1), a, b, t)
+    ways += [
+        line(f"{title('cvae')} label", f"{a} blends to {b}: never trained", blend),
+        line(
+            title("cvae"),
+            f"both: style moves, {a} switches to {b}",
+            latent.decode(cvae, z, torch.tensor(switch)),
+            switch,
+        ),
+    ]
+
+strips(ways)
+if first.label is None or second.label is None:
+    st.caption(f"Labels told to the CVAE: {a} ({how_a}) and {b} ({how_b}). You can set yours beside its number.")
+st.subheader("How even is the walk?")
+numbers(HEAD, [pace(way) for way in ways])
+st.caption(
+    "A step is Σ|Δ| over the pixels of two neighbours, in pixels that turn from black to white. Longest / mean is 1 where "
+    "all steps are equal; a jump makes it large. Detour is the whole walk over the straight one, at least 1. The plain "
+    "blend is perfect in both, and halfway it is two digits at once: an even pace is not yet a good way."
+)
+with st.expander("What happens here, in formulas"):
+    st.markdown(
+        r"""
+Each model encodes both digits, $z_A$ and $z_B$ (a VAE: the means of its posteriors), and decodes what lies between:
+
+$$\text{linear: } z_t = (1 - t)\, z_A + t\, z_B \qquad
+\text{spherical: } \hat z_t = \frac{\sin((1 - t)\,\theta)}{\sin\theta}\, \hat z_A
++ \frac{\sin(t\,\theta)}{\sin\theta}\, \hat z_B, \quad \cos\theta = \hat z_A \cdot \hat z_B$$
+
+Hats are unit vectors; the length goes evenly from $\|z_A\|$ to $\|z_B\|$ (Shoemake 1985; White 2016). In many dimensions a
+draw from $\mathcal N(0, I)$ has a length near $\sqrt D$, and the straight way cuts through the middle, where hardly any
+draw lies; the arc keeps the length. In two dimensions the middle is the likeliest place, and the straight way is fine. An
+AE has no prior and no reason for either.
+
+**What to look for.** Blended pixels show two digits at once. A model's way passes other digits: in two dimensions it
+must cross whatever lies between on the map. Nothing asked an AE to put sense between its codes, so its way may jump or
+smear; a VAE was trained on clouds that overlap. With two labels the CVAE has two things to move. Its label is yes or
+no in training, so a blend of labels is an input it never saw: only the ends of that row mean anything.
+"""
+    )
