@@ -1,0 +1,159 @@
+"""Charts: the only place that knows Plotly. Every function is pure: arrays in, a figure out, nothing drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ui.family import DIGIT_COLOURS
+
+ACCENT = "#d6336c"  # the one colour that is no digit's
+QUIET = "#8a9099"  # lines that explain: seen on white and on near-black
+HEIGHT = 440  # pixels; a page reserves this much, so that nothing jumps when a chart arrives
+# The buttons come with the pointer. A finger or a wheel that meets the chart moves the page, not the map.
+CONFIG = {
+    "displaylogo": False,
+    "scrollZoom": False,
+    "modeBarButtons": [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+}
+_TURN = np.linspace(0, 2 * np.pi, 121)
+
+
+class Mark(NamedTuple):
+    """A picked code: a point, or a Gaussian with diagonal covariance."""
+
+    mean: np.ndarray  # (2,)
+    sd: np.ndarray | None = None  # (2,)
+
+
+def code_map(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    shown: np.ndarray,
+    *,
+    prior: bool,
+    mark: Mark | None = None,
+    near: Sequence[int] = (),
+    name: str = "map",
+) -> go.Figure:
+    """Codes (N, 2) coloured by label (N,); only the rows `shown` (n,) are drawn, none is moved.
+
+    One dot a code, one unit equally long on both axes. Circles of radius 1 and 2 about the origin: dashed where
+    N(0, I) is the model's prior, dotted where it is only a yardstick. A numeral stands at its class's median over
+    all N codes, moved a little where two would overlap. `near` are rows ringed as neighbours, `mark` is the picked
+    code with the ellipse of half-axes σ. A dot carries its row as `customdata`.
+
+    Everything but the numerals is drawn by WebGL, in this order: Plotly puts WebGL above its other traces and shapes.
+    """
+    range_x, range_y = ranges(codes)
+    figure = go.Figure()
+    figure.add_scattergl(
+        x=codes[shown, 0],
+        y=codes[shown, 1],
+        customdata=shown,
+        text=[str(y) for y in labels[shown]],
+        mode="markers",
+        marker={
+            "size": float(np.interp(len(shown), [500, 2000, 10_000], [7, 5, 3.5])),
+            "color": [DIGIT_COLOURS[y] for y in labels[shown]],
+            "opacity": 0.8,
+        },
+        unselected={"marker": {"opacity": 0.8}},  # a click picks one digit; it does not fade the others
+        hovertemplate="%{text} (test image %{customdata})<extra></extra>",
+        name="codes",
+    )
+    for radius in (1, 2):
+        outline = ellipse(np.zeros(2), np.full(2, float(radius)))
+        _add_line(figure, outline, f"prior {radius}", color=QUIET, width=1.5, dash="dash" if prior else "dot")
+        _add_chip(figure, 0, -radius, f"{radius}σ", f"circle {radius}", yanchor="top")
+    if len(near):
+        _add_rings(figure, codes[list(near)], "neighbours", size=11, color=ACCENT, width=1.5)
+    if mark is not None:
+        if mark.sd is not None:
+            _add_line(figure, ellipse(mark.mean, mark.sd), "posterior", color=ACCENT, width=2)
+            figure.data[-1].update(fill="toself", fillcolor="rgba(214, 51, 108, 0.25)")
+        _add_rings(figure, mark.mean[None], "halo", size=20, color="#ffffff", width=6)
+        _add_rings(figure, mark.mean[None], "picked", size=20, color=ACCENT, width=3)
+    present = [y for y in range(len(DIGIT_COLOURS)) if (labels == y).any()]
+    medians = np.array([np.median(codes[labels == y], axis=0) for y in present])
+    gap = 0.056 * max(range_x[1] - range_x[0], range_y[1] - range_y[0])
+    places = spread(medians, gap, None if mark is None else mark.mean[None])
+    for y, place in zip(present, places.tolist(), strict=True):
+        _add_chip(figure, *place, f"<b>{y}</b>", f"numeral {y}", bordercolor=DIGIT_COLOURS[y], borderwidth=2)
+    # The ranges hold whatever the chart's shape is; what is left over stays empty.
+    axis = {"constrain": "domain", "showgrid": False, "zeroline": False, "ticks": "outside", "ticklen": 4}
+    figure.update_xaxes(title="z₁", range=range_x, title_standoff=4, **axis)
+    figure.update_yaxes(title="z₂", range=range_y, title_standoff=2, scaleanchor="x", scaleratio=1, **axis)
+    return figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 4, "r": 4, "t": 28, "b": 4},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        uirevision=name,  # a zoom survives the next picked digit
+    )
+
+
+def ellipse(centre: np.ndarray, half_axes: np.ndarray) -> np.ndarray:
+    """A closed outline (121, 2) with its axes along z₁ and z₂: the covariance of q(z | x) is diagonal."""
+    return centre + half_axes * np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
+
+
+def ranges(codes: np.ndarray, margin: float = 0.03) -> tuple[list[float], list[float]]:
+    """Of each axis: all codes (N, 2), drawn or not, and the circle of radius 2."""
+    low = np.minimum(codes.min(0), -2.0)
+    high = np.maximum(codes.max(0), 2.0)
+    edge = margin * (high - low)
+    (x0, y0), (x1, y1) = (low - edge).tolist(), (high + edge).tolist()
+    return [x0, x1], [y0, y1]
+
+
+def spread(points: np.ndarray, gap: float, keep_off: np.ndarray | None = None, steps: int = 200) -> np.ndarray:
+    """Points (M, 2), pushed apart where two are nearer than `gap`, and off the fixed points `keep_off` (F, 2)."""
+    fixed = np.zeros((0, 2)) if keep_off is None else keep_off
+    places = np.concatenate([points, fixed]).astype(float)
+    free = (np.arange(len(places)) < len(points))[:, None]
+    for _ in range(steps):
+        way = places[:, None] - places[None]
+        distance = np.linalg.norm(way, axis=-1)
+        lack = np.clip(1.02 * gap - distance, 0, None) * (1 - np.eye(len(places)))
+        if not (lack > 0.02 * gap).any():
+            break
+        # Points at one place have no direction to part in: each gets its own, always the same.
+        angle = np.arange(len(places)) * np.pi * (3 - np.sqrt(5))
+        own = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        way = np.where(distance[..., None] > 1e-9, way / np.maximum(distance, 1e-9)[..., None], own[:, None])
+        places += np.where(free, 0.5 * (way * lack[..., None]).sum(1), 0)
+    return places[: len(points)]
+
+
+def _add_line(figure: go.Figure, outline: np.ndarray, name: str, **line: object) -> None:
+    figure.add_scattergl(x=outline[:, 0], y=outline[:, 1], mode="lines", line=line, hoverinfo="skip", name=name)
+
+
+def _add_rings(figure: go.Figure, at: np.ndarray, name: str, *, size: float, color: str, width: float) -> None:
+    figure.add_scattergl(
+        x=at[:, 0],
+        y=at[:, 1],
+        mode="markers",
+        marker={"size": size, "color": "rgba(0, 0, 0, 0)", "line": {"color": color, "width": width}},
+        hoverinfo="skip",
+        name=name,
+    )
+
+
+def _add_chip(figure: go.Figure, x: float, y: float, text: str, name: str, **style: object) -> None:
+    figure.add_annotation(
+        x=x,
+        y=y,
+        text=text,
+        name=name,
+        showarrow=False,
+        font={"size": 12, "color": "#1a1d21"},
+        bgcolor="rgba(255, 255, 255, 0.88)",
+        borderpad=2,
+        **style,
+    )

@@ -1,0 +1,89 @@
+"""What is known of one test image in one model, as rows of a table. Pure: stored codes in, text out.
+
+`codes` is what `checkpoints.load_codes` gives; i is the test image's number, j a latent dimension's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vae_core import latent, losses
+
+Codes = dict[str, Tensor]
+SCORES_HEAD = ("nats per image", "this one", "test mean", "percentile")
+POSTERIOR_HEAD = ("", "μ", "σ", "KL, nats")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def dimension(j: int) -> str:
+    """A latent dimension's name: 0 → "z₁"."""
+    return f"z{j + 1}".translate(_SUBSCRIPTS)
+
+
+def signed(value: float) -> str:
+    """A coordinate with its sign, two decimals: −1.50."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def scores(codes: Codes, i: int) -> list[tuple[str, str, str, str]]:
+    """Terms of image i beside their test mean and the share of test images that have less; "—" without posterior."""
+    expected, kl = codes.get("test_reconstruction"), codes.get("test_kl")
+    terms = {
+        "reconstruction at the mean": codes["test_reconstruction_at_mean"],
+        "reconstruction, averaged over q": expected,
+        "KL(q ‖ prior)": kl,
+        "−ELBO": None if expected is None or kl is None else expected + kl,
+    }
+    return [
+        (name, "—", "—", "—")
+        if v is None
+        else (name, f"{v[i]:.2f}", f"{v.double().mean():.2f}", f"{(v < v[i]).double().mean():.0%}")
+        for name, v in terms.items()
+    ]
+
+
+def posterior(codes: Codes, i: int) -> list[tuple[str, str, str, str]]:
+    """Mean, standard deviation and KL of each dimension; "—" for the last two where the code is a point."""
+    rows, logvar = [], codes.get("test_logvar")
+    for j, mean in enumerate(codes["test_mean"][i]):
+        rest = ("—", "—")
+        if logvar is not None:
+            kl = losses.gaussian_kl(mean, logvar[i, j])
+            rest = (f"{logvar[i, j].mul(0.5).exp():.2f}", f"{kl:.2f}")
+        rows.append((dimension(j), signed(float(mean)), *rest))
+    return rows
+
+
+def nearest(codes: Codes, i: int, k: int) -> list[int]:
+    """The k test images whose codes lie nearest to that of image i, without i itself."""
+    index, _ = latent.neighbours(codes["test_mean"], codes["test_mean"][i], k + 1)
+    return index[index != i][:k].tolist()
+
+
+def share_within(codes: Codes, radius: float) -> float:
+    """Share of all test codes nearer than `radius` to the origin; of N(0, I) in 2-D it is 1 − exp(−radius²/2)."""
+    return float((codes["test_mean"].norm(dim=1) < radius).double().mean())
+
+
+def source(codes: Codes) -> latent.Gaussian:
+    """Where random codes come from: the prior where the model has one, else the Gaussian of its training codes."""
+    mean = codes["train_mean"]
+    return latent.standard_normal(mean.shape[1]) if "test_logvar" in codes else latent.fit_gaussian(mean)
+
+
+def reach(codes: Codes, j: int) -> tuple[float, float, float]:
+    """Centre and standard deviation of dimension j, and how far from the centre its slider goes.
+
+    A VAE's scale is its prior's, 0 and 1; a deterministic model has only its codes' own. The slider holds four
+    standard deviations and 99.8 % of the codes.
+    """
+    values = codes["train_mean"][:, j]
+    centre, sd = (0.0, 1.0) if "test_logvar" in codes else (float(values.mean()), float(values.std()))
+    extremes = torch.quantile(values, torch.tensor([0.001, 0.999]))
+    return centre, sd, max(4 * sd, float((extremes - centre).abs().max()))
+
+
+def distance(where: latent.Gaussian, z: Tensor) -> float:
+    """How far z (D,) lies from the Gaussian's mean in its own standard deviations; a draw lies at about √D."""
+    return float(torch.linalg.solve_triangular(where.factor, (z - where.mean)[:, None], upper=False).norm())
