@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["app.py", *sorted(path.name for path in (ROOT / "pages").glob("[0-9]*_*.py"))]
 DESKTOP, PHONE = (1280, 900), (390, 844)
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+EXCEPTION = '[data-testid="stException"]'
 PATIENCE = 60_000  # milliseconds
 
 # The luminances of WCAG 2.2, of the page and of its heading; colours as Chromium writes them.
@@ -53,7 +54,7 @@ def visit(server, window):
         tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
         tab.on("request", lambda asked: is_foreign(asked.url) and tab.wrong.append(f"asked for {asked.url}"))
         tab.goto(f"{server}/{address_of(page)}", timeout=PATIENCE)
-        tab.wait_for_selector(f"{READY} h1", timeout=PATIENCE)
+        tab.wait_for_selector(f"{READY} :is(h1, {EXCEPTION})", timeout=PATIENCE)
         settle(tab)
         return tab
 
@@ -91,7 +92,7 @@ def test_page_opens(visit, page, size):
     heading, nothing wider than the screen, and text that can be read.
     """
     tab = visit(page, size)
-    assert tab.locator('[data-testid="stException"]').count() == 0, tab.inner_text("body")
+    assert tab.locator(EXCEPTION).count() == 0, tab.inner_text("body")
     assert tab.locator("h1").count() == 1 and tab.locator("h1").inner_text().strip()
     for image in tab.locator('[data-testid="stMain"] img').all():
         assert image.evaluate("image => image.naturalWidth"), f"a broken picture: {image.get_attribute('src')}"
@@ -105,7 +106,7 @@ def test_page_opens(visit, page, size):
         lighter, darker = max(surface, text) + 0.05, min(surface, text) + 0.05
         assert lighter / darker >= 7, f"{theme}: the heading's contrast is {lighter / darker:.1f}"
         settle(tab)
-        assert tab.locator('[data-testid="stException"]').count() == 0
+        assert tab.locator(EXCEPTION).count() == 0
     assert tab.wrong == []
 
 
@@ -117,11 +118,12 @@ def test_home_leads_to_every_page(visit):
         tab.locator(f'[data-testid="stSidebar"] a[href="{address_of(page)}"]').click()
         tab.wait_for_url(lambda url, page=page: urlsplit(url).path == f"/{address_of(page)}", timeout=PATIENCE)
         tab.wait_for_function(
-            "before => document.querySelector('h1') && document.querySelector('h1').innerText !== before",
-            arg=before,
+            "([before, exception]) => document.querySelector(exception)"
+            " || (document.querySelector('h1') && document.querySelector('h1').innerText !== before)",
+            arg=[before, EXCEPTION],
             timeout=PATIENCE,
         )
         settle(tab)
-        assert tab.locator('[data-testid="stException"]').count() == 0, tab.inner_text("body")
+        assert tab.locator(EXCEPTION).count() == 0, tab.inner_text("body")
         assert tab.locator("h1").count() == 1
     assert tab.wrong == []
