@@ -5,6 +5,8 @@
 // pointer moves (what is under the points, the points, circles, ticks, numerals), and the visible one. A pointer move
 // costs one blit and the markers; only a change of view stamps the points again.
 
+import { palette } from "./paint.mjs";
+
 const STYLE = `
 .plane { position: relative; width: 100%; height: 100%; }
 .plane canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; border-radius: 8px;
@@ -37,6 +39,7 @@ export class Plane {
     this.host = host;
     this.onHover = this.onPick = this.onDrag = this.onRelease = this.onView = null;
     this.under = []; // draw(ctx, plane): rests while the pointer moves, below the points; after a change: redraw()
+    this.over = []; // the same, above the points
     this.layers = []; // draw(ctx, plane): drawn with every frame, above the points, below the markers
     this.markers = new Map();
     this.showPoints = true;
@@ -124,16 +127,7 @@ export class Plane {
 
   /** Read the theme again: after Streamlit has changed it. */
   retheme() {
-    const style = getComputedStyle(this.host);
-    const get = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
-    this.theme = {
-      background: get("--st-background-color", "#ffffff"),
-      surface: get("--st-secondary-background-color", "#f4f6f8"),
-      text: get("--st-text-color", "#1a1d21"),
-      border: get("--st-border-color", "#dfe3e8"),
-      accent: get("--st-primary-color", "#d6336c"),
-      font: get("--st-font", "sans-serif"),
-    };
+    this.theme = palette(this.host);
     this.redraw();
   }
 
@@ -227,6 +221,7 @@ export class Plane {
       ctx.drawImage(this.pointsCanvas, 0, 0);
       ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     }
+    for (const layer of this.over) layer(ctx, this);
     if (this.circles) this.#drawCircles(ctx);
     this.#drawTicks(ctx);
     if (this.codes && this.showNumerals) this.#drawNumerals(ctx);
@@ -276,14 +271,17 @@ export class Plane {
   #drawCircles(ctx) {
     const [x, y] = this.toScreen([0, 0]);
     ctx.save();
-    ctx.strokeStyle = this.theme.text;
-    ctx.globalAlpha = 0.55;
-    ctx.lineWidth = 1.25;
     ctx.setLineDash(this.circles === "prior" ? [7, 5] : [1.5, 4]);
-    for (const radius of [1, 2]) {
-      ctx.beginPath();
-      ctx.arc(x, y, radius * this.scale, 0, 2 * Math.PI);
-      ctx.stroke();
+    ctx.lineCap = "round";
+    for (const [width, colour] of [[3.5, this.theme.surface], [1.5, this.theme.text]]) { // a halo for dark ground
+      ctx.lineWidth = width;
+      ctx.strokeStyle = colour;
+      ctx.globalAlpha = 0.7;
+      for (const radius of [1, 2]) {
+        ctx.beginPath();
+        ctx.arc(x, y, radius * this.scale, 0, 2 * Math.PI);
+        ctx.stroke();
+      }
     }
     ctx.restore();
     for (const radius of [1, 2]) this.text(ctx, `${radius}σ`, x, y + radius * this.scale + 9, { size: 11 });
@@ -607,7 +605,7 @@ export class Plane {
 // Helpers ----------------------------------------------------------------------------------------------------------------
 
 /** Codes sorted into square cells, so that the nearest one is found without asking all. */
-class Index {
+export class Index {
   constructor(mean, { centre, half }) {
     this.mean = mean;
     this.low = [centre[0] - 1.2 * half, centre[1] - 1.2 * half];
