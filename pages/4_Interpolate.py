@@ -29,7 +29,7 @@ def pace(way: Strip) -> tuple[str, ...]:
     ratios = [f"{p / q:.2f}" if q > 1e-3 else "—" for p, q in ((step.max(), step.mean()), (step.sum(), straight))]
     judge = store.judge()
     digits = "—" if judge is None else f"{int(judge.is_digit(pictures).sum())} of {len(pictures)}"
-    return way.name, f"{step.max():.1f}", *ratios, digits
+    return way.name.replace(" ", "\u00a0"), f"{step.max():.1f}", *ratios, digits
 
 
 frame("Interpolate", __doc__)
@@ -58,22 +58,19 @@ for kind, model in models.items():
     z = latent.embed(model, ends, torch.tensor([a, b]) if model.conditional else None).mean
     walks[kind] = latent.interpolate(z[0], z[1], t, spherical=way == "spherical")
 
+z, stay, switch = walks["cvae"], [a] * steps, [a if s < 0.5 else b for s in t.tolist()]
 ways = [
     line("Pixels", "plain blend", torch.lerp(ends[:1], ends[1:], t[:, None])),
     *(line(title(k), "code to code", latent.decode(models[k], walks[k])) for k in ("ae", "dae")),
     line(title("vae"), "mean to mean", latent.decode(models["vae"], walks["vae"])),
+    line(f"{title('cvae')} style", f"label {a} throughout", latent.decode(cvae, z, torch.tensor(stay)), stay),
 ]
-z, stay, switch = walks["cvae"], [a] * steps, [a if s < 0.5 else b for s in t.tolist()]
-ways.append(line(f"{title('cvae')} style", f"label {a} throughout", latent.decode(cvae, z, torch.tensor(stay)), stay))
 if a != b:
     blend = latent.decode_between_labels(cvae, z[:1].expand(steps, -1), a, b, t)
     ways += [
         line(f"{title('cvae')} label", f"{a} blends to {b}: never trained", blend),
         line(
-            title("cvae"),
-            f"both: style moves, {a} switches to {b}",
-            latent.decode(cvae, z, torch.tensor(switch)),
-            switch,
+            f"{title('cvae')} both", f"label switches {a} to {b}", latent.decode(cvae, z, torch.tensor(switch)), switch
         ),
     ]
 
@@ -83,27 +80,26 @@ if first.label is None or second.label is None:
 st.subheader("How even is the walk?")
 numbers(HEAD, [pace(way) for way in ways])
 st.caption(
-    "A step is Σ|Δ| over the pixels of two neighbours, in pixels that turn from black to white. Longest / mean is 1 where "
-    "all steps are equal; a jump makes it large. Detour is the whole walk over the straight one, at least 1. The plain "
-    "blend is perfect in both, and halfway it is two digits at once: an even pace is not yet a good way."
+    "A step is Σ|Δ| over the pixels of two neighbours: how many pixels of ink change. Longest / mean is 1 where all "
+    "steps are equal, and a jump makes it large. Detour is the whole walk over the straight one. The plain blend is "
+    "perfect in both, and halfway it shows two digits at once: an even pace alone is no good way."
 )
 with st.expander("What happens here, in formulas"):
     st.markdown(
         r"""
-Each model encodes both digits, $z_A$ and $z_B$ (a VAE: the means of its posteriors), and decodes what lies between:
+Each model encodes both digits, $z_A$ and $z_B$ (a VAE: the means of its posteriors), and decodes what lies between.
 
-$$\text{linear: } z_t = (1 - t)\, z_A + t\, z_B \qquad
-\text{spherical: } \hat z_t = \frac{\sin((1 - t)\,\theta)}{\sin\theta}\, \hat z_A
-+ \frac{\sin(t\,\theta)}{\sin\theta}\, \hat z_B, \quad \cos\theta = \hat z_A \cdot \hat z_B$$
+$$\text{linear: } z_t = (1 - t)\, z_A + t\, z_B \qquad \text{spherical: } \hat z_t =
+\frac{\sin((1 - t)\,\theta)}{\sin\theta}\, \hat z_A + \frac{\sin(t\,\theta)}{\sin\theta}\, \hat z_B, \quad
+\cos\theta = \hat z_A \cdot \hat z_B$$
 
-Hats are unit vectors; the length goes evenly from $\|z_A\|$ to $\|z_B\|$ (Shoemake 1985; White 2016). In many dimensions a
-draw from $\mathcal N(0, I)$ has a length near $\sqrt D$, and the straight way cuts through the middle, where hardly any
-draw lies; the arc keeps the length. In two dimensions the middle is the likeliest place, and the straight way is fine. An
-AE has no prior and no reason for either.
+Hats are unit vectors; the length goes evenly from $\|z_A\|$ to $\|z_B\|$ (Shoemake 1985; White 2016). A draw from
+$\mathcal N(0, I)$ in many dimensions is about $\sqrt D$ long: the straight way cuts through a middle where hardly any
+draw lies, the arc does not. In two dimensions the middle is the likeliest place. An AE has no prior to ask for either.
 
-**What to look for.** Blended pixels show two digits at once. A model's way passes other digits: in two dimensions it
-must cross whatever lies between on the map. Nothing asked an AE to put sense between its codes, so its way may jump or
-smear; a VAE was trained on clouds that overlap. With two labels the CVAE has two things to move. Its label is yes or
-no in training, so a blend of labels is an input it never saw: only the ends of that row mean anything.
+**What to look for.** In two dimensions a model's way passes the digits that lie between on the map. Nothing asked an
+AE to put sense between its codes, so it may jump or smear there; a VAE was trained on clouds of codes that overlap. A
+CVAE has two things to move. In training a label was one digit or another, so a blend of labels is an input that it
+never saw: only the ends of that row mean anything, and the honest way to change the label is to switch it.
 """
     )

@@ -10,45 +10,50 @@ from ui.picture import choose_digit, label_for, show_steps
 from ui.tiles import Tile, numbers, row
 from vae_core import corruption, latent, metrics
 
-KINDS = {  # kind → name, what the amount is, where the slider starts
+KINDS = {  # name, what the amount is, where its slider starts
     "masking": ("Masking", "Share of pixels put out", 0.5),
     "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
     "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
     "blur": ("Blur, never seen by the DAE", "σ in pixels", 1.5),
 }
-HEAD = ("", "nats", "MSE", "PSNR, dB", "wrong pixels")
-FORMATS = ("{:.2f}", "{:.4f}", "{:.2f}", "{:.1%}")
-BETTER = (min, min, max, min)
+FIELDS = metrics.Restoration._fields
+HEAD, FORMATS, BETTER = (
+    ("", "nats", "MSE", "PSNR, dB", "wrong pixels"),
+    ("{:.2f}", "{:.4f}", "{:.2f}", "{:.1%}"),
+    (min, min, max, min),
+)
 
 
 def spoil_again() -> None:
     st.session_state["spoil_seed"] = st.session_state.get("spoil_seed", 0) + 1
 
 
-def table(rows: dict[str, metrics.Restoration | dict[str, float] | None]) -> None:
-    """One line a rival; the best of each column in bold."""
-    fields = metrics.Restoration._fields
-    values = [
-        [None if r is None else float(r[f] if isinstance(r, dict) else getattr(r, f)) for f in fields]
-        for r in rows.values()
-    ]
-    best = set()
-    for c, better in enumerate(BETTER):
-        column = {r: line[c] for r, line in enumerate(values) if line[c] is not None}
-        best |= {(r, c + 1) for r, v in column.items() if v == better(column.values())}
-    text = [["—" if v is None else f.format(v) for f, v in zip(FORMATS, line, strict=True)] for line in values]
-    numbers(HEAD, [(name, *line) for name, line in zip(rows, text, strict=True)], best_cells=best)
+def table(rows: dict[str, list[float] | None]) -> None:
+    """The four fields of each rival, None where they are not known; the best of each column in bold."""
+    known = [values for values in rows.values() if values]
+    best = [better(column) for better, column in zip(BETTER, zip(*known, strict=True), strict=False)]
+    numbers(
+        HEAD,
+        [
+            (name, *(f.format(v) for f, v in zip(FORMATS, line, strict=True))) if line else (name, *"————")
+            for name, line in rows.items()
+        ],
+        best_cells={
+            (r, c + 1) for r, line in enumerate(rows.values()) for c, v in enumerate(line or ()) if v == best[c]
+        },
+    )
 
 
 frame("Restore", __doc__)
 store.mnist_notice()
 chosen = choose_digit("digit", camera=True)
-with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+with st.container(horizontal=True, gap="medium"):
     kind = st.selectbox(
         "Corruption", KINDS, format_func=lambda k: KINDS[k][0], key="spoil_kind", persist_state="session", width=240
     )
+    _, unit, start = KINDS[kind]
     amount = st.select_slider(
-        KINDS[kind][1], metrics.AMOUNTS[kind], KINDS[kind][2], key=f"spoil_{kind}", persist_state="session", width=260
+        unit, metrics.AMOUNTS[kind], start, key=f"spoil_{kind}", persist_state="session", width=260
     )
     with st.container(width="content", gap=None):
         st.space(28)  # a button has no label above it
@@ -59,57 +64,49 @@ with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
 
 models = {k: store.guard(slug(k, dim)) for k in FAMILY}
 label, how = label_for(chosen, models["cvae"][0])
-y, key = torch.tensor([label]), f"{amount:g}"
-clean = models["ae"][0].observe(torch.tensor(chosen.pixels)[None])
+clean, y, key = models["ae"][0].observe(torch.tensor(chosen.pixels)[None]), torch.tensor([label]), f"{amount:g}"
 seed = torch.Generator().manual_seed(st.session_state.get("spoil_seed", 0))
 spoilt = corruption.corrupt(clean, kind, amount, seed)
-filtered_test = store.baselines().get("median", {}).get(kind, {}).get(key)
-median_size = filtered_test["size"] if filtered_test else 3
-restored = {"Spoilt": spoilt, f"Median filter {median_size}×{median_size}": metrics.median_filter(spoilt, median_size)}
+spoilt_test, median_test = (store.baselines().get(b, {}).get(kind, {}).get(key) for b in ("corrupted", "median"))
+side = median_test["size"] if median_test else 3
+restored = {"Spoilt": spoilt, f"Median filter {side}×{side}": metrics.median_filter(spoilt, side)}
 for k, (model, _) in models.items():
     restored[title(k)] = latent.decode(model, latent.encode_as_is(model, spoilt, y).mean, y)
-scores = {name: metrics.restoration(pixels, clean) for name, pixels in restored.items()}
+scores = {name: [float(v) for v in metrics.restoration(pixels, clean)] for name, pixels in restored.items()}
+tests = [spoilt_test, median_test, *(card["denoising"].get(kind, {}).get(key) for _, card in models.values())]
 
 tiles = [Tile(clean[0].numpy(), "Clean", f"a {label}, binarised", DIGIT_COLOURS[label])]
-for name, pixels in restored.items():
-    note = f"{float(scores[name].psnr):.2f} dB, {float(scores[name].wrong):.1%} wrong"
-    tiles.append(Tile(pixels[0].numpy(), name, note))
+for name, (_, _, psnr, wrong) in scores.items():
+    tiles.append(Tile(restored[name][0].numpy(), name, f"{psnr:.2f} dB, {wrong:.1%} wrong"))
 row(tiles, size=124)
 show_steps(chosen)
-
-tests = [store.baselines().get("corrupted", {}).get(kind, {}).get(key), filtered_test]
-tests += [card["denoising"].get(kind, {}).get(key) for _, card in models.values()]
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("This digit")
     table(scores)
 with right:
-    st.subheader("Mean over 2,000 test digits")
-    table(dict(zip(restored, tests, strict=True)))
-
+    st.subheader(f"Mean of {metrics.DENOISING_IMAGES:,} test digits")
+    table({name: t and [t[f] for f in FIELDS] for name, t in zip(restored, tests, strict=True)})
 noisy = ", ".join(f"{FAMILY[k].name} {n:.0%}" for k, (m, _) in models.items() if (n := m.config.encoder_noise))
 st.caption(
-    f"Bold is best. Nats: cross-entropy against the clean pixels, probabilities kept 1e-4 away from 0 and 1. Means: the "
-    f"first 2,000 MNIST test images, one fixed seed, stored with each model. The CVAE is told the label, {label} ({how})."
-    + (f" Pixels flipped on the encoder's input in training, a mild DAE by itself: {noisy}." if noisy else "")
+    f"Bold is best. The CVAE is told the label, {label} ({how}). Nats: cross-entropy against the clean pixels, with "
+    "probabilities kept 1e-4 away from 0 and 1. Means: the first MNIST test images, one fixed seed. "
+    + (f"In training these saw flipped pixels, which makes them a little of a DAE: {noisy}." if noisy else "")
 )
 with st.expander("What happens here, in formulas"):
     st.markdown(
         r"""
-A DAE never sees the digit that it must draw. It gets $\tilde x \sim q_D(\tilde x \mid x)$ and is scored against the clean $x$:
+A DAE never sees the digit that it must draw. It gets $\tilde x \sim q_D(\tilde x \mid x)$, its answer is scored on $x$:
 
 $$\mathcal L = \mathbb E_x\, \mathbb E_{q_D(\tilde x \mid x)} \big[-\log p\big(x \mid g(f(\tilde x))\big)\big]$$
 
-The outer expectation is over the training digits, the inner one over the ways to spoil a digit: masking up to 0.7, salt
-and pepper up to 0.4, Gaussian noise up to σ = 0.7, and a tenth left clean. The AE is the same network trained with
-$\tilde x = x$. What is spoilt goes into every model as it is and is not made black and white again.
+The outer mean is over digits, the inner one over ways to spoil them: masking up to 0.7, salt and pepper up to 0.4,
+Gaussian noise up to σ = 0.7, a tenth left clean. The AE is the same network with $\tilde x = x$. Here all get the
+spoilt pixels as they are, not binarised again. PSNR is $-10 \log_{10} \mathrm{MSE}$; wrong pixels lie beyond 0.5.
 
-**Why the DAE wins, and where not.** The best answer to a spoilt digit is the mean over all digits that may be behind it; this
-is what the DAE's loss asks for. The others take the noise for strokes, and their code lands where no digit's code lies.
-Blur is in no DAE's training, and there the lead may vanish. Where little is spoilt, everything that goes
-through a few numbers loses detail, and the spoilt picture itself has fewer wrong pixels. The median filter knows nothing of
-digits: it takes out lone dots well, and eats thin strokes under masking.
-
-PSNR is $-10 \log_{10} \mathrm{MSE}$, per digit, then the mean. Wrong pixels are counted after a threshold at 0.5.
+**Why the DAE wins, and where not.** The best answer to a spoilt digit is the mean of all digits that may be behind it,
+and the DAE's loss asks for it. The others take noise for strokes: their code lands where no digit's code lies. No DAE
+was trained on blur, and there its lead may go. Where little is spoilt, drawing from a few numbers costs more detail
+than the noise did. The median filter removes lone dots well and eats thin strokes.
 """
     )
