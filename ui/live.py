@@ -38,6 +38,7 @@ export default function (component) {
   if (view) {
     view.then((v) => v.update?.(component)).catch((error) => sentence(root, error));
   } else {
+    if (component.data.first) (root.querySelector("div") ?? root).innerHTML = component.data.first;
     view = import(at(component.data.module)).then((module) => module.mount(root, component));
     view.catch((error) => sentence(root, error));
     views.set(root, view);
@@ -113,13 +114,17 @@ def view(
     *,
     key: str,
     options: dict[str, Any] | None = None,
+    first: str = "",
     on_message: Callable[[], None] | None = None,
     height: int | str = "content",
 ) -> dict[str, Any] | None:
-    """Show static/<module>. Returns the last message of the view (`setStateValue("message", …)`), or None."""
+    """Show static/<module>. Returns the last message of the view (`setStateValue("message", …)`), or None.
+
+    `first` is the page's own HTML that stands until the module has mounted; it should take the same room.
+    """
     result = _view(
         key=key,
-        data={"module": module, "options": json.dumps(options or {})},
+        data={"module": module, "options": json.dumps(options or {}), "first": first},
         default={"message": None},
         on_message_change=on_message or (lambda: None),
         height=height,
