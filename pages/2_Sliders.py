@@ -18,7 +18,10 @@ SIGMAS = torch.arange(-3.0, 4.0)  # of the walk
 # The picture stays in view while the sliders beside it, or below it on a phone, are moved.
 STICKY = """<style>[data-testid="stColumn"]:has(.st-key-stage) { position: sticky; top: 3.4rem; z-index: 2;
   align-self: flex-start; backdrop-filter: blur(16px); }
-@media (max-width: 640px) { .st-key-stage .lse-tile { --size: 150px !important; } }</style>"""
+@media (max-width: 640px) {
+  .st-key-stage .lse-tile { width: 100%; max-width: none; display: grid; grid-template-columns: 130px 1fr;
+    gap: 12px; align-items: end; }
+}</style>"""
 UNFAIR = "Nothing in training placed this model's codes around the origin, so a failure here is not its fault."
 WHAT_YOU_SEE = """
 The sliders stand in the order of their worth. For a VAE or CVAE that is the mean KL of the dimension in nats: what the
@@ -109,7 +112,7 @@ def play() -> None:
     with right:
         draw_sliders(name, codes, busy, 2 if size == 2 else 3)
         if idle := dims[len(busy) :]:
-            with st.expander(f"{len(idle)} idle dimensions with less than {IDLE} nats of KL each"):
+            with st.expander(f"Idle dimensions: {len(idle)}, each with less than {IDLE} nats of KL"):
                 draw_sliders(name, codes, idle, 3)
     z = torch.tensor([st.session_state[f"{name}_{j}"] for j in range(size)])
 

@@ -126,7 +126,9 @@ def spread(points: np.ndarray, gap: float, keep_off: np.ndarray | None = None, s
         angle = np.arange(len(places)) * np.pi * (3 - np.sqrt(5))
         own = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         way = np.where(distance[..., None] > 1e-9, way / np.maximum(distance, 1e-9)[..., None], own[:, None])
-        places += np.where(free, 0.5 * (way * lack[..., None]).sum(1), 0)
+        # The mean push, not the sum: a point in a crowd would jump out of it.
+        push = (way * lack[..., None]).sum(1) / np.maximum((lack > 0).sum(1), 1)[:, None]
+        places += np.where(free, 0.5 * push, 0)
     return places[: len(points)]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 NAME = "Latent Space Explorer"
+ICON = Path(__file__).parent.parent / "static" / "icon.svg"  # a Material icon would come from a foreign host
 
 # A page that is not listed here is not reachable; tests/test_pages.py compares the list with the folder.
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -73,7 +76,7 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
 
 def frame(title: str, lead: str) -> None:
     """Call first on every page: a page opened by its own address must look like one reached from home."""
-    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=":material/blur_on:", layout="wide")
+    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=ICON, layout="wide")
     st.html(STYLE)
     with st.sidebar:
         st.markdown(f"**{NAME}**")

@@ -1,0 +1,397 @@
+"""Every page as a visitor drives it, without a browser: each control is moved, and what is shown is compared with
+what `vae_core` says when it is asked directly."""
+
+import base64
+import html
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from ui import home_pictures, readout
+from ui.family import FAMILY, slug
+from ui.frame import GROUPS
+from vae_core import checkpoints, data, latent, metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+# The list is the folder: a new page cannot be forgotten.
+PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
+PATIENCE = 120  # seconds, on a machine that is busy otherwise
+
+
+@pytest.fixture(autouse=True)
+def _no_caches_of_others():
+    """Streamlit's caches are global: what one test broke must not be what another sees."""
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def visit(monkeypatch, tmp_path):
+    """Open a page; with an empty data folder unless another is named."""
+
+    def open_page(page: str, folder: Path | None = None) -> AppTest:
+        monkeypatch.setenv("VAE_DATA", str(folder or tmp_path))
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
+        return (app if page == "app.py" else app.switch_page(page)).run()
+
+    return open_page
+
+
+def markup(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def tiles(app: AppTest) -> list[tuple[str, np.ndarray]]:
+    """Caption and pixels (784,) of every tile, read back from what is sent to the browser."""
+    found = re.findall(
+        r'<figure class="lse-tile".*?src="data:image/png;base64,([^"]+)".*?<figcaption>(.*?)</figcaption>', markup(app)
+    )
+    return [(html.unescape(re.sub("<br>", " ", re.sub("</?(b|small)>", "", text))), pixels(png)) for png, text in found]
+
+
+def strip(app: AppTest) -> np.ndarray:
+    """The pictures of the page's one strip, (n, 784)."""
+    (line,) = re.findall(r'<div class="lse-strip">.*?</div>', markup(app))
+    return np.stack([pixels(png) for png in re.findall(r'src="data:image/png;base64,([^"]+)"', line)])
+
+
+def pixels(png: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))).reshape(784) / 255
+
+
+def tables(app: AppTest) -> list[list[list[str]]]:
+    """Cells of every table, without its head."""
+    found = re.findall(r'<table class="lse-numbers">(.*?)</table>', markup(app))
+    rows = [re.findall(r"<tr[^>]*>(.*?)</tr>", table)[1:] for table in found]
+    return [[[html.unescape(c) for c in re.findall(r"<td[^>]*>(.*?)</td>", row)] for row in table] for table in rows]
+
+
+def same_picture(shown: np.ndarray, expected: torch.Tensor) -> None:
+    np.testing.assert_allclose(shown, expected.numpy().reshape(shown.shape), atol=0.003)  # eight bits a pixel
+
+
+def well(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception
+    assert not app.error, app.error
+    return app
+
+
+# Every page -------------------------------------------------------------------------------------------------
+
+
+def test_every_page_is_in_the_sidebar_and_nothing_else():
+    """A page that is missing in `GROUPS` cannot be reached; one too many is a dead link on every page."""
+    listed = [path for pages in GROUPS.values() for path, _, _ in pages]
+    assert sorted(listed) == sorted(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_opens_without_a_data_set(page, visit):
+    """A fresh clone has no MNIST and perhaps no network: every page must answer all the same, and say so."""
+    app = well(visit(page))
+    assert len(app.title) == 1 and app.title[0].value
+    assert 'class="lse-lead"' in markup(app)
+    if page != "app.py":
+        assert any("scikit-learn" in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_opens_with_mnist(page, visit, mnist_dir):
+    """With the originals at hand other branches run."""
+    app = well(visit(page, mnist_dir))
+    assert app.title[0].value
+    assert not any("Fetch MNIST" in button.label for button in app.button)
+
+
+@pytest.mark.parametrize("page", PAGES[1:])
+@pytest.mark.parametrize("harm", ["no models", "weights cut", "codes missing", "card cut"])
+def test_page_says_one_sentence_where_a_checkpoint_is_broken(page, harm, visit, tmp_path, monkeypatch):
+    """A file that did not arrive whole must end in a sentence, not in a traceback, and not in wrong pictures."""
+    root = tmp_path / "checkpoints"
+    for folder in checkpoints.ROOT.glob("*/"):
+        if harm != "no models" and not folder.name.startswith("."):
+            (root / folder.name).mkdir(parents=True)
+            for file in folder.iterdir():
+                (root / folder.name / file.name).symlink_to(file)
+            harm_one(root / folder.name, harm)
+    monkeypatch.setattr(checkpoints, "ROOT", root)
+    app = visit(page)
+    assert not app.exception, app.exception
+    assert app.title[0].value
+    assert len(app.error) == 1 or (harm == "codes missing" and not app.error)  # not every page asks for the codes
+    for error in app.error:
+        assert error.value.endswith(".") and "Traceback" not in error.value
+
+
+def harm_one(folder: Path, harm: str) -> None:
+    name = {"weights cut": "weights.safetensors", "codes missing": "codes.safetensors", "card cut": "card.json"}[harm]
+    file = folder / name
+    if file.is_symlink():
+        content = file.read_bytes()
+        file.unlink()
+        if harm != "codes missing":
+            file.write_bytes(content[: len(content) // 2])
+
+
+# Home -------------------------------------------------------------------------------------------------------
+
+
+def test_home_loads_nothing_heavy():
+    """The first paint must not wait seconds for torch, Plotly or scikit-learn, whoever imports them."""
+    code = (  # in Streamlit's "bare mode", without a server. Streamlit itself imports a part of Plotly.
+        "import runpy, sys, streamlit; before = set(sys.modules);"
+        "home = runpy.run_path('app.py'); assert home['GROUPS'];"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "ui" in loaded
+    assert not loaded & {"torch", "torchvision", "plotly", "sklearn", "skimage", "scipy", "vae_core"}
+
+
+def test_home_shows_every_model_twice_and_every_page_once(visit):
+    """Four models, clean and spoilt, in the family's order; a card for each page."""
+    app = well(visit("app.py"))
+    shown = re.findall(r'<img alt="([^"]+)" src="data:image/png;base64,([^"]+)"', markup(app))
+    headings = ["The digit", *(f"{m.sign} {m.name}" for m in FAMILY.values())]
+    assert [alt for alt, _ in shown] == [f"{h}, {state}" for h in headings for state in ("clean", "spoilt")]
+    assert all(pixels(png).max() > 0.5 for _, png in shown)
+    questions = {caption.value for caption in app.caption}
+    assert questions >= {question for pages in GROUPS.values() for path, _, question in pages if path != "app.py"}
+
+
+def test_home_pictures_are_the_models_answers():
+    """The pictures are files so that Home is fast; after a new training they must be made again."""
+    made = home_pictures.pictures()
+    assert {path.stem for path in home_pictures.FOLDER.glob("*.png")} == set(made)
+    for name, picture in made.items():
+        shipped = np.asarray(Image.open(home_pictures.FOLDER / f"{name}.png")).astype(int)
+        assert np.abs(shipped - picture).max() <= 2, f"{name}: run `python -m ui.home_pictures`"
+
+
+def test_home_shows_no_mnist_image():
+    """MNIST's images are not ours to ship; the digit on Home is scikit-learn's."""
+    shown = np.asarray(Image.open(home_pictures.FOLDER / "digit-clean.png")).reshape(784) > 127
+    own = data.load("digits", "test").images.numpy() >= 0.5
+    assert (own == shown).all(axis=1).any()
+
+
+# Map --------------------------------------------------------------------------------------------------------
+
+MAP, SLIDERS = "pages/1_Map.py", "pages/2_Sliders.py"
+
+
+def charts(app: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def dots(chart: dict) -> int:
+    return next(len(t["marker"]["color"]) for t in chart["data"] if t["name"] == "codes")
+
+
+def check_map(app: AppTest, kinds: tuple[str, str], image: int) -> None:
+    """Both halves of the page against the stored codes and the models, asked directly."""
+    shown, per_model = tables(app), len(tables(app)) // 2
+    pictures = tiles(app)
+    half = len(pictures) // 2
+    for side, kind in enumerate(kinds):
+        codes = checkpoints.load_codes(slug(kind, 2))
+        model, _ = checkpoints.load(slug(kind, 2))
+        z, y = codes["test_mean"][image], codes["test_label"][image]
+        posterior, scores = shown[side * per_model : (side + 1) * per_model]
+        assert [float(row[1].replace("−", "-")) for row in posterior] == pytest.approx(z.tolist(), abs=0.0051)
+        at_mean = codes["test_reconstruction_at_mean"]
+        assert scores[0][1:3] == [f"{at_mean[image]:.2f}", f"{at_mean.double().mean():.2f}"]
+        if "test_logvar" in codes:
+            sd = codes["test_logvar"][image].mul(0.5).exp()
+            assert [row[2] for row in posterior] == [f"{s:.2f}" for s in sd]
+            nelbo = (codes["test_reconstruction"] + codes["test_kl"])[image]
+            assert scores[-1][:2] == ["−ELBO", f"{nelbo:.2f}"]
+        else:
+            assert {cell for row in (*scores[1:], *(r[1:] for r in posterior)) for cell in row[1:]} == {"—"}
+        drawn = [pixels for caption, pixels in pictures[side * half : (side + 1) * half] if "drawing" in caption]
+        same_picture(drawn[0], latent.decode(model, z[None], y[None] if model.conditional else None))
+        ring = next(t for t in charts(app)[side]["data"] if t["name"] == "picked")
+        assert decoded(ring["x"]) + decoded(ring["y"]) == pytest.approx(z.tolist(), abs=1e-6)
+
+
+def decoded(column: list | dict) -> list[float]:
+    """A column of a chart as Plotly writes it: a list, or typed bytes."""
+    if isinstance(column, list):
+        return column
+    return np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).tolist()
+
+
+def test_map_answers_every_control(visit):
+    """Another model, another digit, more dots: each must change what it names and leave the rest."""
+    app = well(visit(MAP))
+    assert [dots(chart) for chart in charts(app)] == [2000, 2000]
+    check_map(app, ("ae", "vae"), 0)
+    assert len(tiles(app)) == 2 * (1 + 8)  # without originals: the drawing and eight neighbours a model
+
+    few = decoded(charts(app)[0]["data"][0]["customdata"])
+    well(app.select_slider(key="dots").set_value(10_000).run())
+    assert [dots(chart) for chart in charts(app)] == [10_000, 10_000]
+    assert decoded(charts(app)[0]["data"][0]["customdata"])[:2000] == few  # more dots, and no other ones
+
+    well(app.number_input(key="image").set_value(4321).run())
+    check_map(app, ("ae", "vae"), 4321)
+    well(app.selectbox(key="left").set_value("dae").run())
+    well(app.selectbox(key="right").set_value("cvae").run())
+    check_map(app, ("dae", "cvae"), 4321)
+
+    well(next(b for b in app.button if b.label == "Another").click().run())
+    image = app.number_input(key="image").value
+    assert 0 <= image < 10_000
+    check_map(app, ("dae", "cvae"), image)
+
+
+def test_map_neighbours_are_marked_and_shown(visit):
+    """The ringed dots and the tiles below must be the same eight, and their labels the data's."""
+    app = visit(MAP)
+    well(app.number_input(key="image").set_value(25).run())
+    codes = checkpoints.load_codes(slug("vae", 2))
+    distance = (codes["test_mean"] - codes["test_mean"][25]).norm(dim=1)
+    distance[25] = torch.inf
+    near = distance.argsort(stable=True)[:8]
+    rings = next(t for t in charts(app)[1]["data"] if t["name"] == "neighbours")
+    np.testing.assert_allclose(sorted(decoded(rings["x"])), sorted(codes["test_mean"][near, 0].tolist()), atol=1e-6)
+    captions = [caption for caption, _ in tiles(app)[-8:]]
+    assert sorted(captions) == sorted(str(y) for y in codes["test_label"][near].tolist())
+
+
+def test_map_with_mnist_shows_the_originals_and_true_numbers(visit, mnist_dir):
+    """Tiles beside the drawing are the test images themselves, and the stored nats are what the model scores now."""
+    app = well(visit(MAP, mnist_dir))
+    assert len(tiles(app)) == 2 * (2 + 8)
+    well(app.number_input(key="image").set_value(77).run())
+    test = data.load("mnist", "test", mnist_dir)
+    caption, shown = tiles(app)[0]
+    assert "77" in caption
+    same_picture(shown, test.images[77])
+    for side, kind in enumerate(("ae", "vae")):
+        model, _ = checkpoints.load(slug(kind, 2))
+        now = metrics.per_image(model, test.images[77:78], test.labels[77:78])
+        scores = tables(app)[2 * side + 1]
+        assert float(scores[0][1]) == pytest.approx(float(now.reconstruction_at_mean), abs=0.02)
+        if now.kl is not None:
+            assert float(scores[2][1]) == pytest.approx(float(now.kl), abs=0.02)
+
+
+# Sliders ----------------------------------------------------------------------------------------------------
+
+
+def code_of(app: AppTest, name: str, size: int) -> torch.Tensor:
+    return torch.tensor([app.slider(key=f"{name}_{j}").value for j in range(size)])
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return well(next(b for b in app.button if b.label == label).click().run())
+
+
+@pytest.mark.parametrize("size", [2, 20])
+@pytest.mark.parametrize("kind", FAMILY)
+def test_sliders_draw_what_the_model_draws(kind, size, visit):
+    """The picture must be the decoder's answer to exactly the numbers that the sliders show."""
+    app = visit(SLIDERS)
+    well(app.selectbox(key="kind").set_value(kind).run())
+    well(app.selectbox(key="size").set_value(size).run())
+    name = slug(kind, size)
+    model, _ = checkpoints.load(name)
+    codes = checkpoints.load_codes(name)
+    assert len(app.slider) == size  # the idle ones as well
+
+    order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
+    busy = [j for j, w in zip(order.tolist(), worth.tolist(), strict=True) if w >= 0.01 or not model.probabilistic]
+    assert [s.key for s in app.slider][: len(busy)] == [f"{name}_{j}" for j in busy]
+    assert len(app.expander) == (2 if len(busy) < size else 1)  # idle dimensions, what you see
+
+    j = int(order[0])
+    well(app.slider(key=f"{name}_{j}").set_value(0.55).run())
+    label = torch.tensor([app.selectbox(key="label").value]) if model.conditional else None
+    z = code_of(app, name, size)
+    assert z[j] == pytest.approx(0.55)
+    same_picture(tiles(app)[-1][1], latent.decode(model, z[None], label))
+
+    if model.conditional:
+        well(app.selectbox(key="label").set_value(3).run())
+        same_picture(tiles(app)[-1][1], latent.decode(model, z[None], torch.tensor([3])))
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae"])
+def test_random_code_comes_from_the_right_gaussian(kind, visit):
+    """A VAE is drawn from its prior. An AE has none: its codes' own Gaussian, and N(0, I) only when asked for."""
+    app = visit(SLIDERS)
+    well(app.selectbox(key="kind").set_value(kind).run())
+    name, codes = slug(kind, 2), checkpoints.load_codes(slug(kind, 2))
+    own = latent.standard_normal(2) if kind == "vae" else latent.fit_gaussian(codes["train_mean"])
+    press(app, "Random code")
+    expected = own.sample(1, torch.Generator().manual_seed(1))[0]
+    torch.testing.assert_close(code_of(app, name, 2), expected)
+    press(app, "Random code")
+    assert not torch.equal(code_of(app, name, 2), expected)
+
+    unfair = [b for b in app.button if "unfair" in b.label]
+    assert len(unfair) == (kind == "ae")
+    if unfair:
+        press(app, unfair[0].label)
+        expected = latent.standard_normal(2).sample(1, torch.Generator().manual_seed(3))[0]
+        torch.testing.assert_close(code_of(app, name, 2), expected)
+    press(app, "Reset")
+    torch.testing.assert_close(code_of(app, name, 2), own.mean)
+
+
+def test_walk_changes_one_number_only(visit):
+    """Seven pictures from −3σ to +3σ of one dimension, the others as the sliders have them."""
+    app = visit(SLIDERS)
+    well(app.selectbox(key="kind").set_value("vae").run())
+    well(app.selectbox(key="size").set_value(20).run())
+    name = slug("vae", 20)
+    model, _ = checkpoints.load(name)
+    well(app.selectbox(key="walk_20").set_value(13).run())
+    walk = code_of(app, name, 20).repeat(7, 1)
+    walk[:, 13] = torch.arange(-3.0, 4.0)
+    same_picture(strip(app), latent.decode(model, walk))
+
+
+def test_sliders_start_from_a_digit(visit):
+    """The sliders must take the encoder's mean of the digit that is shown, with its label."""
+    app = visit(SLIDERS)
+    well(app.selectbox(key="kind").set_value("cvae").run())
+    well(app.number_input(key="digit").set_value(12).run())
+    press(app, "Take its code")
+    images, labels = data.load("digits", "test")
+    model, _ = checkpoints.load(slug("cvae", 2))
+    code = latent.embed(model, images[12:13], labels[12:13])
+    torch.testing.assert_close(code_of(app, slug("cvae", 2), 2), code.mean[0])
+    assert app.selectbox(key="label").value == int(labels[12])
+
+
+def test_a_number_beyond_its_slider_is_told(visit):
+    """A code that is silently cut to the slider's end would draw another digit than the one it came from."""
+    name, codes = slug("vae", 20), checkpoints.load_codes(slug("vae", 20))
+    ends = torch.tensor([readout.reach(codes, j)[2] for j in range(20)])
+    draws = ((seed, torch.randn(20, generator=torch.Generator().manual_seed(seed))) for seed in range(2, 100_000))
+    seed, z = next((seed, z) for seed, z in draws if (z.abs() > ends).any())
+    app = visit(SLIDERS)
+    well(app.selectbox(key="kind").set_value("vae").run())
+    well(app.selectbox(key="size").set_value(20).run())
+    app.session_state["draws"] = seed - 1
+    press(app, "Random code")
+    torch.testing.assert_close(code_of(app, name, 20), z.clamp(-ends, ends))
+    j = int((z.abs() - ends).argmax())
+    told = [caption.value for caption in app.caption if "Beyond its slider" in caption.value]
+    assert len(told) == 1 and readout.dimension(j) in told[0]
+    press(app, "Reset")
+    assert not any("Beyond its slider" in caption.value for caption in app.caption)

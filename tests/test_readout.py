@@ -1,0 +1,114 @@
+"""The numbers beside a picture, against direct calculations."""
+
+import math
+
+import pytest
+import torch
+
+from ui import readout
+from vae_core import losses
+
+
+@pytest.fixture
+def codes():
+    g = torch.Generator().manual_seed(0)
+    n, d = 200, 2
+    return {
+        "test_mean": torch.randn(n, d, generator=g),
+        "test_logvar": torch.randn(n, d, generator=g) - 2,
+        "test_label": torch.arange(n) % 10,
+        "test_reconstruction_at_mean": 100 + 10 * torch.randn(n, generator=g),
+        "test_reconstruction": 101 + 10 * torch.randn(n, generator=g),
+        "test_kl": 5 + torch.rand(n, generator=g),
+        "train_mean": torch.randn(500, d, generator=g) * torch.tensor([3.0, 0.5]) + torch.tensor([7.0, 0.0]),
+    }
+
+
+@pytest.fixture
+def points(codes):
+    """The same of a model without posterior."""
+    return {k: v for k, v in codes.items() if k not in ("test_logvar", "test_kl", "test_reconstruction")}
+
+
+def test_scores_add_up_and_rank(codes):
+    """−ELBO is the reconstruction averaged over q plus the KL; a percentile counts the images with less."""
+    for i in (0, 17, 199):
+        rows = {name: cells for name, *cells in readout.scores(codes, i)}
+        expected = codes["test_reconstruction"][i] + codes["test_kl"][i]
+        assert rows["−ELBO"][0] == f"{expected:.2f}"
+        for name, key in (("reconstruction at the mean", "test_reconstruction_at_mean"), ("KL(q ‖ prior)", "test_kl")):
+            values = codes[key].tolist()
+            below = sum(v < values[i] for v in values) / len(values)
+            mean = sum(values) / len(values)
+            assert rows[name] == [f"{values[i]:.2f}", f"{mean:.2f}", f"{below:.0%}"]
+
+
+def test_a_point_has_dashes(points):
+    """A KL or an ELBO of a deterministic model would be a number without meaning."""
+    rows = readout.scores(points, 3)
+    assert rows[0][1] != "—" and all(cells == ("—",) * 3 for _, *cells in rows[1:] for cells in [tuple(cells)])
+    assert [row[2:] for row in readout.posterior(points, 3)] == [("—", "—")] * 2
+
+
+def test_posterior_is_sigma_and_its_kl(codes):
+    """σ, not σ² or log σ²; the KL against torch's own."""
+    for j, (name, mean, sd, kl) in enumerate(readout.posterior(codes, 11)):
+        m, s = codes["test_mean"][11, j], torch.exp(codes["test_logvar"][11, j] / 2)
+        normal = torch.distributions.Normal
+        assert name == ("z₁", "z₂")[j]
+        assert mean == f"{m:+.2f}".replace("-", "−")
+        assert sd == f"{s:.2f}"
+        assert kl == f"{torch.distributions.kl_divergence(normal(m, s), normal(0.0, 1.0)):.2f}"
+    total = losses.gaussian_kl(codes["test_mean"][11], codes["test_logvar"][11]).sum()
+    assert sum(float(row[3]) for row in readout.posterior(codes, 11)) == pytest.approx(float(total), abs=0.011)
+
+
+def test_nearest_is_brute_force_without_itself(codes):
+    """The digit itself is always its own nearest; counting it would flatter every model."""
+    z = codes["test_mean"].tolist()
+    brute = sorted((math.dist(z[4], other), i) for i, other in enumerate(z) if i != 4)[:8]
+    assert readout.nearest(codes, 4, 8) == [i for _, i in brute]
+
+
+def test_nearest_among_equal_codes_leaves_itself_out(codes):
+    """Half-precision codes can coincide; the image itself must not come back as its own neighbour then."""
+    codes["test_mean"] = torch.zeros(50, 2)
+    found = readout.nearest(codes, 30, 8)
+    assert 30 not in found and len(found) == 8
+
+
+def test_share_within_knows_the_normal():
+    """39 % and 86 % on the page are N(0, I)'s; the same function must give them for its draws."""
+    draws = {"test_mean": torch.randn(200_000, 2, generator=torch.Generator().manual_seed(1))}
+    for radius in (1, 2):
+        assert readout.share_within(draws, radius) == pytest.approx(1 - math.exp(-(radius**2) / 2), abs=0.004)
+
+
+def test_reach_is_the_priors_or_the_codes(codes, points):
+    """A slider in the prior's σ on a model without prior would show a corner of its map only."""
+    assert readout.reach(codes, 1)[:2] == (0.0, 1.0)
+    centre, sd, reach = readout.reach(points, 0)
+    values = points["train_mean"][:, 0]
+    assert centre == pytest.approx(7, abs=0.5) and sd == pytest.approx(3, abs=0.3)
+    assert reach >= 4 * sd
+    for c in (codes, points):
+        centre, _, reach = readout.reach(c, 0)
+        for part in ("train_mean", "test_mean"):
+            assert ((c[part][:, 0] - centre).abs() <= reach + 1e-6).all()
+
+
+def test_distance_is_mahalanobis(points):
+    """Between correlated codes a plain distance calls the wrong codes far."""
+    points["train_mean"] = points["train_mean"] @ torch.tensor([[1.0, 0.8], [0.0, 0.4]])
+    source = readout.source(points)
+    x, z = points["train_mean"].double(), torch.tensor([6.0, 5.0])
+    offset = z.double() - x.mean(0)
+    expected = math.sqrt(offset @ torch.linalg.inv(torch.cov(x.T)) @ offset)
+    assert readout.distance(source, z) == pytest.approx(expected, rel=1e-3)
+
+
+def test_source_of_a_vae_is_its_prior(codes):
+    """What a VAE is asked to generate from is N(0, I), not what its codes happen to look like."""
+    source = readout.source(codes)
+    assert torch.equal(source.mean, torch.zeros(2)) and torch.equal(source.factor, torch.eye(2))
+    assert readout.distance(source, torch.tensor([3.0, 4.0])) == pytest.approx(5)
