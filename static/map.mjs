@@ -1,0 +1,934 @@
+// The page "Map": two models side by side, the same image marked on both; what lies under the pointer is decoded live.
+// Python hears one message when an image or a place is picked (and when another model is put up), never while a hand
+// moves.
+
+import { EngineError, PIXELS, slices } from "./engine.mjs";
+import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
+import { COLOURS, announcer, digitCanvas, frameLoop, link, paint } from "./paint.mjs";
+import { Index, Plane, extent } from "./plane.mjs";
+import * as registry from "./registry.mjs";
+
+const NEIGHBOURS = 8; // as many as Python shows
+const STEPS = 41; // places on the way between two digits where the curves are measured
+const LAYERS = {
+  points: ["Points", "One dot for each test image, at the mean of its posterior or at its code"],
+  circles: ["Prior", "Circles of 1 and 2 σ of N(0, I)"],
+  ellipses: ["Posteriors", "Ellipses with half-axes σ, true to scale"],
+  tiles: ["Tiles", "What the decoder draws at each place, lying where its z lies"],
+  density: ["Density", "Where the codes lie close together"],
+  arrows: ["Round trip", "Arrows from z to the code of the drawing of z (binarised): long ones mean that the model does not know its own drawing again"],
+};
+const DEFAULT = ["points", "circles"];
+
+const remembered = {}; // survives a switch of pages, as this module does
+
+const STYLE = `
+:host { display: block; }
+.map { container-type: inline-size; color: var(--st-text-color); font-family: var(--st-font); font-size: 14px;
+  font-variant-numeric: tabular-nums; line-height: 1.35; }
+.map * { box-sizing: border-box; }
+.bar { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; min-height: 36px; margin-bottom: 8px; }
+.group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
+.push { margin-left: auto; }
+button, select, input[type=number] { font: inherit; color: inherit; height: 34px; border-radius: 8px; padding: 0 10px;
+  background: var(--st-background-color); border: 1px solid var(--st-border-color); cursor: pointer; }
+input[type=number] { width: 86px; cursor: text; }
+select { padding-right: 4px; }
+button:hover:not(:disabled), select:hover, input:hover { border-color: var(--st-primary-color); }
+:is(button, select, input):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+button[aria-pressed=true] { border-color: var(--st-primary-color); color: var(--st-primary-color); font-weight: 600;
+  background: color-mix(in srgb, var(--st-primary-color) 9%, var(--st-background-color)); }
+button:disabled { opacity: 0.45; cursor: default; }
+.layers button { height: 30px; padding: 0 9px; font-size: 13px; border-radius: 15px; }
+.quiet { opacity: 0.74; }
+.grid { display: grid; grid-template-columns: minmax(0, 1fr) 158px minmax(0, 1fr); gap: 10px 16px;
+  grid-template-areas: "hl . hr" "left middle right" "walk walk walk" "cl . cr"; }
+.head { display: flex; gap: 8px; align-items: center; min-height: 36px; }
+.head select.model { font-weight: 650; font-size: 15px; }
+.head .quiet { font-size: 13px; flex: 1; min-width: 0; }
+.hl { grid-area: hl; } .hr { grid-area: hr; } .cl { grid-area: cl; } .cr { grid-area: cr; }
+.left { grid-area: left; } .right { grid-area: right; } .middle { grid-area: middle; } .walk { grid-area: walk; }
+.host { position: relative; width: 100%; aspect-ratio: 1; }
+.zoom { position: absolute; right: 8px; top: 8px; display: flex; flex-direction: column; gap: 4px; }
+.zoom button { width: 32px; height: 32px; padding: 0; font-size: 17px; line-height: 1; }
+.caption { margin: 0; font-size: 13px; opacity: 0.8; }
+.caption[role=alert] { opacity: 1; font-weight: 600; }
+.middle { display: flex; flex-direction: column; gap: 8px; justify-content: center; }
+.what { min-height: 38px; font-weight: 600; }
+.card { min-height: 190px; }
+.card .tile { width: 128px; }
+.card p { margin: 4px 0 0 0; font-size: 13px; }
+.card b { font-weight: 650; }
+.card small { font-size: 12.5px; display: block; }
+.ask { display: flex; gap: 6px; margin-top: 4px; }
+.ask button { height: 30px; padding: 0 9px; font-size: 13px; flex: 1; }
+.card dl { margin: 4px 0 0 0; display: grid; grid-template-columns: auto auto; gap: 0 8px; font-size: 12.5px; }
+.card dd { margin: 0; text-align: right; font-weight: 600; }
+.card dt { opacity: 0.8; }
+.way { display: flex; gap: 12px; align-items: center; flex-wrap: wrap; }
+.way input[type=range] { flex: 1 1 200px; min-width: 0; accent-color: var(--st-primary-color); height: 34px; }
+.way .end { min-width: 96px; }
+.curves { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; margin-top: 6px; }
+.curves figure { margin: 0; }
+.curves figcaption { font-size: 12.5px; opacity: 0.8; }
+.curves canvas { width: 100%; height: 86px; display: block; }
+[hidden] { display: none !important; }
+@container (max-width: 760px) {
+  .grid { grid-template-columns: minmax(0, 1fr); gap: 8px;
+    grid-template-areas: "hl" "left" "middle" "walk" "cl" "hr" "right" "cr"; }
+  .middle { flex-direction: row; flex-wrap: wrap; gap: 4px 12px; justify-content: flex-start; }
+  .what { flex-basis: 100%; min-height: 0; }
+  .card { flex: 1 1 0; min-width: 0; min-height: 180px; }
+  .card .tile { width: 112px; }
+  .push { margin-left: 0; }
+  .curves { grid-template-columns: 1fr; }
+  .head .quiet { font-size: 12.5px; }
+}
+`;
+
+/** Shows {models: [{kind, slug, title, name, code}], start: {left, right, image}} (options) in root. */
+export async function mount(root, component) {
+  const view = new MapView(root, component);
+  await view.start();
+  return view;
+}
+
+class MapView {
+  constructor(root, component) {
+    this.root = root;
+    this.component = component;
+    this.options = JSON.parse(component.data.options);
+    this.known = new Map(this.options.models.map((m) => [m.kind, m]));
+    this.state = this.#startingState();
+    this.hover = null; // {side, z, index} under the pointer
+    this.request = frameLoop(() => this.#draw());
+  }
+
+  update(component) {
+    this.component = component;
+    for (const side of this.sides ?? []) side.plane.retheme();
+    this.request();
+  }
+
+  destroy() {
+    this.gone = true;
+    this.curveWork?.abort();
+    this.request.stop();
+    for (const side of this.sides ?? []) {
+      side.tiles.stop();
+      side.arrows.stop();
+      side.plane.destroy();
+    }
+  }
+
+  // State: the link first, then what this tab remembers, then what Python says -----------------------------------------
+
+  #startingState() {
+    const { start } = this.options;
+    const kinds = [...this.known.keys()];
+    const kind = (text, otherwise) => (this.known.has(text) ? text : otherwise);
+    const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
+    const fresh = !["left", "right", "image", "layers", "walk"].some((name) => link.get(name) !== null);
+    const old = fresh ? remembered : {};
+    const left = kind(link.get("left"), kind(old.left, kind(start.left, kinds[0])));
+    const rest = kinds.filter((k) => k !== left);
+    const right = kind(link.get("right"), kind(old.right, kind(start.right, rest[0])));
+    const layers = link.get("layers")?.split(".") ?? old.layers ?? DEFAULT;
+    const walk = /^(\d{1,5})-(\d{1,5})$/.exec(link.get("walk") ?? "");
+    const label = /^\d$/.test(link.get("y") ?? "") ? Number(link.get("y")) : (old.label ?? null);
+    return {
+      left, right: right === left ? (rest[0] ?? left) : right,
+      image: whole(link.get("image"), old.image ?? start.image ?? 0),
+      place: parsePlace(link.get("z")) ?? old.place ?? null, // a picked place without an image: {side, z}
+      label,
+      layers: new Set(Object.keys(LAYERS).filter((name) => layers.includes(name))),
+      walk: walk ? { ends: [Number(walk[1]), Number(walk[2])], t: number(link.get("t"), 0.5, 0, 1) } : (old.walk ?? null),
+      views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
+    };
+  }
+
+  /** Into the link and into this tab's memory; the link only says what differs from the page as it opens. */
+  #remember() {
+    const { left, right, image, place, label, layers, walk, views } = this.state;
+    const list = [...layers];
+    Object.assign(remembered, { left, right, image, place, label, layers: list, walk: walk && { ...walk }, views });
+    const view = (v) => (v ? [...v.centre, v.span].map((n) => n.toFixed(3)).join(",") : null);
+    link.set({
+      left, right, image: place ? null : image,
+      z: place && `${place.side},${place.z.map((v) => v.toFixed(3)).join(",")}`,
+      y: label,
+      layers: String(list) === String(DEFAULT) ? null : list.join(".") || "none",
+      walk: walk && walk.ends.join("-"), t: walk && walk.t.toFixed(3),
+      lv: view(views.left), rv: view(views.right),
+    });
+  }
+
+  // Building -----------------------------------------------------------------------------------------------------------
+
+  async start() {
+    const { left, right } = this.state;
+    const [one, two] = await Promise.all([this.#fetch(left), this.#fetch(right)]);
+    if (this.gone) return;
+    this.#build();
+    this.#put(this.sides[0], left, one);
+    this.#put(this.sides[1], right, two);
+    const last = one.codes.label.length - 1;
+    this.state.image = Math.min(this.state.image, last);
+    this.elements.image.max = last;
+    if (this.state.walk) this.state.walk.ends = this.state.walk.ends.map((i) => Math.min(i, last));
+    this.#applyLayers();
+    this.#showWalk();
+    this.#pickChanged({ tell: false });
+  }
+
+  async #fetch(kind) {
+    const { slug } = this.known.get(kind);
+    const [model, codes] = await Promise.all([registry.model(slug), registry.codes(slug)]);
+    if (model.latentDim !== 2) {
+      throw new EngineError(`A map needs a model with two latent dimensions; ${slug} has ${model.latentDim}.`);
+    }
+    if (codes.mean.length !== 2 * codes.label.length) {
+      throw new EngineError(`The codes of ${slug} are damaged: ${codes.mean.length} numbers for ${codes.label.length} labels. ` +
+        "Restore codes.safetensors.");
+    }
+    return { model, codes };
+  }
+
+  #build() {
+    const box = element("div", { className: "map" });
+    const bar = element("div", { className: "bar" });
+    const e = (this.elements = {});
+
+    const picker = element("div", { className: "group" });
+    e.image = element("input", { type: "number", min: 0, step: 1, id: "image" });
+    e.image.onchange = () => this.#pickImage(Math.min(Number(e.image.max), Math.max(0, Math.round(e.image.valueAsNumber || 0))));
+    const another = element("button", { type: "button", textContent: "Another" });
+    another.onclick = () => this.#pickImage(Math.floor(Math.random() * (Number(e.image.max) + 1)));
+    picker.append(element("label", { textContent: "Test image", htmlFor: "image" }), e.image, another);
+    e.walkButton = element("button", { type: "button", textContent: "Walk between two digits" });
+    e.walkButton.onclick = () => this.#toggleWalk();
+    picker.append(e.walkButton);
+
+    const layers = element("div", { className: "group layers push", role: "group" });
+    layers.setAttribute("aria-label", "What the maps show");
+    e.layers = {};
+    for (const [name, [label, title]] of Object.entries(LAYERS)) {
+      const button = (e.layers[name] = element("button", { type: "button", textContent: label, title }));
+      button.onclick = () => this.#toggleLayer(name);
+      layers.append(button);
+    }
+    bar.append(picker, layers);
+
+    const grid = element("div", { className: "grid" });
+    const middle = element("div", { className: "middle" });
+    e.what = element("div", { className: "what" });
+    middle.append(e.what);
+    this.sides = ["left", "right"].map((name) => this.#buildSide(name, grid, middle));
+    grid.append(middle, this.#buildWalk());
+    box.append(bar, grid);
+    this.root.replaceChildren(element("style", { textContent: STYLE }), box);
+    this.say = announcer(box);
+    for (const side of this.sides) this.#buildPlane(side);
+  }
+
+  #buildSide(name, grid, middle) {
+    const side = { name };
+    const short = name[0];
+    const head = element("div", { className: `head h${short}` });
+    side.select = element("select", { className: "model" });
+    side.select.setAttribute("aria-label", `Model of the ${name} map`);
+    for (const { kind, title } of this.known.values()) side.select.append(new Option(title, kind));
+    side.select.onchange = () => this.#choose(side, side.select.value);
+    side.note = element("span", { className: "quiet" });
+    side.label = element("select");
+    side.label.setAttribute("aria-label", `Label that the model of the ${name} map is told`);
+    side.label.append(new Option("told: its own label", ""));
+    for (let y = 0; y < 10; y++) side.label.append(new Option(`told: ${y}`, y));
+    side.label.onchange = () => {
+      this.state.label = side.label.value === "" ? null : Number(side.label.value);
+      this.#labelChanged();
+    };
+    head.append(side.select, side.note, side.label);
+    side.host = element("div", { className: `host ${name}` });
+    side.caption = element("p", { className: `caption c${short}` });
+
+    side.card = element("div", { className: "card" });
+    side.tile = digitCanvas({ label: "" });
+    const frame = element("div", { className: "tile" });
+    frame.append(side.tile);
+    side.title = element("p");
+    side.reading = element("p", { className: "quiet" });
+    side.ask = element("div", { className: "ask", role: "group", hidden: true });
+    for (const said of ["digit", "not"]) {
+      const button = element("button", { type: "button", textContent: said === "digit" ? "A digit" : "Not one" });
+      button.onclick = () => this.#judge(side, said);
+      side.ask.append(button);
+    }
+    side.numbers = element("dl", { hidden: true });
+    side.card.append(frame, side.title, side.reading, side.ask, side.numbers);
+    middle.append(side.card);
+    grid.append(head, side.host, side.caption);
+    side.pixels = new Float32Array(PIXELS);
+    return side;
+  }
+
+  #buildPlane(side) {
+    const plane = (side.plane = new Plane(side.host, { labelText: "" }));
+    const zoom = element("div", { className: "zoom" });
+    for (const [sign, words, act] of [
+      ["+", "Zoom in", () => plane.zoom(1 / 1.5)], ["−", "Zoom out", () => plane.zoom(1.5)], ["⤢", "Whole map", () => plane.fit()],
+    ]) {
+      const button = element("button", { type: "button", textContent: sign, title: words });
+      button.setAttribute("aria-label", `${words}, ${side.name} map`);
+      button.onclick = act;
+      zoom.append(button);
+    }
+    side.host.append(zoom);
+    side.tiles = new Tiles(plane);
+    side.arrows = new Arrows(plane);
+    side.density = new Density(plane);
+    plane.under.push(side.density.draw, side.tiles.draw);
+    plane.over.push((ctx) => this.#drawEllipses(ctx, side), side.arrows.draw);
+    plane.layers.push((ctx) => this.#drawNeighbours(ctx, side), (ctx) => this.#drawWay(ctx, side));
+    plane.onHover = (z, index) => {
+      this.hover = z ? { side, z, index } : null;
+      this.request();
+    };
+    plane.onPick = (z, index) => this.#pick(side, z, index);
+    plane.onDrag = (name, z) => this.#dragWay(side, z);
+    plane.onRelease = () => this.#remember();
+    plane.onView = () => {
+      if (!side.model) return;
+      side.tiles.refresh();
+      side.arrows.refresh();
+      const whole = plane.span === 2 * plane.home.half && String(plane.centre) === String(plane.home.centre);
+      this.state.views[side.name] = whole ? null : { centre: [...plane.centre], span: plane.span };
+      this.#remember();
+    };
+  }
+
+  /** A model on one side: its codes, its layers, what is said of it. */
+  #put(side, kind, { model, codes }) {
+    const about = this.known.get(kind);
+    Object.assign(side, { kind, model, codes, about });
+    side.select.value = kind;
+    side.note.textContent = about.code;
+    side.label.hidden = !model.conditional;
+    side.label.value = this.state.label ?? "";
+    side.note.hidden = model.conditional;
+    side.plane.canvas.setAttribute("aria-label",
+      `Map of ${codes.label.length} codes of the ${about.name}. Arrow keys move, page keys move far, Home goes to the ` +
+      "origin, plus and minus zoom, Enter picks.");
+    side.whitened = whiten(codes.mean);
+    const view = this.state.views[side.name];
+    side.plane.setCodes(codes, COLOURS);
+    if (view) side.plane.setView(view.centre, view.span);
+    else side.plane.fit();
+    side.density.setCodes(codes);
+    this.#layerLabels(side);
+    side.plane.setCircles(this.#circles(side));
+  }
+
+  async #choose(side, kind) {
+    const other = this.sides.find((s) => s !== side);
+    const swap = kind === other.kind ? side.kind : null;
+    const asked = (side.asked = kind);
+    try {
+      const loaded = await this.#fetch(kind);
+      if (side.asked !== asked || this.gone) return;
+      const mine = { model: side.model, codes: side.codes };
+      this.state.views = { left: null, right: null };
+      this.#put(side, kind, loaded);
+      if (swap) this.#put(other, swap, mine);
+    } catch (error) {
+      side.select.value = side.kind;
+      side.caption.setAttribute("role", "alert");
+      side.caption.textContent = error.message;
+      return;
+    }
+    this.state.left = this.sides[0].kind;
+    this.state.right = this.sides[1].kind;
+    this.state.place = null; // it was a place of the map that has gone
+    this.hover = null;
+    if (this.state.walk) this.#newWalk(this.state.walk.ends);
+    this.#captions();
+    this.#pickChanged({ tell: true });
+  }
+
+  // What a conditional model is told ------------------------------------------------------------------------------------
+
+  /** The label for a model at an image or an empty place; null where the model takes none. */
+  #told(side, index) {
+    if (!side.model.conditional) return null;
+    return this.state.label ?? side.codes.label[index ?? this.state.image];
+  }
+
+  #labelChanged() {
+    for (const side of this.sides) side.label.value = this.state.label ?? "";
+    for (const side of this.sides) this.#layerLabels(side);
+    if (this.state.walk) this.#newWalk(this.state.walk.ends);
+    this.#remember();
+    this.#captions();
+    this.request();
+  }
+
+  #layerLabels(side) {
+    const label = this.#told(side, null);
+    side.tiles.setModel(side.model, label);
+    side.arrows.setModel(side.model, label);
+  }
+
+  // Layers -------------------------------------------------------------------------------------------------------------
+
+  #toggleLayer(name) {
+    const { layers } = this.state;
+    if (layers.has(name)) layers.delete(name);
+    else layers.add(name);
+    this.#applyLayers();
+    this.#remember();
+  }
+
+  #circles(side) {
+    return this.state.layers.has("circles") ? (side.model.probabilistic ? "prior" : "yardstick") : null;
+  }
+
+  #applyLayers() {
+    const { layers } = this.state;
+    for (const [name, button] of Object.entries(this.elements.layers)) {
+      button.setAttribute("aria-pressed", String(layers.has(name)));
+    }
+    for (const side of this.sides) {
+      side.plane.showPoints = layers.has("points");
+      side.plane.setCircles(this.#circles(side));
+      side.tiles.toggle(layers.has("tiles"));
+      side.arrows.toggle(layers.has("arrows"));
+      side.density.on = layers.has("density");
+      side.plane.redraw();
+    }
+    this.#captions();
+  }
+
+  /** One sentence a layer, where it needs one. */
+  #captions() {
+    const { layers } = this.state;
+    for (const side of this.sides) {
+      const { model, about } = side;
+      const words = [];
+      if (layers.has("circles")) {
+        const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))} %`);
+        words.push((model.probabilistic
+          ? "Dashed: 1σ and 2σ of the prior N(0, I), towards which training pulled every posterior."
+          : "Dotted: 1σ and 2σ of N(0, I), a yardstick only: nothing in training pulled the codes there.") +
+          ` Inside lie ${within[0]} and ${within[1]} of the codes; of N(0, I), 39 % and 86 %.`);
+      }
+      if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
+      if (model.conditional && (layers.has("tiles") || layers.has("arrows"))) {
+        words.push(`Drawn for the label ${this.#told(side, null)}.`);
+      }
+      if (layers.has("arrows")) words.push("Arrows: z to the code of its own drawing (binarised).");
+      side.caption.removeAttribute("role");
+      side.caption.textContent = words.join(" ");
+    }
+  }
+
+  #drawEllipses(ctx, side) {
+    if (this.state.layers.has("ellipses") && side.codes?.logvar) drawEllipses(ctx, side.plane, side.codes, COLOURS);
+  }
+
+  // Picking ------------------------------------------------------------------------------------------------------------
+
+  #pick(side, z, index) {
+    const { walk } = this.state;
+    if (walk) {
+      if (index === null) return;
+      const ends = [...walk.ends];
+      ends[walk.next ?? 0] = index;
+      walk.next = 1 - (walk.next ?? 0);
+      this.#newWalk(ends);
+      this.#remember();
+      return;
+    }
+    if (index !== null) this.#pickImage(index);
+    else {
+      this.state.place = { side: side.name, z: [...z] };
+      this.#pickChanged({ tell: true });
+    }
+  }
+
+  #pickImage(index) {
+    this.state.image = index;
+    this.state.place = null;
+    this.hover = null;
+    for (const { plane, codes } of this.sides) { // a number may name a dot that is out of sight
+      const z = [codes.mean[2 * index], codes.mean[2 * index + 1]];
+      const [x, y] = plane.toScreen(z);
+      if (x < 0 || y < 0 || x > plane.width || y > plane.height) plane.setView(z, plane.span);
+    }
+    this.#pickChanged({ tell: true });
+  }
+
+  #pickChanged({ tell }) {
+    const { image, place, left, right } = this.state;
+    this.elements.image.value = image;
+    for (const side of this.sides) this.#layerLabels(side);
+    const at = this.#look(this.#picked(), { marker: "pick" });
+    for (const side of this.sides) {
+      side.near = place ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
+      side.plane.request();
+    }
+    this.#captions();
+    this.#remember();
+    this.request();
+    if (tell) {
+      const z = place && Object.fromEntries(this.sides.map((side, k) => [side.name, at[k].map((v) => Number(v.toFixed(4)))]));
+      this.component.setStateValue("message", { left, right, image, z, drawn: place?.side ?? null });
+    }
+  }
+
+  #picked() {
+    const { image, place } = this.state;
+    if (!place) return { side: this.sides[0], z: null, index: image };
+    return { side: this.sides.find((s) => s.name === place.side), z: place.z, index: null };
+  }
+
+  #drawNeighbours(ctx, { near, codes, plane }) {
+    if (!near?.length || this.state.walk) return;
+    ctx.strokeStyle = plane.theme.accent;
+    ctx.lineWidth = 1.5;
+    ctx.beginPath();
+    for (const i of near) {
+      const [x, y] = plane.toScreen([codes.mean[2 * i], codes.mean[2 * i + 1]]);
+      ctx.moveTo(x + 5, y);
+      ctx.arc(x, y, 5, 0, 2 * Math.PI);
+    }
+    ctx.stroke();
+  }
+
+  // Every frame: what is looked at on both maps -------------------------------------------------------------------------
+
+  #draw() {
+    if (!this.sides?.[1].model) return;
+    if (this.state.walk) {
+      this.#drawHoverRing();
+      this.#drawWalk();
+      return;
+    }
+    const target = this.hover ?? this.#picked();
+    const z = this.#look(target, { marker: this.hover ? "hover" : null });
+    this.#words(target, z);
+  }
+
+  /** Decode an image's codes, or an empty place of one map and what the other model makes of that drawing. */
+  #look({ side: own, z, index }, { marker }) {
+    const places = this.sides.map((side) => {
+      if (index !== null) return [side.codes.mean[2 * index], side.codes.mean[2 * index + 1]];
+      return side === own ? [...z] : null;
+    });
+    const decode = (side, at) => side.model.decode(Float32Array.from(at), this.#told(side, index), side.pixels);
+    const order = own === this.sides[0] ? [0, 1] : [1, 0];
+    for (const k of order) {
+      const side = this.sides[k];
+      if (!places[k]) {
+        const { mean } = side.model.encode(side.model.observe(own.pixels), this.#told(side, null));
+        places[k] = [mean[0], mean[1]];
+      }
+      decode(side, places[k]);
+      paint(side.tile, side.pixels);
+      side.tile.style.border = `2px solid ${index === null ? "transparent" : COLOURS[side.codes.label[index]]}`;
+    }
+    this.sides.forEach((side, k) => {
+      if (!marker) return side.plane.setMarker("hover", null);
+      const { logvar } = side.codes;
+      const sigma = logvar && index !== null
+        ? [Math.exp(0.5 * logvar[2 * index]), Math.exp(0.5 * logvar[2 * index + 1])] : null;
+      const hidden = marker === "hover" && index === null && side === own; // the pointer is there itself
+      side.plane.setMarker(marker, hidden ? null : {
+        z: places[k], sigma, colour: marker === "pick" ? side.plane.theme.accent : side.plane.theme.text,
+        size: marker === "pick" ? 9 : 8, shape: index === null && side === own ? "cross" : "ring",
+      });
+    });
+    return places;
+  }
+
+  #words({ side: own, index }, places) {
+    const e = this.elements;
+    const label = index === null ? null : own.codes.label[index];
+    e.what.textContent = index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${article(label)} ${label}`;
+    const parts = [e.what.textContent];
+    this.sides.forEach((side, k) => {
+      const name = side.about.name;
+      const told = side.model.conditional ? `, told ${this.#told(side, index)}` : "";
+      let title = `${name} draws it`;
+      if (index === null) title = side === own ? `${name} decodes it` : `${name} redraws that`;
+      set(side.title, title + told, "b");
+      const { logvar } = side.codes;
+      const sigma = logvar && index !== null
+        ? `σ ${[0, 1].map((a) => Math.exp(0.5 * logvar[2 * index + a]).toFixed(2)).join(", ")}` : "";
+      side.reading.replaceChildren(small(`z ${places[k].map(signed).join(", ")}`), small(sigma));
+      side.tile.setAttribute("aria-label", `${title}${told}`);
+      parts.push(`${name}: z ${places[k].map(signed).join(", ")}`);
+      side.ask.hidden = side.numbers.hidden = true;
+    });
+    this.say(parts.join(". ") + ".");
+  }
+
+  // Walk through a hole ------------------------------------------------------------------------------------------------
+
+  #buildWalk() {
+    const e = this.elements;
+    e.walk = element("div", { className: "walk", hidden: true });
+    const way = element("div", { className: "way" });
+    e.ends = [element("span", { className: "end" }), element("span", { className: "end" })];
+    e.t = element("input", { type: "range", min: 0, max: 1, step: 0.005 });
+    e.t.setAttribute("aria-label", "t, the share of the way");
+    e.t.oninput = () => this.#setT(e.t.valueAsNumber);
+    e.t.onchange = () => this.#remember();
+    e.hole = element("button", { type: "button", textContent: "Find a hole", title: "Two digits whose way leads far from every code of the left map" });
+    e.hole.onclick = () => this.#findHole();
+    way.append(e.ends[0], e.t, e.ends[1], e.hole);
+    e.hint = element("p", { className: "caption" });
+    e.curves = element("div", { className: "curves", hidden: true });
+    e.charts = [["gap", "Distance to the nearest code, whitened units, along t"],
+      ["cycle", "Cycle error ‖dec(enc(x̂)) − x̂‖ along t"]].map(([key, words]) => {
+      const figure = element("figure");
+      const canvas = element("canvas");
+      canvas.setAttribute("role", "img");
+      figure.append(element("figcaption", { textContent: words }), canvas);
+      e.curves.append(figure);
+      return { key, words, canvas };
+    });
+    e.walk.append(way, e.hint, e.curves);
+    return e.walk;
+  }
+
+  #toggleWalk() {
+    if (this.state.walk) {
+      this.state.walk = null;
+      this.curveWork?.abort();
+    } else {
+      const { label } = this.sides[0].codes;
+      const { image } = this.state;
+      this.state.place = null;
+      this.state.walk = { ends: [image, this.#farPartner(image, label)], t: 0.5, next: 1 };
+    }
+    this.hover = null;
+    this.#showWalk();
+    this.#pickChanged({ tell: false });
+  }
+
+  #showWalk() {
+    const on = Boolean(this.state.walk);
+    this.elements.walk.hidden = !on;
+    this.elements.walkButton.setAttribute("aria-pressed", String(on));
+    for (const { plane } of this.sides) {
+      for (const name of ["pick", "hover", "from", "to", "t"]) plane.setMarker(name, null);
+    }
+    if (on) this.#newWalk(this.state.walk.ends, this.state.walk.t);
+  }
+
+  /** Another pair: what was said and measured belongs to the old one. */
+  #newWalk(ends, t = 0.5) {
+    this.curveWork?.abort();
+    Object.assign(this.state.walk, { ends, t, said: {}, curves: null });
+    const e = this.elements;
+    e.curves.hidden = true;
+    const { label } = this.sides[0].codes;
+    ends.forEach((i, k) => {
+      e.ends[k].replaceChildren(element("b", { textContent: `${k ? "to" : "from"} ${label[i]}` }), small(`test image ${i}`));
+    });
+    const next = this.state.walk.next ?? 0;
+    e.hint.textContent = `Drag the handle on either map. A click on a dot chooses the digit to walk ${next ? "to" : "from"}.`;
+    for (const side of this.sides) {
+      side.way = ends.map((i) => [side.codes.mean[2 * i], side.codes.mean[2 * i + 1]]);
+      side.way.forEach((z, k) => side.plane.setMarker(k ? "to" : "from", {
+        z, colour: side.plane.theme.text, size: 6, text: String(label[ends[k]]),
+      }));
+    }
+    this.#setT(t);
+  }
+
+  #setT(t) {
+    const { walk } = this.state;
+    walk.t = Math.min(1, Math.max(0, t));
+    this.elements.t.value = walk.t;
+    for (const side of this.sides) {
+      side.plane.setMarker("t", { z: this.#at(side, walk.t), drag: true, shape: "dot", size: 9, colour: side.plane.theme.accent });
+    }
+    this.request();
+  }
+
+  #at({ way: [a, b] }, t) {
+    return [0, 1].map((i) => a[i] + t * (b[i] - a[i]));
+  }
+
+  #dragWay(side, z) {
+    const [a, b] = side.way;
+    const d = [b[0] - a[0], b[1] - a[1]];
+    const length2 = d[0] ** 2 + d[1] ** 2;
+    if (length2 > 0) this.#setT(((z[0] - a[0]) * d[0] + (z[1] - a[1]) * d[1]) / length2);
+  }
+
+  #drawWay(ctx, { plane, way }) {
+    if (!this.state.walk || !way) return;
+    const [[x0, y0], [x1, y1]] = way.map((z) => plane.toScreen(z));
+    for (const [width, colour] of [[5, plane.theme.background], [2.25, plane.theme.accent]]) {
+      ctx.beginPath();
+      ctx.moveTo(x0, y0);
+      ctx.lineTo(x1, y1);
+      ctx.lineWidth = width;
+      ctx.strokeStyle = colour;
+      ctx.stroke();
+    }
+  }
+
+  /** On a walk the tiles are the walk's; a dot under the pointer is still ringed on both maps. */
+  #drawHoverRing() {
+    const index = this.hover?.index ?? null;
+    for (const { plane, codes } of this.sides) {
+      plane.setMarker("hover", index === null ? null : {
+        z: [codes.mean[2 * index], codes.mean[2 * index + 1]], colour: plane.theme.text, text: String(codes.label[index]),
+      });
+    }
+  }
+
+  /** The label on the way: that of the nearer end. */
+  #toldOnWay(side, t) {
+    return this.#told(side, this.state.walk.ends[t < 0.5 ? 0 : 1]);
+  }
+
+  /** Distance to the nearest code and cycle error at t; the drawing is left in side.pixels. */
+  #measure(side, t) {
+    const { model } = side;
+    const told = this.#toldOnWay(side, t);
+    const z = this.#at(side, t);
+    const drawn = model.decode(Float32Array.from(z), told, side.pixels);
+    const { mean } = model.encode(model.observe(drawn), told);
+    const again = model.decode(mean, told);
+    let square = 0;
+    for (let p = 0; p < PIXELS; p++) square += (again[p] - drawn[p]) ** 2;
+    return { gap: side.whitened.distance(z), cycle: Math.sqrt(square) };
+  }
+
+  #drawWalk() {
+    const { t, said, ends } = this.state.walk;
+    const label = this.sides[0].codes.label;
+    this.elements.what.textContent = `From ${label[ends[0]]} to ${label[ends[1]]}, t = ${t.toFixed(2)}`;
+    const parts = [this.elements.what.textContent];
+    for (const side of this.sides) {
+      const { gap, cycle } = this.#measure(side, t);
+      paint(side.tile, side.pixels);
+      side.tile.style.border = "2px solid transparent";
+      const told = side.model.conditional ? `, told ${this.#toldOnWay(side, t)}` : "";
+      const answer = said[side.name];
+      set(side.title, side.about.name + told, "b");
+      side.tile.setAttribute("aria-label", `What the ${side.about.name} draws at t = ${t.toFixed(2)}${told}`);
+      side.ask.hidden = Boolean(answer);
+      side.ask.setAttribute("aria-label", `Is the ${side.about.name}'s drawing a digit?`);
+      side.numbers.hidden = !answer;
+      side.reading.replaceChildren(answer
+        ? small(`You said: ${answer.said === "digit" ? "a digit" : "not one"}, at t = ${answer.t.toFixed(2)}`) : small("Is this a digit?"));
+      if (!answer) continue;
+      side.numbers.replaceChildren(
+        element("dt", { textContent: "nearest code", title: "in standard deviations of this model's codes (whitened)" }),
+        element("dd", { textContent: `${gap.toFixed(2)} sd` }),
+        element("dt", { textContent: "cycle error", title: "‖dec(enc(x̂)) − x̂‖ over 784 pixels, x̂ binarised before it is encoded" }),
+        element("dd", { textContent: cycle.toFixed(2) }));
+      parts.push(`${side.about.name}: nearest code ${gap.toFixed(2)} standard deviations away, cycle error ${cycle.toFixed(2)}`);
+    }
+    this.#drawCurves();
+    this.say(parts.join(". ") + ".");
+  }
+
+  #judge(side, said) {
+    const { walk } = this.state;
+    walk.said[side.name] = { said, t: walk.t };
+    if (this.sides.every((s) => walk.said[s.name])) this.#measureCurves();
+    this.request();
+  }
+
+  /** Both numbers all along the way, after both answers: they would give the answer away before. */
+  async #measureCurves() {
+    const { walk } = this.state;
+    this.curveWork?.abort();
+    this.curveWork = new AbortController();
+    walk.curves = this.sides.map(() => []);
+    this.elements.curves.hidden = false;
+    const work = (k) => {
+      const side = k % 2;
+      walk.curves[side].push(this.#measure(this.sides[side], Math.floor(k / 2) / (STEPS - 1)));
+    };
+    for await (const _ of slices(2 * STEPS, work, { budget: 6, signal: this.curveWork.signal })) this.request();
+  }
+
+  #drawCurves() {
+    const { curves, t } = this.state.walk;
+    if (!curves) return;
+    for (const { key, words, canvas } of this.elements.charts) {
+      const theme = this.sides[0].plane.theme;
+      const ratio = Math.min(devicePixelRatio || 1, 2);
+      const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+      if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [width * ratio, height * ratio].map(Math.round);
+      const ctx = canvas.getContext("2d");
+      ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+      ctx.clearRect(0, 0, width, height);
+      const most = Math.max(1e-6, ...curves.flat().map((point) => point[key])) * 1.15;
+      const [low, right] = [height - 4, width - 46];
+      const at = (k, v) => [2 + (k / (STEPS - 1)) * (right - 2), low - (v / most) * (low - 4)];
+      ctx.font = `600 12px ${theme.font}`;
+      ctx.textBaseline = "middle";
+      ctx.strokeStyle = theme.border;
+      ctx.beginPath();
+      ctx.moveTo(2, low);
+      ctx.lineTo(right, low);
+      ctx.moveTo(...at(t * (STEPS - 1), 0));
+      ctx.lineTo(...at(t * (STEPS - 1), most));
+      ctx.stroke();
+      const labels = [];
+      curves.forEach((points, k) => {
+        ctx.beginPath();
+        points.forEach((point, i) => ctx.lineTo(...at(i, point[key])));
+        ctx.setLineDash(k ? [5, 4] : []); // colour is never the only cue
+        ctx.strokeStyle = k ? theme.text : theme.accent;
+        ctx.lineWidth = 2;
+        ctx.stroke();
+        ctx.setLineDash([]);
+        if (points.length) labels.push({ k, y: at(0, points.at(-1)[key])[1] });
+      });
+      labels.sort((a, b) => a.y - b.y);
+      if (labels.length > 1 && labels[1].y - labels[0].y < 14) {
+        const middle = Math.max(14, Math.min(low - 8, (labels[0].y + labels[1].y) / 2));
+        [labels[0].y, labels[1].y] = [middle - 7, middle + 7];
+      }
+      for (const { k, y } of labels) {
+        ctx.fillStyle = k ? theme.text : theme.accent;
+        ctx.fillText(this.sides[k].about.name, right + 6, Math.min(height - 8, Math.max(8, y)));
+      }
+      ctx.fillStyle = theme.text;
+      ctx.globalAlpha = 0.75;
+      ctx.font = `400 11px ${theme.font}`;
+      ctx.fillText((most / 1.15).toFixed(2), 4, 10);
+      ctx.globalAlpha = 1;
+      canvas.setAttribute("aria-label", `${words}: at most ${(most / 1.15).toFixed(2)}`);
+    }
+  }
+
+  /** The digit of another class whose way from `image` leads farthest from every code of the left map. */
+  #farPartner(image, label) {
+    const side = this.sides[0];
+    let best = { gap: -1, index: 0 };
+    for (let n = 0; n < 400; n++) {
+      const index = (image + 1 + n * 23) % label.length;
+      if (label[index] === label[image]) continue;
+      const gap = this.#widest(side, image, index);
+      if (gap > best.gap) best = { gap, index };
+    }
+    return best.index;
+  }
+
+  /** How far from every code (whitened) the way from a to b leads on one map, at 1/4, 1/2 and 3/4. */
+  #widest({ codes: { mean }, whitened }, a, b) {
+    return Math.max(...[0.25, 0.5, 0.75].map((t) => whitened.distance(
+      [0, 1].map((i) => mean[2 * a + i] + t * (mean[2 * b + i] - mean[2 * a + i])))));
+  }
+
+  /** Of random pairs of different digits, the one whose way leads farthest from every code of the left map. */
+  #findHole() {
+    const { label } = this.sides[0].codes;
+    const any = () => Math.floor(Math.random() * label.length);
+    let best = { gap: -1, ends: this.state.walk.ends };
+    for (let n = 0; n < 300; n++) {
+      const ends = [any(), any()];
+      if (label[ends[0]] === label[ends[1]]) continue;
+      const gap = this.#widest(this.sides[0], ...ends);
+      if (gap > best.gap) best = { gap, ends };
+    }
+    this.#newWalk(best.ends);
+    this.#remember();
+  }
+}
+
+// Helpers ----------------------------------------------------------------------------------------------------------------
+
+function element(tag, properties = {}) {
+  const { role, ...rest } = properties;
+  const made = Object.assign(document.createElement(tag), rest);
+  if (role) made.setAttribute("role", role);
+  return made;
+}
+
+const small = (text) => element("small", { textContent: text });
+
+function set(parent, text, tag) {
+  if (parent.textContent !== text) parent.replaceChildren(element(tag, { textContent: text }));
+}
+
+const signed = (v) => `${v < 0 ? "−" : "+"}${Math.abs(v).toFixed(2)}`;
+const article = (digit) => (digit === 8 ? "an" : "a");
+
+function number(text, otherwise, low, high) {
+  const v = text === null || text === "" ? NaN : Number(text);
+  return Number.isFinite(v) ? Math.min(high, Math.max(low, v)) : otherwise;
+}
+
+/** "z₁,z₂,span" of a link → {centre, span}, or null: links get cut. */
+function parseView(text) {
+  const v = text?.split(",").map(Number);
+  return v?.length === 3 && v.every(Number.isFinite) && v[2] > 0 ? { centre: [v[0], v[1]], span: v[2] } : null;
+}
+
+/** "left,z₁,z₂" of a link → {side, z}, or null. */
+function parsePlace(text) {
+  const [side, ...rest] = text?.split(",") ?? [];
+  const z = rest.map(Number);
+  return ["left", "right"].includes(side) && z.length === 2 && z.every(Number.isFinite) ? { side, z } : null;
+}
+
+/** Distances in units of the codes' own Gaussian: L⁻¹(z − μ), covariance L Lᵀ; so that models can be compared. */
+function whiten(mean) {
+  const n = mean.length / 2;
+  const [mx, my] = [0, 1].map((a) => mean.reduce((sum, v, i) => sum + (i % 2 === a ? v : 0), 0) / n);
+  let [xx, xy, yy] = [0, 0, 0];
+  for (let i = 0; i < n; i++) {
+    const [x, y] = [mean[2 * i] - mx, mean[2 * i + 1] - my];
+    xx += x * x;
+    xy += x * y;
+    yy += y * y;
+  }
+  const a = Math.sqrt(xx / (n - 1));
+  const b = xy / (n - 1) / a;
+  const c = Math.sqrt(Math.max(1e-12, yy / (n - 1) - b * b));
+  const to = ([x, y]) => {
+    const u = (x - mx) / a;
+    return [u, (y - my - b * u) / c];
+  };
+  const codes = new Float32Array(mean.length);
+  for (let i = 0; i < n; i++) codes.set(to([mean[2 * i], mean[2 * i + 1]]), 2 * i);
+  const index = new Index(codes, extent(codes));
+  return {
+    distance(z) {
+      const w = to(z);
+      const i = index.nearest(w, Infinity);
+      return Math.hypot(codes[2 * i] - w[0], codes[2 * i + 1] - w[1]);
+    },
+  };
+}
+
+/** The k codes nearest to that of image i, nearest first, without i. */
+function nearest(mean, i, k) {
+  const best = [];
+  for (let j = 0; j < mean.length / 2; j++) {
+    if (j === i) continue;
+    const d2 = (mean[2 * j] - mean[2 * i]) ** 2 + (mean[2 * j + 1] - mean[2 * i + 1]) ** 2;
+    if (best.length === k && d2 >= best[k - 1][0]) continue;
+    best.push([d2, j]);
+    best.sort((a, b) => a[0] - b[0]);
+    best.length = Math.min(best.length, k);
+  }
+  return best.map(([, j]) => j);
+}
+
+function shareWithin(mean, radius) {
+  let count = 0;
+  for (let i = 0; i < mean.length; i += 2) if (mean[i] ** 2 + mean[i + 1] ** 2 < radius * radius) count++;
+  return (2 * count) / mean.length;
+}

@@ -1,0 +1,201 @@
+"""The page "Map" from the server's side: its first picture, and what only Python knows of a picked image."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from ui import live
+from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+
+# torch is imported where it is needed first: the maps paint before that.
+
+NEIGHBOURS = 8  # as many as static/map.mjs rings
+SIZE = 720  # pixels of a first picture: shown smaller, so that dots have soft edges
+# As static/plane.mjs fits its first view: nothing moves when the live map takes the picture's place.
+QUANTILE = 0.002
+MARGIN = 0.06
+
+# The same places as in static/map.mjs, with nothing in them yet.
+_FIRST = """<style>
+:host { display: block; }
+.first { container-type: inline-size; font-family: var(--st-font); color: var(--st-text-color); font-size: 14px; }
+.first .grid { display: grid; grid-template-columns: minmax(0, 1fr) 158px minmax(0, 1fr); column-gap: 16px;
+  padding-top: 44px; }
+.first figure { margin: 0; }
+.first figcaption { height: 46px; line-height: 36px; font-size: 15px; font-weight: 650; padding-left: 11px; }
+.first .square { position: relative; aspect-ratio: 1; border-radius: 8px; overflow: hidden;
+  background: var(--st-secondary-background-color); }
+.first img { width: 100%; display: block; }
+.first b { position: absolute; transform: translate(-50%, -50%); font-size: 13px; line-height: 16px; width: 18px;
+  text-align: center; background: var(--st-background-color); border-radius: 3px; border: 2px solid; }
+.first b span { color: var(--st-text-color); }
+.first .middle { align-self: center; opacity: 0.74; text-align: center; }
+@container (max-width: 1000px) { .first .grid { padding-top: 84px; } }
+@container (max-width: 760px) {
+  .first .grid { grid-template-columns: minmax(0, 1fr); padding-top: 164px; }
+  .first figcaption { height: 44px; }
+  .first .middle { height: 240px; }
+}
+</style>"""
+
+
+def kinds() -> list[str]:
+    """The members of the family whose two-dimensional checkpoint is here, in the family's order."""
+    return [k for k in FAMILY if (live.CHECKPOINTS / slug(k, 2) / "card.json").is_file()]
+
+
+def start(here: list[str]) -> dict[str, Any]:
+    """What the page opens with: its link, else what this session saw last, else an AE beside a VAE."""
+    link, last = st.query_params, st.session_state.get("map", {})
+    if not {"left", "right", "image"} & set(link):
+        link = last
+    left = link["left"] if link.get("left") in here else ("ae" if "ae" in here else here[0])
+    rest = [k for k in here if k != left]
+    right = link["right"] if link.get("right") in rest else ("vae" if "vae" in rest else (rest or here)[0])
+    image = str(link.get("image", 0))
+    return {"left": left, "right": right, "image": int(image) if image.isdecimal() and len(image) < 6 else 0}
+
+
+def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
+    """Show both maps. Returns what is picked: {left, right, image, z (per side) or None, drawn}."""
+    live.models(slug(k, 2) for k in here)
+    models = [
+        {"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code} for k in here
+    ]
+    message = live.view(
+        "map.mjs",
+        key="map_view",
+        options={"models": models, "start": opening},
+        first=_first(opening["left"], opening["right"]),
+    )
+    if message:
+        st.session_state["map"] = message  # the component's own state ends with the page
+    return message or {**opening, "z": None, "drawn": None}
+
+
+def answers(picked: dict[str, Any]) -> None:
+    """What only Python knows: the original, its nats, the images of the nearest codes; both models side by side."""
+    from ui import store
+
+    for side, column in zip(("left", "right"), st.columns(2, gap="large"), strict=True):
+        kind = picked[side]
+        codes = store.guard_codes(slug(kind, 2))
+        with column:
+            if picked["z"]:
+                _place(kind, codes, picked["z"][side], own=picked["drawn"] == side)
+            else:
+                _image(kind, codes, min(picked["image"], len(codes["test_label"]) - 1))
+
+
+def _image(kind: str, codes: dict[str, Any], i: int) -> None:
+    """What one model makes of test image i: its drawing, its code, its nats, its neighbours."""
+    from ui import readout, store
+    from ui.tiles import Tile, numbers, row
+    from vae_core import latent
+
+    model, _ = store.guard(slug(kind, 2))
+    label, originals = int(codes["test_label"][i]), store.originals()
+    drawn = latent.decode(model, codes["test_mean"][[i]], codes["test_label"][[i]] if model.conditional else None)
+    left, right = st.columns([1, 1.25])
+    with left:
+        original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {label}")]
+        row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, "its drawing")], size=92)
+    with right:
+        numbers(readout.POSTERIOR_HEAD, readout.posterior(codes, i))
+    numbers(readout.SCORES_HEAD, readout.scores(codes, i))
+    why = "" if model.probabilistic else " A code that is a point has no q, so no KL and no ELBO."
+    st.caption(f"Lower is better. The percentile is the share of test images that have less.{why}")
+    near = readout.nearest(codes, i, NEIGHBOURS)
+    same = int((codes["test_label"][near] == label).sum())
+    _neighbours(kind, codes, near, f"Nearest codes, ringed on the map: {same} of {NEIGHBOURS} show a {label}, too.")
+
+
+def _place(kind: str, codes: dict[str, Any], z: list[float], *, own: bool) -> None:
+    """Whose codes lie nearest to a place that no image was put at."""
+    import torch
+
+    from vae_core import latent
+
+    near, distance = latent.neighbours(codes["test_mean"], torch.tensor(z), NEIGHBOURS)
+    where = "the place you picked" if own else "where this model puts that drawing"
+    text = f"{FAMILY[kind].name}: codes nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
+    _neighbours(kind, codes, near.tolist(), text)
+
+
+def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) -> None:
+    from ui import store
+    from ui.tiles import Tile, row
+    from vae_core import latent
+
+    labels, originals = codes["test_label"][near], store.originals()
+    if originals is None:
+        model, _ = store.guard(slug(kind, 2))
+        pictures = latent.decode(model, codes["test_mean"][near], labels if model.conditional else None).numpy()
+        text += " The originals are not on this machine: these are the model's drawings."
+    else:
+        pictures = originals[near]
+    st.caption(text)
+    row((Tile(p, str(y), edge=DIGIT_COLOURS[y]) for p, y in zip(pictures, labels.tolist(), strict=True)), 46)
+
+
+# The first picture ---------------------------------------------------------------------------------------------------
+
+
+def extent(mean: np.ndarray) -> tuple[np.ndarray, float]:
+    """Centre (2,) and half-width of the square that holds nearly all codes (N, 2)."""
+    values = np.sort(mean, axis=0)
+    at = int(QUANTILE * (len(values) - 1))
+    low, high = values[at], values[-1 - at]
+    return (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * (1 + 2 * MARGIN)
+
+
+def draw_points(mean: np.ndarray, label: np.ndarray, size: int = SIZE) -> bytes:
+    """Codes (N, 2) coloured by label (N,) as a PNG, size × size, transparent between the points."""
+    centre, half = extent(mean)
+    scale = size / (2 * half)
+    image = Image.new("P", (size, size), 255)
+    colours = bytes.fromhex("".join(c[1:] for c in DIGIT_COLOURS))
+    image.putpalette(colours.ljust(768, b"\0"))
+    draw = ImageDraw.Draw(image)
+    radius = size / 300
+    for (x, y), colour in zip(((mean - centre) * scale).tolist(), label.tolist(), strict=True):
+        x, y = x + size / 2, size / 2 - y
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=255)
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _figure(kind: str) -> str:
+    """One map as it looks before the browser has the codes; nothing where the files are broken (`models` says so)."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        stored = load_file(live.CHECKPOINTS / slug(kind, 2) / "codes.safetensors")
+        mean, label = stored["test_mean"].astype(np.float32), stored["test_label"]
+    except (OSError, KeyError, ValueError, SafetensorError):
+        return ""
+    uri = "data:image/png;base64," + base64.b64encode(draw_points(mean, label)).decode()
+    centre, half = extent(mean)
+    numerals = ""
+    for y in np.unique(label).tolist():
+        x, up = 50 + 50 * (np.median(mean[label == y], axis=0) - centre) / half
+        numerals += f'<b style="left:{x:.1f}%;top:{100 - up:.1f}%;border-color:{DIGIT_COLOURS[y]}">{y}</b>'
+    alt = f"Map of {len(label)} codes of the {FAMILY[kind].full}, coloured by digit"
+    return (
+        f'<figure><figcaption>{title(kind)}</figcaption><div class="square">'
+        f'<img src="{uri}" alt="{alt}">{numerals}</div></figure>'
+    )
+
+
+def _first(left: str, right: str) -> str:
+    waiting = '<p class="middle">The models are on their way …</p>'
+    return f'{_FIRST}<div class="first"><div class="grid">{_figure(left)}{waiting}{_figure(right)}</div></div>'
