@@ -215,7 +215,10 @@ export class Model {
         throw new EngineError(`The weights do not fit their card: ${name} should be ${say(want)} and is ${say(have)}. ` +
           "Restore both files or train the model again.");
       }
-      if (!Number.isFinite(tensors.get(name).values.reduce((a, b) => a + b, 0))) {
+      let sum = 0; // one number that is not finite makes it so
+      const { values } = tensors.get(name);
+      for (let i = 0; i < values.length; i++) sum += values[i];
+      if (!Number.isFinite(sum)) {
         throw new EngineError(`The weights hold numbers that are not finite, in ${name}. Train the model again.`);
       }
     }
@@ -246,13 +249,16 @@ export class Model {
     const { name, buffer, affine } = allocate(size, kernel);
     this.kernel = name;
     this.affine = affine;
-    this.f32 = new Float32Array(buffer);
+    const f32 = (this.f32 = new Float32Array(buffer));
     this.i32 = new Int32Array(buffer);
     for (const layer of Object.values(layers).flat()) {
       const w = tensors.get(`${layer.name}.weight`).values;
-      for (let o = 0; o < layer.nOut; o++) {
-        const to = layer.weights / 4 + Math.floor(o / LANES) * layer.nIn * LANES + (o % LANES);
-        for (let i = 0; i < layer.nIn; i++) this.f32[to + i * LANES] = w[o * layer.nIn + i];
+      let to = layer.weights / 4;
+      for (let block = 0; block < layer.nOut; block += LANES) {
+        const lanes = Math.min(LANES, layer.nOut - block); // the last block's other lanes stay zero
+        for (let i = 0; i < layer.nIn; i++, to += LANES) {
+          for (let lane = 0; lane < lanes; lane++) f32[to + lane] = w[(block + lane) * layer.nIn + i];
+        }
       }
       this.f32.set(tensors.get(`${layer.name}.bias`).values, layer.bias / 4);
     }

@@ -18,13 +18,13 @@ export const LINE = 4 * LANES; // bytes of one input's weights in a block
  */
 export function allocate(bytes, want = "auto") {
   for (const name of want === "auto" ? KERNELS : [want]) {
-    const made = name === "scalar" ? scalar(bytes) : simd(bytes, name === "relaxed");
+    const made = name === "scalar" ? scalar(bytes) : simd(bytes);
     if (made) return { name, ...made };
   }
   throw new RangeError(`This browser has no kernel ${want}; there are ${KERNELS.join(", ")}.`);
 }
 
-export const KERNELS = ["relaxed", "simd", "scalar"]; // fastest first; relaxed has a fused multiply-add
+export const KERNELS = ["simd", "scalar"]; // fastest first
 
 // Plain JavaScript ---------------------------------------------------------------------------------------------------
 
@@ -61,17 +61,16 @@ function scalar(bytes) {
 
 // WebAssembly --------------------------------------------------------------------------------------------------------
 
-const modules = new Map(); // compiled once for all models; null where the browser refuses
+let module; // compiled once for all models; null where the browser refuses
 
-function simd(bytes, relaxed) {
-  if (!modules.has(relaxed)) {
+function simd(bytes) {
+  if (module === undefined) {
     try {
-      modules.set(relaxed, new WebAssembly.Module(emit(relaxed)));
+      module = new WebAssembly.Module(emit());
     } catch {
-      modules.set(relaxed, null); // an old browser, or a page that forbids WebAssembly
+      module = null; // an old browser, or a page that forbids WebAssembly
     }
   }
-  const module = modules.get(relaxed);
   if (!module) return null;
   const pages = Math.ceil(bytes / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages }); // never grows: views on it stay valid
@@ -80,7 +79,7 @@ function simd(bytes, relaxed) {
 }
 
 /** The bytes of a module with one function, `affine`; opcodes by the WebAssembly core specification, section 5. */
-function emit(relaxed) {
+function emit() {
   const leb = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >>> 7)]);
   const vector = (items) => [...leb(items.length), ...items.flat()];
   const section = (id, body) => [id, ...leb(body.length), ...body];
@@ -102,9 +101,7 @@ function emit(relaxed) {
   const wide = (opcode, address, offset = 0) => [...address, 0xfd, opcode, 2, ...leb(offset)];
   const LOAD = 0x00, LOAD_SPLAT = 0x09;
   const store = (address, value, offset) => [...address, ...value, 0xfd, 0x0b, 2, ...leb(offset)];
-  const multiplyAdd = (a, b, c) => relaxed
-    ? [...a, ...b, ...c, 0xfd, 0x85, 0x02] // f32x4.relaxed_madd
-    : [...c, ...a, ...b, 0xfd, 0xe6, 0x01, 0xfd, 0xe4, 0x01]; // f32x4.mul, f32x4.add
+  const multiplyAdd = (a, b, c) => [...c, ...a, ...b, 0xfd, 0xe6, 0x01, 0xfd, 0xe4, 0x01]; // f32x4.mul, f32x4.add
   // while (a < b) body
   const loop = (a, b, ...body) =>
     [0x02, 0x40, 0x03, 0x40, ...a, ...b, 0x4f, 0x0d, 1, ...body.flat(), 0x0c, 0, END, END];
@@ -122,7 +119,7 @@ function emit(relaxed) {
         ...sums.map((sum, i) => set(sum, wide(LOAD, get("bias"), 16 * i))),
         loop(get("x"), get("end"),
           set("splat", wide(LOAD_SPLAT, get("x"))),
-          ...set("at", add(get("weights"), load(get("line")))),
+          set("at", add(get("weights"), load(get("line")))),
           ...sums.map((sum, i) => set(sum, multiplyAdd(get("splat"), wide(LOAD, get("at"), 16 * i), get(sum)))),
           advance("x", number(4)),
           advance("line", number(4)),
