@@ -43,6 +43,7 @@ export class Plane {
     this.layers = []; // draw(ctx, plane): drawn with every frame, above the points, below the markers
     this.markers = new Map();
     this.showPoints = true;
+    this.pointOpacity = 1; // less where something else is the map's subject
     this.showNumerals = true;
     this.circles = null;
     this.cursor = null; // where the keyboard is
@@ -218,7 +219,9 @@ export class Plane {
     if (this.codes && this.showPoints) {
       this.#stampPoints();
       ctx.setTransform(1, 0, 0, 1, 0, 0);
+      ctx.globalAlpha = this.pointOpacity;
       ctx.drawImage(this.pointsCanvas, 0, 0);
+      ctx.globalAlpha = 1;
       ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     }
     for (const layer of this.over) layer(ctx, this);
