@@ -1,6 +1,6 @@
 """The README's table of model quality, from the cards of the shipped checkpoints.
 
-    python benchmarks/quality.py
+    python -m benchmarks.quality
 
 Every number was measured once on MNIST's test split by `python -m vae_core train`, and the baselines by
 `python -m vae_core baselines`; `python -m vae_core evaluate` measures the models again and compares.

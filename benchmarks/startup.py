@@ -1,6 +1,6 @@
 """Process start to painted page: Home beside an empty Streamlit app, in one run.
 
-    python benchmarks/startup.py [--rounds 5]
+    python -m benchmarks.startup [--rounds 5]
 
 Each round starts a fresh server and a fresh headless Chromium page for each app in turn and waits until the
 page's heading is painted. Needs the packages of requirements-dev.txt and a Chromium on the machine.

@@ -1,6 +1,6 @@
 """Images a second: our training beside the usual loops, and the core's matrix-product peak, in one run.
 
-    VAE_DATA=folder python benchmarks/training.py [--images 12800] [--rounds 5]
+    VAE_DATA=folder python -m benchmarks.training [--images 12800] [--rounds 5]
 
 The same network (784-512-512-2 and its mirror), loss, optimiser step size and batch of 128, one thread.
 (a) is PyTorch's textbook loop: torchvision's MNIST with ToTensor in a DataLoader without workers, Adam;
