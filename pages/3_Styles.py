@@ -78,7 +78,8 @@ with left:
     sheet(pictures, SIDE, alt=f"The digit {shown} in {len(many)} styles", caption=caption, size=480)
 with right:
     if dim == 2:
-        codes, mark = store.guard_codes(slug("cvae", 2)), figures.Mark(code.mean[0], code.logvar[0].mul(0.5).exp())
+        mark = figures.Mark(code.mean[0].numpy(), code.logvar[0].mul(0.5).exp().numpy())
+        codes = store.guard_codes(slug("cvae", 2))
         means, labels = codes["test_mean"].numpy(), codes["test_label"].numpy()
         with st.container(height=figures.HEIGHT, border=False):  # the chart comes late: its place is kept
             chart = figures.code_map(means, labels, np.arange(MAPPED), prior=True, mark=mark)

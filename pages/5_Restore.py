@@ -75,7 +75,7 @@ for k, (model, _) in models.items():
 scores = {name: [float(v) for v in metrics.restoration(pixels, clean)] for name, pixels in restored.items()}
 tests = [spoilt_test, median_test, *(card["denoising"].get(kind, {}).get(key) for _, card in models.values())]
 
-tiles = [Tile(clean[0].numpy(), "Clean", f"a {label}, binarised", DIGIT_COLOURS[label])]
+tiles = [Tile(clean[0].numpy(), "Clean", "binarised at 0.5", DIGIT_COLOURS[label])]
 for name, (_, _, psnr, wrong) in scores.items():
     tiles.append(Tile(restored[name][0].numpy(), name, f"{psnr:.2f} dB, {wrong:.1%} wrong"))
 row(tiles, size=124)

@@ -43,13 +43,14 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
   background: #08090b; border-radius: 4px; border: 2px solid var(--edge, transparent); box-sizing: border-box; }
 .lse-grid { display: grid; grid-template-columns: repeat(var(--columns), 1fr); gap: 0.7rem; }
 .lse-grid .lse-tile { width: 100%; }
-.lse-step { margin: 0; max-width: 12rem; }
+.lse-step { margin: 0; width: 9rem; }
 .lse-step img { display: block; max-width: 100%; object-fit: contain; border-radius: 6px; }
 .lse-step figcaption { font-size: 0.86rem; line-height: 1.3; margin-top: 0.3rem; }
 .lse-step figcaption small { font-size: 0.8rem; opacity: 0.72; }
 .lse-bars { display: flex; gap: 6px; font-variant-numeric: tabular-nums; max-width: 36rem; }
 .lse-bars > div { flex: 1 1 0; min-width: 0; text-align: center; font-size: 0.8rem; line-height: 1.3; }
-.lse-bars .lse-bar { height: 84px; display: flex; align-items: flex-end; border-bottom: 1px solid rgba(128,128,128,0.35); }
+.lse-bars .lse-bar { height: 84px; display: flex; align-items: flex-end;
+  border-bottom: 1px solid rgba(128,128,128,0.35); }
 .lse-bars .lse-bar span { width: 100%; background: var(--colour); border-radius: 3px 3px 0 0; }
 .lse-bars b { font-weight: 650; display: block; }
 .lse-numbers { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }

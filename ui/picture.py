@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -50,10 +49,20 @@ def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: 
             width=125,
         )
         if chosen := state.get(f"{key}_brought"):
-            chosen = chosen._replace(label=_digit_box(f"{key}_said", "Which digit it is", "which digit?", "it is {}"))
+            state.setdefault(f"{key}_said", chosen.label)  # another page has a widget of its own
+            said = _digit_box(f"{key}_said", "Which digit it is", "which digit?", "it is {}")
+            chosen = state[f"{key}_brought"] = chosen._replace(label=said)
         else:
             chosen = Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
-            _digit_box(f"{key}_only", "Only this digit", "any digit", "only {}", _go_to_next, (key, 0))
+            _digit_box(
+                f"{key}_only",
+                "Only this digit",
+                "any digit",
+                "only {}",
+                on_change=_go_to_next,
+                args=(key, 0),
+                persist_state="session",
+            )
         st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1))
         if bring:
             with st.popover("Bring yours", icon=":material/add_a_photo:"):
@@ -107,24 +116,17 @@ def next_index(labels: np.ndarray, index: int, only: int | None, step: int) -> i
     return int(fitting[0]) if len(fitting) else index
 
 
-def _digit_box(
-    key: str,
-    label: str,
-    nothing: str,
-    some: str,
-    on_change: Callable[..., None] | None = None,
-    args: tuple = (),
-) -> int | None:
+def _digit_box(key: str, label: str, nothing: str, some: str, **options) -> int | None:
     return st.selectbox(
         label,
-        (None, *range(10)),
-        format_func=lambda digit: nothing if digit is None else some.format(digit),
+        range(10),
+        index=None,
+        placeholder=nothing,
+        format_func=some.format,
         key=key,
-        on_change=on_change,
-        args=args,
-        persist_state="session",
         label_visibility="collapsed",
         width=115,
+        **options,
     )
 
 

@@ -1,0 +1,389 @@
+"""Styles, Interpolate, Restore and the digit that a visitor brings: what is shown is what `vae_core` says."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from sklearn.neighbors import NearestNeighbors
+from streamlit.testing.v1 import AppTest
+
+from ui import store, tiles
+from ui.picture import Chosen, describe, label_for, next_index
+from vae_core import checkpoints, corruption, latent, metrics
+from vae_core.digitize import digitize
+
+CVAE, _ = checkpoints.load("mnist-cvae-2d")
+
+
+def page(root, name: str) -> AppTest:
+    at = AppTest.from_file(str(root / "app.py"), default_timeout=60).run()
+    return run(at.switch_page(f"pages/{name}.py"))
+
+
+def run(at: AppTest) -> AppTest:
+    at.run()
+    assert not at.exception, at.exception[0]
+    return at
+
+
+def shown(at: AppTest) -> str:
+    return "".join(element.proto.body for element in at.get("html"))
+
+
+def chosen_digit(at: AppTest) -> str:
+    """The line below the controls that says what is being looked at."""
+    return next(c.value for c in at.main.caption if re.match(r"Your picture|\S+( test)? digit \d", c.value))
+
+
+def picture(digit: int = 1, suffix: str = "PNG") -> bytes:
+    """A 1 or a 0 as a thick dark pen on light paper, 300×300."""
+    image = Image.new("L", (300, 300), 235)
+    draw = ImageDraw.Draw(image)
+    if digit == 1:
+        draw.line((150, 50, 150, 250), fill=20, width=24)
+    else:
+        draw.ellipse((90, 50, 210, 250), outline=20, width=24)
+    buffer = io.BytesIO()
+    image.save(buffer, suffix)
+    return buffer.getvalue()
+
+
+def sample(index: int) -> tuple[torch.Tensor, int]:
+    images, labels, _ = store.samples()
+    return torch.tensor(images[index])[None], int(labels[index])
+
+
+def ten_in_the_hand_of(model, x: torch.Tensor, label: int) -> torch.Tensor:
+    z = latent.embed(model, x, torch.tensor([label])).mean
+    return latent.decode(model, z.expand(10, -1), torch.arange(10))
+
+
+# Styles ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [2, 20])
+def test_styles_shows_the_ten_digits_of_this_hand_in_either_size(root, dim):
+    """Otherwise the row under "this hand" could belong to another digit, label or model than the controls say."""
+    at = page(root, "3_Styles")
+    at.segmented_control(key="styles_dim").set_value(dim)
+    at.number_input(key="digit").set_value(17)
+    run(at)
+    model, _ = checkpoints.load(f"mnist-cvae-{dim}d")
+    x, label = sample(17)
+    body = shown(at)
+    for y, expected in enumerate(ten_in_the_hand_of(model, x, label).numpy()):
+        assert body.count(tiles.data_uri(expected)) >= 1, f"digit {y} of the hand is not shown"
+    assert tiles.data_uri(model.observe(x)[0].numpy()) in body
+
+
+def test_styles_draws_other_hands_and_keeps_them_until_asked(root):
+    """Otherwise hands from the prior change whenever any control is touched, or never."""
+    at = page(root, "3_Styles")
+
+    def hands(seed: int) -> list[str]:
+        z = torch.randn(3, 2, generator=torch.Generator().manual_seed(seed))
+        return [tiles.data_uri(latent.decode(CVAE, one[None], torch.tensor([4]))[0].numpy()) for one in z]
+
+    assert all(uri in shown(at) for uri in hands(0))
+    at.number_input(key="digit").set_value(3)
+    assert all(uri in shown(run(at)) for uri in hands(0))
+    draw = next(b for b in at.button if b.label == "Draw three others")
+    draw.click()
+    body = shown(run(at))
+    assert all(uri in body for uri in hands(1)) and not any(uri in body for uri in hands(0))
+
+
+def test_styles_sheet_lies_as_the_map_does(root):
+    """Otherwise a tile of the sheet stands for another z than its place says: z₁ right, z₂ up, row 0 on top."""
+    at = page(root, "3_Styles")
+    at.segmented_control(key="styles_label").set_value(7)
+    sheet = re.search(r'class="lse-sheet".*?base64,([^"]+)', shown(run(at)))[1]
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet))), np.float32) / 255
+    n = pixels.shape[0] // 28
+    for row, column in ((0, 0), (0, n - 1), (n - 1, 0), (4, 9)):
+        z = torch.tensor([[-3 + 6 * column / (n - 1), 3 - 6 * row / (n - 1)]])
+        expected = latent.decode(CVAE, z, torch.tensor([7]))[0].view(28, 28).numpy()
+        tile = pixels[28 * row : 28 * row + 28, 28 * column : 28 * column + 28]
+        assert np.abs(tile - expected).max() < 0.01
+
+
+# Interpolate ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dim", "way", "steps"), [(2, "linear", 9), (20, "spherical", 5), (2, "spherical", 15)])
+def test_interpolate_shows_every_row_of_every_model(root, dim, way, steps):
+    """Otherwise a row may show another model's way, another path or other steps than the controls say."""
+    at = page(root, "4_Interpolate")
+    at.segmented_control(key="walk_dim").set_value(dim)
+    at.segmented_control(key="walk_way").set_value(way)
+    at.select_slider(key="walk_steps").set_value(steps)
+    at.number_input(key="from").set_value(2)
+    at.number_input(key="to").set_value(3)
+    body = shown(run(at))
+    (x0, a), (x1, b) = sample(2), sample(3)
+    assert a != b
+    t = torch.linspace(0, 1, steps)
+    rows = [(1 - t[:, None]) * x0 + t[:, None] * x1]
+    for kind in ("ae", "dae", "vae", "cvae"):
+        model, _ = checkpoints.load(f"mnist-{kind}-{dim}d")
+        ends = latent.embed(model, torch.cat([x0, x1]), torch.tensor([a, b]) if kind == "cvae" else None).mean
+        z = latent.interpolate(ends[0], ends[1], t, spherical=way == "spherical")
+        if kind != "cvae":
+            rows.append(latent.decode(model, z))
+            continue
+        rows.append(latent.decode(model, z, torch.full((steps,), a)))
+        rows.append(latent.decode(model, z, torch.where(t < 0.5, a, b)))
+        rows.append(latent.decode_between_labels(model, z[:1].expand(steps, -1), a, b, t))
+    assert body.count('class="lse-strip"') == len(rows)
+    missing = sum(tiles.data_uri(p) not in body for r in rows for p in r.numpy())
+    # A grey level that lies on the edge of a rounding step may fall either way between two orders of addition.
+    assert missing <= 0.1 * steps * len(rows)
+
+
+def test_interpolate_with_one_label_has_one_row_of_the_cvae(root):
+    """Otherwise a label that does not change would be said to blend and to switch."""
+    at = page(root, "4_Interpolate")
+    at.number_input(key="to").set_value(at.number_input(key="from").value)
+    body = shown(run(at))
+    assert "CVAE style" in body and "CVAE both" not in body and "never trained" not in body
+
+
+def test_pace_of_the_pixel_blend_is_even_and_straight(root):
+    """Otherwise the table measures something else than steps: a plain blend has equal ones and no detour."""
+    body = shown(page(root, "4_Interpolate"))
+    (x0, _), (x1, _) = sample(0), sample(1)
+    step = float((x1 - x0).abs().sum()) / 8
+    line = re.search(r"<td[^>]*>Pixels</td>(.*?)</tr>", body)[1]
+    assert re.findall(r">([^<]+)</td>", line)[:3] == [f"{step:.1f}", "1.00", "1.00"]
+
+
+# Restore --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(metrics.AMOUNTS))
+@pytest.mark.parametrize("dim", [2, 20])
+def test_restore_scores_this_digit_and_quotes_the_cards(root, kind, dim):
+    """Otherwise the page's numbers are of another spoiling, of binarised input, or of another model's card."""
+    at = page(root, "5_Restore")
+    at.selectbox(key="spoil_kind").set_value(kind)
+    at.segmented_control(key="spoil_dim").set_value(dim)
+    run(at)
+    amount = metrics.AMOUNTS[kind][-2]
+    at.select_slider(key=f"spoil_{kind}").set_value(amount)
+    at.number_input(key="digit").set_value(5)
+    next(b for b in at.button if b.label == "Spoil again").click()
+    body = shown(run(at))
+    x, label = sample(5)
+    clean, y = (x >= 0.5).float(), torch.tensor([label])
+    spoilt = corruption.corrupt(clean, kind, amount, torch.Generator().manual_seed(1))
+    assert tiles.data_uri(clean[0].numpy()) in body and tiles.data_uri(spoilt[0].numpy()) in body
+    ours, means = (tables[1:] for tables in map(rows_of, re.findall(r"<table.*?</table>", body)))
+    assert [r[0] for r in ours] == [r[0] for r in means] and len(ours) == 6
+    assert_row(ours[0], metrics.restoration(spoilt, clean))
+    size = int(ours[1][0][-1])
+    assert_row(ours[1], metrics.restoration(metrics.median_filter(spoilt, size), clean))
+    for line, mean, member in zip(ours[2:], means[2:], ("ae", "dae", "vae", "cvae"), strict=True):
+        model, card = checkpoints.load(f"mnist-{member}-{dim}d")
+        restored = model.pixels(model.encode(spoilt, y).mean, y)
+        assert_row(line, metrics.restoration(restored, clean))
+        assert_row(mean, metrics.Restoration(**card["denoising"][kind][f"{amount:g}"]))
+
+
+def test_restore_marks_the_best_of_each_column(root):
+    """Otherwise bold would mark the largest error as the best."""
+    for table in re.findall(r"<table.*?</table>", shown(page(root, "5_Restore"))):
+        values = [[float(v.rstrip("%")) for v in line[1:]] for line in rows_of(table)[1:]]
+        bold = [[" best" in cell for cell in re.findall(r'<td class="n([^"]*)"', tr)] for tr in table.split("<tr")[2:]]
+        for column, better in enumerate((min, min, max, min)):
+            best = better(line[column] for line in values)
+            marked = [line[column] for line, flags in zip(values, bold, strict=True) if flags[column]]
+            assert marked and all(v == best for v in marked)
+
+
+def test_restore_without_baselines_shows_a_dash(root, monkeypatch):
+    """Otherwise a checkout without the file of baselines ends in a traceback."""
+    monkeypatch.setattr(checkpoints, "load_baselines", lambda: checkpoints.read_card("no such folder"))
+    store.baselines.clear()
+    try:
+        means = rows_of(re.findall(r"<table.*?</table>", shown(page(root, "5_Restore")))[1])
+    finally:
+        store.baselines.clear()
+    assert means[1] == ["Spoilt", "—", "—", "—", "—"] and "—" not in means[3]
+
+
+def rows_of(table: str) -> list[list[str]]:
+    return [re.findall(r"<t[hd][^>]*>([^<]*)<", tr) for tr in table.split("<tr")[1:]]
+
+
+def assert_row(cells: list[str], r: metrics.Restoration) -> None:
+    shown_values = [float(c.rstrip("%")) for c in cells[1:]]
+    expected = [float(r.nats), float(r.mse), float(r.psnr), 100 * float(r.wrong)]
+    assert shown_values == pytest.approx(expected, abs=0.051) and shown_values[1] == pytest.approx(
+        expected[1], abs=1e-4
+    )
+
+
+# A digit of one's own -------------------------------------------------------------------------------------------------
+
+
+def test_a_brought_picture_is_used_can_be_named_and_follows_to_the_next_page(root):
+    """Otherwise visitors bring their digit to each page anew, or see the sample's numbers under their own picture."""
+    at = page(root, "3_Styles")
+    at.file_uploader[0].upload("mine.png", picture(1), "image/png")
+    run(at)
+    pixels = torch.tensor(digitize(picture(1)).pixels.reshape(1, 784))
+    assert chosen_digit(at).startswith("Your picture (mine.png).")
+    assert tiles.data_uri(CVAE.observe(pixels)[0].numpy()) in shown(at)
+    assert shown(at).count('class="lse-step"') == len(digitize(picture(1)).steps)
+    at.selectbox(key="digit_said").set_value(7)
+    body = shown(run(at))
+    assert "as you say" in body
+    assert all(tiles.data_uri(p) in body for p in ten_in_the_hand_of(CVAE, pixels, 7).numpy())
+    run(at.switch_page("pages/5_Restore.py"))
+    assert tiles.data_uri((pixels >= 0.5).float()[0].numpy()) in shown(at)
+
+
+def test_a_new_picture_forgets_what_the_last_one_was_called(root):
+    """Otherwise the 0 that is brought after a 1 is encoded as a 1."""
+    at = page(root, "3_Styles")
+    at.file_uploader[0].set_value(("one.png", picture(1), "image/png"))
+    run(at).selectbox(key="digit_said").set_value(1)
+    run(at).file_uploader[0].set_value(("zero.png", picture(0), "image/png"))
+    assert run(at).selectbox(key="digit_said").value is None
+    assert "guessed" in shown(at)
+
+
+def test_the_last_gesture_counts(root):
+    """Otherwise a visitor who turns to a sample again keeps looking at their picture."""
+    at = page(root, "5_Restore")
+    at.file_uploader[0].upload("one.png", picture(1), "image/png")
+    assert chosen_digit(run(at)).startswith("Your picture")
+    at.button(key="digit_another").click()
+    assert re.match(r"\S+ .*digit 1, an? \d\.", chosen_digit(run(at)))
+    assert at.file_uploader[0].value is None
+    at.file_uploader[0].upload("one.png", picture(1), "image/png")
+    assert chosen_digit(run(at)).startswith("Your picture")
+    at.file_uploader[0].clear()
+    assert not chosen_digit(run(at)).startswith("Your picture")
+
+
+def test_the_camera_opens_on_request_only_and_its_photo_is_a_picture_like_another(root):
+    """Otherwise the browser asks for the camera as soon as the page opens."""
+    at = page(root, "5_Restore")
+    assert not at.get("camera_input")
+    at.toggle(key="digit_camera").set_value(True)
+    run(at)
+    at.get("camera_input")[0].upload("shot.jpg", picture(0, "JPEG"))
+    assert chosen_digit(run(at)).startswith("Your picture (shot.jpg)")
+
+
+BAD = {
+    "a text": b"I am no picture.",
+    "an empty file": b"",
+    "a truncated file": picture(1)[:200],
+    "a blank page": Image.new("L", (200, 200), 255),
+    "a single pixel": Image.new("L", (1, 1), 0),
+    "a bomb": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\0\0\0\1\0\0\x08\0\0\0\0\x6e\xf1\xd6\x32",  # 65,536 pixels square
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize(("name", "key"), [("3_Styles", "digit"), ("4_Interpolate", "from"), ("5_Restore", "digit")])
+def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name, key):
+    """Otherwise a file that is no picture ends the page, or silently shows something that was not brought."""
+    content = BAD[what]
+    if isinstance(content, Image.Image):
+        buffer = io.BytesIO()
+        content.save(buffer, "PNG")
+        content = buffer.getvalue()
+    at = page(root, name)
+    before = shown(at)
+    at.file_uploader[0].upload("bad.png", content, "image/png")
+    run(at)
+    assert len(at.warning) == 1 and re.fullmatch(r"[A-Z0-9].{15,160}\.", at.warning[0].value)
+    assert shown(at) == before
+    at.button(key=f"{key}_another").click()
+    assert not run(at).warning
+
+
+def test_only_one_digit_and_the_next_of_it(root):
+    """Otherwise "only 8" shows other digits, or "Another" stands still."""
+    labels = store.samples()[1]
+    at = page(root, "3_Styles")
+    at.selectbox(key="digit_only").set_value(8)
+    seen = [run(at).number_input(key="digit").value]
+    for _ in range(3):
+        at.button(key="digit_another").click()
+        seen.append(run(at).number_input(key="digit").value)
+    assert seen == np.flatnonzero(labels == 8)[:4].tolist()
+
+
+def test_next_index_goes_round_and_stays_where_there_is_none():
+    """Otherwise the last digit of its class is a dead end or an error."""
+    labels = np.array([3, 1, 3, 5])
+    assert [next_index(labels, i, 3, 1) for i in range(4)] == [2, 2, 0, 0]
+    assert [next_index(labels, i, None, 1) for i in range(4)] == [1, 2, 3, 0]
+    assert next_index(labels, 2, 3, 0) == 2 and next_index(labels, 1, 9, 1) == 1
+
+
+def test_a_sample_number_in_the_address_is_taken_and_a_wrong_one_is_not(root):
+    """Otherwise a link to a digit opens another one, or a mistyped link a traceback."""
+    for value, expected in (("42", 42), ("99999999", 0), ("seven", 0)):
+        at = AppTest.from_file(str(root / "app.py"), default_timeout=60)
+        at.query_params["digit"] = value
+        run(run(at).switch_page("pages/3_Styles.py"))
+        assert at.number_input(key="digit").value == expected
+
+
+def test_label_for_takes_the_word_of_the_one_who_knows():
+    """Otherwise the ELBO's guess overrules the data set's label or the visitor."""
+    chosen = Chosen(digitize(picture(0)).pixels.reshape(784), 6, "your picture", None, (), ())
+    assert label_for(chosen, CVAE) == (6, "as you say")
+    assert label_for(chosen._replace(index=5), CVAE) == (6, "its label")
+    label, how = label_for(chosen._replace(label=None), CVAE)
+    assert label == 0 and "highest ELBO" in how
+    assert describe(chosen._replace(label=8)) == "Your picture, an 8." and describe(chosen).endswith(", a 6.")
+
+
+# What these pages ask of vae_core -------------------------------------------------------------------------------------
+
+
+def test_label_elbos_agree_with_torch_distributions():
+    """Otherwise the bars compare something else than ten ELBOs under the same ε."""
+    x, samples = sample(0)[0][0], 50
+    got = latent.label_elbos(CVAE, x, torch.Generator().manual_seed(3), samples)
+    eps = torch.randn(samples, 1, 2, generator=torch.Generator().manual_seed(3))[:, 0]
+    for y in (0, 4, 7):
+        label = torch.tensor([y])
+        binary = (x[None] >= 0.5).float()
+        code = CVAE.encode(binary, label)
+        q = torch.distributions.Normal(code.mean, (0.5 * code.logvar).exp())
+        z = q.loc + q.scale * eps
+        logits = CVAE.decode(z, label.expand(samples))
+        log_p = torch.distributions.Bernoulli(logits=logits).log_prob(binary).sum(-1).mean()
+        kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum()
+        assert float(got[y]) == pytest.approx(float(log_p - kl), abs=1e-3)
+
+
+def test_a_blend_of_labels_ends_at_the_labels():
+    """Otherwise the row "label" starts or ends at something that is neither of its digits."""
+    z, t = torch.tensor([[0.3, -0.8]]).expand(3, -1), torch.tensor([0.0, 0.5, 1.0])
+    blend = latent.decode_between_labels(CVAE, z, 7, 2, t)
+    ends = latent.decode(CVAE, z[:2], torch.tensor([7, 2]))
+    torch.testing.assert_close(blend[[0, 2]], ends)
+    assert (blend[1] - ends).abs().amax(1).min() > 0.05
+
+
+def test_same_label_share_agrees_with_scikit_learn():
+    """Otherwise "the classes mix" is a number of something else, such as each code being its own neighbour."""
+    codes = store.codes("mnist-vae-2d")
+    z, labels = codes["test_mean"][:500], codes["test_label"][:500]
+    index = NearestNeighbors(n_neighbors=2).fit(z.numpy()).kneighbors(z.numpy(), return_distance=False)[:, 1]
+    assert latent.same_label_share(z, labels) == pytest.approx(
+        float((labels[index] == labels).float().mean()), abs=0.01
+    )
+    assert latent.same_label_share(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([1, 1, 2, 3])) == 0.5
