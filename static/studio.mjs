@@ -1,0 +1,490 @@
+// The Studio: a digit under the hand, and four models that answer at every brush step. The pad gives 784 pixels, each
+// Answer encodes and decodes them, and Python hears one message when the hand lets go.
+
+import { Answer } from "./answer.mjs";
+import { LIMITS, SIDE, corrupt, fromText, toText } from "./digit.mjs";
+import { PIXELS } from "./engine.mjs";
+import { BRUSH, Pad } from "./pad.mjs";
+import { announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
+import { Random } from "./random.mjs";
+import * as registry from "./registry.mjs";
+import { REPLAYS, first } from "./strokes.mjs";
+
+const style = await (await fetch(new URL("studio.css", import.meta.url))).text();
+
+const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const COMMON = [1, 1, -1, -1]; // ε that all labels share: two draws whose mean and variances are those of N(0, I)
+const SPOILS = {
+  masking: "Masking", salt_pepper: "Salt and pepper", gaussian: "Gaussian noise", blur: "Blur, new to the DAE",
+};
+const PICTURE_SIDE = 1000; // pixels of a photograph that travels to Python
+const ONE_TIMING = 512; // brush steps whose time is kept
+
+const template = ({ models }) => `
+<style>:host { display: block; } ${style}</style>
+<div class="studio">
+  <section class="hand" aria-label="The digit">
+    <div class="front"><div class="pad"></div>
+      <div class="mini" aria-hidden="true">${models.map(({ kind, name }) => `<figure data-mini="${kind}"><figcaption>${name}</figcaption></figure>`).join("")}</div></div>
+    <div class="row">
+      <button data-do="undo">Undo</button><button data-do="clear">Clear</button>
+      <label class="brush">Brush <input type="range" data-set="brush" min="${BRUSH.least}" max="${BRUSH.most}" step="0.5"
+        value="${BRUSH.normal}" aria-label="Width of the brush"></label>
+    </div>
+    <div class="row">
+      <button data-do="sample" title="A digit of scikit-learn's, by another hand">Sample</button>
+      <span class="file" title="Bring a photograph or a scan of a digit, or drop it on the pad"><label>Picture<input type="file" accept="image/*" aria-label="Bring a picture of a digit"></label></span>
+      <span class="quiet">Replay</span>${Object.entries(REPLAYS).map(([name, r]) => `<button data-replay="${name}" title="${r.says}" aria-label="Replay: ${r.says}">${name}</button>`).join("")}
+    </div>
+    <div class="seen">
+      <div class="tile"></div>
+      <div class="stack">
+        <h2>What the models see</h2>
+        <label><input type="checkbox" data-set="centred" checked>centred as in MNIST</label>
+        <select data-set="kind" aria-label="How the digit is spoilt">
+          ${Object.entries(SPOILS).map(([k, name]) => `<option value="${k}">Spoil: ${name}</option>`).join("")}
+        </select>
+        <label><input type="range" data-set="amount" min="0" max="1" step="0.01" value="0" aria-label="How much is spoilt">
+          <output>0.00</output></label>
+      </div>
+    </div>
+    <div>
+      <div class="switch"><h2>Label for the CVAE</h2><button class="auto" data-do="auto" aria-pressed="true"
+        title="The label of the highest ELBO">auto</button></div>
+      <p class="quiet bars-say"></p>
+      <div class="bars" role="group" aria-label="Label for the CVAE">${LABELS.map((y) =>
+        `<button data-label="${y}" aria-pressed="false"><span class="space"><i></i></span>${y}</button>`).join("")}</div>
+    </div>
+  </section>
+  <section class="answers" aria-label="Four answers">
+    ${models.map(({ kind, title, code }) => `
+    <article class="card" data-kind="${kind}">
+      <header><b>${title}</b><span class="code quiet">${code}</span><span class="best">closest</span></header>
+      <div class="map"></div>
+      <div class="drawing"></div>
+      <div class="under place"><span class="z">z = —</span></div>
+      <div class="under draws"><span class="how"></span>
+        <span><button class="back" hidden>Back</button>${
+          kind === "vae" || kind === "cvae" ? '<button data-do="resample" title="A new ε: z = μ + σ ε">Resample</button>' : ""}</span></div>
+      <dl class="terms">${[["reconstruction", "reconstruction"], ["kl", "KL"], ["nelbo", "−ELBO"]].map(([term, name]) => `
+        <div data-term="${term}"><dt>${name}</dt><dd class="live">—</dd><dd class="test"></dd></div>`).join("")}
+      </dl>
+    </article>`).join("")}
+    <div class="foot"><p class="verdict"></p><label><input type="checkbox" data-set="sampled">sample the pixels</label>
+      <p class="unit quiet">Numbers are nats for this digit, and for the mean of 10,000 test digits. Reconstruction is −log p(x | z) at the code.</p></div>
+  </section>
+</div>`;
+
+export async function mount(root, component) {
+  const options = JSON.parse(component.data.options);
+  root.innerHTML = template(options);
+  try {
+    const studio = new Studio(root, component, options);
+    document.documentElement.dataset.studio = "live"; // the first picture of the server makes room
+    await studio.start();
+    return studio;
+  } catch (error) {
+    document.documentElement.dataset.studio = "live";
+    throw error;
+  }
+}
+
+class Studio {
+  constructor(root, component, options) {
+    Object.assign(this, { root, component, options });
+    (root.host ?? root).studio = this; // for tests and measurements
+    this.at = (selector) => root.querySelector(selector);
+    this.label = null; // chosen by the visitor; null is auto
+    this.guess = null; // what auto takes
+    this.spoil = { kind: "masking", amount: 0, seed: 1 };
+    this.centred = true;
+    this.ready = false;
+    this.drawing = new Float32Array(PIXELS);
+    this.clean = new Float32Array(PIXELS);
+    this.before = new Float32Array(PIXELS).fill(-1);
+    this.spoilt = new Float32Array(PIXELS);
+    this.noise = Float32Array.from({ length: PIXELS }, () => Math.random());
+    this.timing = { work: new Float64Array(ONE_TIMING), step: new Float64Array(ONE_TIMING), count: 0, since: 0 };
+
+    this.say = announcer(root);
+    this.request = frameLoop(() => this.#frame());
+    this.tile = digitCanvas({ label: "What the models see: 28 × 28 pixels" });
+    this.at(".tile").append(this.tile);
+    this.pad = new Pad(this.at(".pad"), {
+      change: () => this.#changed(),
+      begin: () => this.#begin(),
+      release: () => this.#release(),
+      say: this.say,
+    });
+    this.hint = document.createElement("div");
+    this.hint.className = "hint";
+    this.hint.textContent = "Draw a digit here";
+    this.at(".pad").append(this.hint);
+    this.answers = options.models.map(({ kind, name }) => new Answer(this.at(`[data-kind=${kind}]`), {
+      kind, name, noise: this.noise,
+      held: (done) => {
+        this.request();
+        if (done) this.#release();
+      },
+    }));
+    this.mini = this.at(".mini"); // on a phone, where the cards lie below the hand
+    this.minis = this.answers.map(({ kind, name }) => {
+      const canvas = digitCanvas({ label: name });
+      this.at(`[data-mini=${kind}]`).prepend(canvas);
+      return canvas;
+    });
+    this.#theme();
+    this.#listen();
+    this.#restore();
+    this.#firstPicture();
+  }
+
+  /** Everything that needs the networks. */
+  async start() {
+    await Promise.all(this.options.models.map(async ({ slug }, i) => {
+      const [model, codes] = await Promise.all([registry.model(slug), registry.codes(slug)]);
+      this.answers[i].start(model, codes);
+    }));
+    this.ready = true;
+    this.again = true;
+    this.#frame();
+  }
+
+  update(component) {
+    this.component = component;
+    const options = JSON.parse(component.data.options);
+    const { brought } = options;
+    if (brought && brought.id !== this.options.brought?.id) this.#take(brought);
+    this.options = options;
+    this.#theme();
+    this.request();
+  }
+
+  #theme() {
+    (this.root.host ?? this.root).style.colorScheme = palette(this.root).dark ? "dark" : "light"; // sliders and boxes
+    for (const { plane } of this.answers) plane.retheme();
+  }
+
+  destroy() {
+    delete document.documentElement.dataset.studio;
+    this.request.stop();
+    this.pad.destroy();
+    for (const answer of this.answers) answer.destroy();
+  }
+
+  // State --------------------------------------------------------------------------------------------------------------
+
+  /** From the link, or the recorded digit. */
+  #restore() {
+    const label = link.get("label");
+    if (/^\d$/.test(label ?? "")) this.label = Number(label);
+    const [kind, amount] = (link.get("spoil") ?? "").split(":");
+    if (Object.hasOwn(SPOILS, kind) && amount > 0) this.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: 1 };
+    const picture = fromText(link.get("d") ?? "");
+    if (picture) this.pad.show({ picture }, false);
+    else this.pad.show({ strokes: first(), example: true }, false);
+    this.linked = Boolean(picture);
+    this.at("[data-set=kind]").value = this.spoil.kind;
+    this.#showAmount();
+  }
+
+  /** What Python computed for the recorded digit, until the networks are here. */
+  #firstPicture() {
+    const pictures = this.linked ? null : this.options.first;
+    this.answers.forEach((answer, i) => {
+      const given = pictures?.[answer.kind];
+      if (!given) return;
+      const pixels = Float32Array.from(atob(given), (c) => c.charCodeAt(0) / 255);
+      for (const canvas of [answer.picture, this.minis[i]]) paint(canvas, pixels);
+    });
+    this.#see();
+    paint(this.tile, this.clean);
+  }
+
+  /** The drawing as the likelihood sees it; true where it is another one than before. */
+  #see() {
+    this.pad.pixels(this.centred, this.drawing);
+    let other = false;
+    for (let i = 0; i < PIXELS; i++) {
+      const v = this.drawing[i] >= 0.5 ? 1 : 0;
+      other ||= v !== this.clean[i];
+      this.clean[i] = v;
+    }
+    return other;
+  }
+
+  // One brush step -----------------------------------------------------------------------------------------------------
+
+  /** The drawing changed: whatever was pulled or thrown is let go. */
+  #changed() {
+    this.timing.since ||= performance.now();
+    this.stepped = true;
+    this.hint.hidden = !this.pad.empty;
+    if (this.ready) this.request();
+    else {
+      this.#see();
+      paint(this.tile, this.clean);
+    }
+  }
+
+  #frame() {
+    const start = performance.now();
+    if (this.stepped) {
+      if (this.#see() || this.again) for (const answer of this.answers) answer.letGo();
+    } else if (this.again) this.#see();
+    this.again = false;
+    const drawn = this.clean.some((v) => v > 0);
+    const clean = drawn ? this.clean : null;
+    let seen = clean;
+    const { kind, amount, seed } = this.spoil;
+    if (drawn && amount > 0) seen = corrupt(this.clean, kind, amount, new Random(seed), this.spoilt);
+    paint(this.tile, seen);
+    if (this.ready) this.#answer(clean, seen);
+    const end = performance.now();
+    const { timing } = this;
+    timing.work[timing.count % ONE_TIMING] = end - start;
+    timing.step[timing.count % ONE_TIMING] = timing.since ? end - timing.since : NaN;
+    timing.count++;
+    timing.since = 0;
+    this.stepped = false;
+  }
+
+  #answer(clean, seen) {
+    this.#labels(clean);
+    const label = this.label ?? this.guess ?? 0;
+    let best = null;
+    for (const answer of this.answers) {
+      answer.answer(clean, seen, label);
+      if (this.stepped) answer.leaveTrail();
+      answer.paint();
+      const { reconstruction } = answer.values;
+      if (reconstruction !== null && (!best || reconstruction < best.values.reconstruction)) best = answer;
+    }
+    for (const answer of this.answers) answer.closest = answer === best;
+    if (this.mini.offsetParent) this.answers.forEach((answer, i) => paint(this.minis[i], clean && answer.pixels));
+    this.#verdict(best, label);
+  }
+
+  /** The ten bars, and with auto the label of the highest one. */
+  #labels(clean) {
+    const cvae = this.answers.find(({ kind }) => kind === "cvae");
+    const bars = this.bars ??= [...this.root.querySelectorAll("[data-label]")].map((button) => ({ button, bar: button.querySelector("i") }));
+    let shares = null;
+    if (clean && this.label === null && cvae) {
+      const elbo = cvae.model.elbo(clean, LABELS, COMMON);
+      const top = Math.max(...elbo);
+      this.guess = elbo.indexOf(top);
+      shares = elbo.map((v) => Math.exp(v - top));
+      const sum = shares.reduce((a, b) => a + b);
+      shares = shares.map((v) => v / sum);
+    }
+    const shown = this.label ?? (clean ? this.guess : null);
+    bars.forEach(({ button, bar }, y) => {
+      bar.style.transform = `scaleY(${Math.max(0.02, shares ? shares[y] : y === this.label ? 1 : 0)})`;
+      const pressed = String(y === shown);
+      if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
+    });
+    this.shares = shares;
+  }
+
+  #verdict(best, label) {
+    const element = this.at(".verdict");
+    const spoilt = this.spoil.amount > 0;
+    let text = "Draw on the black square, or take a sample.";
+    if (best) {
+      const of = best.values.reconstruction;
+      text = `${spoilt ? "Brings it back best" : "Closest to your digit"}: ${best.name}, ${of.toFixed(2)} nats`;
+      if (best.kind === "cvae") text += `, told that it is ${label === 8 ? "an" : "a"} ${label}`;
+      text += ".";
+      this.say(`${text} ${this.answers.filter((a) => a !== best).map((a) => `${a.name} ${a.values.reconstruction.toFixed(1)}`).join(", ")}.`);
+    }
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  // The hand -----------------------------------------------------------------------------------------------------------
+
+  #begin() {
+    for (const answer of this.answers) answer.forgetTrail();
+  }
+
+  /** The hand has let go: the link keeps the state, and Python hears of it once. */
+  #release() {
+    this.request();
+    cancelAnimationFrame(this.telling);
+    this.telling = requestAnimationFrame(() => { // after the frame that computes what is told
+      const { kind, amount } = this.spoil;
+      const bits = this.pad.empty ? null : toText(this.clean);
+      link.set({ d: bits, label: this.label, spoil: amount > 0 ? `${kind}:${Number(amount.toFixed(3))}` : null });
+      if (!this.ready) return;
+      this.#tell({
+        bits,
+        label: this.label ?? this.guess,
+        codes: bits && Object.fromEntries(this.answers.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
+      });
+    });
+  }
+
+  #tell(message) {
+    const text = JSON.stringify(message);
+    if (text === this.told) return; // a click that changed nothing
+    this.told = text;
+    this.component.setStateValue("message", message);
+  }
+
+  #showAmount() {
+    const { kind, amount } = this.spoil;
+    const slider = this.at("[data-set=amount]");
+    slider.max = LIMITS[kind];
+    slider.step = LIMITS[kind] / 100;
+    slider.value = amount;
+    this.at("output").textContent = amount.toFixed(2);
+  }
+
+  #showLabel() {
+    this.at("[data-do=auto]").setAttribute("aria-pressed", String(this.label === null));
+    this.at(".bars-say").textContent = this.label === null
+      ? "Bars: an approximation of p(y | x), from ten ELBOs" : "Your choice. Auto takes the highest ELBO.";
+  }
+
+  #listen() {
+    const acts = {
+      undo: () => this.pad.undo(),
+      clear: () => this.pad.clear(),
+      sample: () => this.#sample(),
+      auto: () => this.#choose(null),
+      resample: (button) => this.#resample(button.closest(".card").dataset.kind),
+    };
+    this.root.querySelector(".studio").addEventListener("click", (e) => {
+      const button = e.target.closest("button");
+      if (!button) return;
+      if (button.dataset.do) acts[button.dataset.do](button);
+      else if (button.dataset.label) this.#choose(Number(button.dataset.label));
+      else if (button.dataset.replay) this.#replay(REPLAYS[button.dataset.replay]);
+      else if (button.classList.contains("back")) {
+        this.answers.find(({ kind }) => kind === button.closest(".card").dataset.kind).letGo();
+        this.#release();
+      }
+    });
+    const on = (name, event, act) => this.at(`[data-set=${name}]`).addEventListener(event, (e) => act(e.target));
+    on("brush", "input", (input) => (this.pad.radius = Number(input.value)));
+    on("centred", "change", (input) => {
+      this.centred = input.checked;
+      this.again = true;
+      this.#release();
+    });
+    on("sampled", "change", (input) => {
+      for (const answer of this.answers) answer.sampled = input.checked;
+      this.request();
+    });
+    on("kind", "change", (input) => {
+      const share = this.spoil.amount / LIMITS[this.spoil.kind];
+      this.spoil.kind = input.value;
+      this.spoil.amount = share * LIMITS[input.value];
+      this.#showAmount();
+      this.#release();
+    });
+    on("amount", "input", (input) => {
+      this.spoil.amount = Number(input.value);
+      this.at("output").textContent = this.spoil.amount.toFixed(2);
+      this.request();
+    });
+    on("amount", "change", () => this.#release());
+    this.#showLabel();
+    this.#listenForFiles();
+  }
+
+  #choose(label) {
+    this.label = label;
+    this.#showLabel();
+    this.#release();
+  }
+
+  #resample(kind) {
+    this.random ??= new Random((Math.random() * 2 ** 31) | 0);
+    for (let i = 0; i < PIXELS; i++) this.noise[i] = this.random.uniform();
+    this.answers.find((answer) => answer.kind === kind).throw([this.random.normal(), this.random.normal()]);
+    this.request();
+  }
+
+  async #replay({ says, strokes }) {
+    this.#begin();
+    this.say(`${says}.`);
+    await this.pad.replay(strokes(), 2.4, calm());
+  }
+
+  async #sample() {
+    this.samples ??= fetch(new URL("samples.bin", import.meta.url)).then(async (r) => new Uint8Array(await r.arrayBuffer()));
+    const bytes = await this.samples;
+    const n = bytes.length / PIXELS;
+    this.sample = ((this.sample ?? Math.floor(Math.random() * n)) + 37) % n; // 37 and 100 share no factor: all come
+    this.#begin();
+    this.pad.show({ picture: Float32Array.from(bytes.subarray(this.sample * PIXELS, (this.sample + 1) * PIXELS), (v) => v / 255) });
+    this.#release();
+  }
+
+  // Pictures -----------------------------------------------------------------------------------------------------------
+
+  #listenForFiles() {
+    const input = this.at("input[type=file]");
+    input.addEventListener("change", () => {
+      if (input.files[0]) this.#bring(input.files[0]);
+      input.value = ""; // the same file may come again
+    });
+    const pad = this.at(".pad");
+    pad.addEventListener("dragover", (e) => {
+      e.preventDefault();
+      pad.classList.add("over");
+    });
+    pad.addEventListener("dragleave", () => pad.classList.remove("over"));
+    pad.addEventListener("drop", (e) => {
+      e.preventDefault();
+      pad.classList.remove("over");
+      if (e.dataTransfer.files[0]) this.#bring(e.dataTransfer.files[0]);
+    });
+  }
+
+  /** A picture goes to Python, made small by the browser where it can read it; the digit comes back by `update`. */
+  async #bring(file) {
+    this.#note("Reading the picture …");
+    let blob = file;
+    try {
+      const image = await createImageBitmap(file, { imageOrientation: "from-image" });
+      const share = Math.min(1, PICTURE_SIDE / Math.max(image.width, image.height));
+      if (share < 1) {
+        const canvas = new OffscreenCanvas(Math.round(image.width * share), Math.round(image.height * share));
+        const ctx = canvas.getContext("2d");
+        ctx.imageSmoothingQuality = "high";
+        ctx.drawImage(image, 0, 0, canvas.width, canvas.height);
+        blob = await canvas.convertToBlob({ type: "image/png" });
+      }
+      image.close();
+    } catch { /* Python will say what is wrong with it */ }
+    if (blob.size > 5e6) {
+      this.#note("This file is too large: bring a picture of at most 5 MB.");
+      return;
+    }
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    this.#tell({ picture: btoa(text), name: file.name, id: Date.now() });
+  }
+
+  #take({ error, pixels, notes }) {
+    this.#note(error ?? notes);
+    if (!pixels) return;
+    const bytes = atob(pixels);
+    this.#begin();
+    this.pad.show({ picture: Float32Array.from({ length: SIDE * SIDE }, (_, i) => bytes.charCodeAt(i) / 255) });
+    this.#release(); // and the picture itself is not sent again with every later click
+  }
+
+  #note(text) {
+    this.at(".note")?.remove();
+    if (!text) return;
+    const p = document.createElement("p");
+    p.className = "note";
+    p.setAttribute("role", "status");
+    p.textContent = text;
+    this.at(".hand .seen").before(p);
+  }
+}

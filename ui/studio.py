@@ -1,0 +1,246 @@
+"""The Studio's Python: what the view is told, the first picture while the networks travel, and what Python adds.
+
+Nothing here imports torch before the visitor has drawn: the page paints first.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ui import live
+from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+from ui.tiles import Strip, data_uri, strips
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+SAMPLES = STATIC / "samples.bin"
+PER_CLASS = 10  # sample digits of each class
+NEIGHBOURS = 10
+
+# The first picture leaves when the view is there; pad and four cards need the width and the height of a small screen.
+PAGE = """
+html[data-studio="live"] [data-testid="stElementContainer"]:has(.studio-first) { display: none; }
+.studio-first .pad img { image-rendering: pixelated; }
+.studio-first .hand::after { content: ""; height: 19rem; }  /* the tools */
+.block-container:has(.studio-first) { max-width: 1440px; padding: 2.2rem 2.2rem 3rem; }
+.block-container:has(.studio-first) h1 { padding-top: 0; }
+@media (max-width: 800px) {
+  .block-container:has(.studio-first) { padding: 3.9rem 1rem 3rem; }
+  .block-container:has(.studio-first) h1 { font-size: 1.45rem; }
+  .block-container:has(.studio-first) .lse-lead { font-size: 0.95rem; }
+}
+"""
+
+# The recorded digit that the page opens with: the bits of static/strokes.mjs's `first`, as digit.mjs writes them.
+FIRST = (
+    "AAAAAAAAAAAAAAAAAAAADwAAAfwAAD_AAAeeAABw4AAAHAAAA8AAAPgAAB8AAAH4AAAPwA"
+    "AAPAAAAeAAAA4AAIDgABwcAAHjwAAP-AAAfwAAAcAAAAAAAAAAAAAAAAAAAAA"
+)
+
+
+def bits(text: str) -> np.ndarray:
+    """A drawing as static/digit.mjs writes it into links → (784,) of 0 and 1. ValueError for another text."""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if len(raw) != 98:
+        raise ValueError(f"Expected the 98 bytes of a drawing of 28×28 bits, got {len(raw)}.")
+    return np.unpackbits(np.frombuffer(raw, np.uint8)).astype(np.float32)
+
+
+# The first picture ----------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def first_answers() -> dict[str, np.ndarray]:
+    """Each model's drawing of the recorded digit at the code's mean, (784,) in [0, 1] by kind.
+
+    A forward pass in NumPy, straight from the files: importing torch would delay the first paint by more than all the
+    rest takes. Empty where the files cannot be read; the view then says what is wrong.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    x, answers = bits(FIRST), {}
+    one_hot = np.eye(10, dtype=np.float32)[3]
+    try:
+        for kind in FAMILY:
+            weights = load_file(live.CHECKPOINTS / slug(kind, 2) / "weights.safetensors")
+            label = one_hot if kind == "cvae" else one_hot[:0]
+            z = _forward(weights, "encoder", np.concatenate([x, label]))[:2]
+            logits = _forward(weights, "decoder", np.concatenate([z, label]))
+            answers[kind] = 1 / (1 + np.exp(-logits))
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return {}
+    return answers
+
+
+def _forward(weights: dict[str, np.ndarray], part: str, h: np.ndarray) -> np.ndarray:
+    """The layers of one network on one row, GELU between them (vae_core/models.py)."""
+    layers = sorted(int(name.split(".")[1]) for name in weights if name.startswith(part) and name.endswith("weight"))
+    for i in layers:
+        if i:
+            h = h * np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in h], np.float32)
+        h = weights[f"{part}.{i}.weight"].astype(np.float32) @ h + weights[f"{part}.{i}.bias"].astype(np.float32)
+    return h
+
+
+def _members() -> list[dict[str, str]]:
+    return [
+        {"kind": m.kind, "name": m.name, "title": title(m.kind), "code": m.code, "slug": slug(m.kind, 2)}
+        for m in FAMILY.values()
+    ]
+
+
+def first_picture() -> None:
+    """The page as the view will draw it, from the server: digit and answers, until the view takes its place."""
+    answers = first_answers()
+    image = '<img alt="{}" src="{}">'
+    cards = "".join(
+        f'<article class="card"><header><b>{html.escape(m["title"])}</b>'
+        f'<span class="code quiet">{html.escape(m["code"])}</span></header><div class="map"></div><div class="drawing">'
+        + (image.format(f"What the {m['name']} draws", data_uri(answers[m["kind"]])) if answers else "")
+        + '</div><div class="under place"></div><div class="under draws"><span class="how">at the mean</span></div>'
+        + '<dl class="terms">'
+        + "".join(
+            f'<div><dt>{t}</dt><dd class="live">—</dd><dd class="test">test</dd></div>'
+            for t in ("reconstruction", "KL", "−ELBO")
+        )
+        + "</dl></article>"
+        for m in _members()
+    )
+    mini = "".join(
+        f"<figure>{image.format('', data_uri(p))}<figcaption>{FAMILY[k].name}</figcaption></figure>"
+        for k, p in answers.items()
+    )
+    pad = f'<div class="pad">{image.format("A recorded 3", data_uri(bits(FIRST)))}</div>'
+    st.html(
+        f'<style>{(STATIC / "studio.css").read_text(encoding="utf-8")}{PAGE}</style><div class="studio studio-first">'
+        f'<section class="hand"><div class="front">{pad}<div class="mini">{mini}</div></div></section>'
+        f'<section class="answers">{cards}</section></div>'
+    )
+
+
+# The view -------------------------------------------------------------------------------------------------------------
+
+
+def studio(key: str = "studio") -> None:
+    """The whole page below its title: first picture, networks, view, and what Python adds on release."""
+    first_picture()
+    _hand(key)
+    live.models([m["slug"] for m in _members()])  # last: the page is there before the weights have travelled
+
+
+@st.fragment
+def _hand(key: str) -> None:
+    state = st.session_state
+    options: dict[str, Any] = {"models": _members(), "first": _encoded_first()}
+    if brought := state.get(f"{key}_brought"):
+        options["brought"] = {name: brought[name] for name in ("id", "pixels", "notes", "error") if name in brought}
+    message = live.view("studio.mjs", key=key, options=options, on_message=lambda: _take_in(key)) or {}
+    if brought and brought.get("steps"):
+        st.html(f'<div class="lse-row">{brought["steps"]}</div>')
+    if message.get("bits") and message.get("codes"):
+        _neighbours(message)
+
+
+def _encoded_first() -> dict[str, str]:
+    return {
+        kind: base64.b64encode(np.rint(pixels * 255).astype(np.uint8).tobytes()).decode()
+        for kind, pixels in first_answers().items()
+    }
+
+
+def _take_in(key: str) -> None:
+    """A picture has come with the message: make it a digit, and keep it for the view."""
+    message = (st.session_state.get(key) or {}).get("message") or {}
+    if "picture" not in message:
+        return
+    from vae_core.digitize import DigitizeError, digitize
+
+    brought: dict[str, Any] = {"id": message.get("id")}
+    try:
+        digit = digitize(base64.b64decode(message["picture"], validate=True))
+    except (DigitizeError, ValueError, TypeError) as error:
+        sentence = str(error) if isinstance(error, DigitizeError) else "The picture came damaged: bring it again."
+        brought["error"] = sentence
+    else:
+        brought["pixels"] = base64.b64encode(np.rint(digit.pixels * 255).astype(np.uint8).tobytes()).decode()
+        brought["notes"] = " ".join(digit.notes)
+        brought["steps"] = "".join(
+            f'<figure class="lse-step"><img style="height:96px" src="{data_uri(step.image)}" alt="{step.name}">'
+            f"<figcaption><b>{step.name}</b><br><small>{html.escape(step.caption)}</small></figcaption></figure>"
+            for step in digit.steps
+        )
+    st.session_state[f"{key}_brought"] = brought
+
+
+# What Python adds -----------------------------------------------------------------------------------------------------
+
+
+def _neighbours(message: dict[str, Any]) -> None:
+    """The test digits whose codes lie nearest to the hand's, in each model; the four rows share their columns."""
+    from ui import store  # imports torch: the page has been painted long ago
+
+    originals, lines = store.originals(), []
+    for kind, member in FAMILY.items():
+        stored = store.guard_codes(slug(kind, 2))
+        z = np.asarray(message["codes"].get(kind, (0, 0)), np.float32)
+        distance = np.linalg.norm(stored["test_mean"].numpy() - z, axis=1)
+        index = np.argsort(distance)[:NEIGHBOURS]
+        labels = stored["test_label"].numpy()[index]
+        if originals is None:
+            from vae_core import latent
+
+            model, _ = store.guard(slug(kind, 2))
+            y = stored["test_label"][index.copy()] if model.conditional else None
+            pictures = latent.decode(model, stored["test_mean"][index.copy()], y).numpy()
+        else:
+            pictures = originals[index]
+        said = ", ".join(str(v) for v in labels)
+        lines.append(
+            Strip(
+                title(kind),
+                f"{member.full}",
+                list(pictures),
+                f"Nearest in {member.name}: {said}",
+                [DIGIT_COLOURS[v] for v in labels],
+            )
+        )
+    st.subheader("Who lives next door")
+    st.caption(
+        "The test digits whose codes lie nearest to your digit's, nearest first, bordered in their colour on the maps."
+        + (
+            ""
+            if originals is not None
+            else " Originals are not on this machine: each model's own drawing stands for them."
+        )
+    )
+    strips(lines)
+
+
+# Samples --------------------------------------------------------------------------------------------------------------
+
+
+def sample_digits() -> np.ndarray:
+    """What static/samples.bin holds: scikit-learn's test digits, ten of each class, uint8 (100, 784)."""
+    from vae_core import data
+
+    split = data.load("digits", "test")
+    labels = split.labels.numpy()
+    index = np.concatenate([np.flatnonzero(labels == y)[:PER_CLASS] for y in range(10)])
+    return np.rint(split.images.numpy()[index] * 255).astype(np.uint8)
+
+
+def main() -> None:
+    """Write the sample digits once: `python -m ui.studio`. The view must not wait for scikit-learn."""
+    SAMPLES.write_bytes(sample_digits().tobytes())
+    print(SAMPLES)
+
+
+if __name__ == "__main__":
+    main()
