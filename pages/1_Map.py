@@ -11,8 +11,8 @@ from vae_core import latent
 
 NEIGHBOURS = 8
 CIRCLES = {
-    False: "Dotted: 1σ and 2σ of N(0, I), a yardstick only; nothing in training pulled the codes there.",
-    True: "Dashed: 1σ and 2σ of the prior N(0, I), towards which training pulled every q(z\u00a0|\u00a0x).",
+    False: "Dashed: 1σ and 2σ of N(0, I), a yardstick only; nothing in training pulled the codes there.",
+    True: "Circles: 1σ and 2σ of the prior N(0, I); training pulled every q towards it.",
 }
 WHAT_YOU_SEE = """
 An autoencoder is only asked to draw each digit back, so it may put the codes wherever that works. It leaves empty
@@ -22,6 +22,10 @@ differs from $N(0, I)$. This draws them together around the origin until they le
 map the colours mix, and that is its success: the label stands beside $z$, so $z$ is free for the style.
 
 What the AE and the DAE make small, where $\\hat x$ is what they draw (the DAE from a spoilt $x$):
+"""
+WHAT_IT_PAYS = """
+What the VAE makes small, an upper bound of $-\\log p(x)$. The CVAE has $q(z \\mid x, y)$ and $p(x \\mid z, y)$ here,
+and bounds $-\\log p(x \\mid y)$:
 """
 
 
@@ -38,11 +42,10 @@ def another(n: int) -> None:
 def draw_map(kind: str, codes: readout.Codes, shown: np.ndarray, i: int, chart: str) -> None:
     z, labels, prior = codes["test_mean"].numpy(), codes["test_label"].numpy(), "test_logvar" in codes
     mark = figures.Mark(z[i], codes["test_logvar"][i].mul(0.5).exp().numpy() if prior else None)
-    near = readout.nearest(codes, i, NEIGHBOURS)
     st.markdown(f"**{title(kind)}** &nbsp; :small[:gray[{FAMILY[kind].code}]]")
     with st.container(height=figures.HEIGHT, border=False):  # Plotly takes seconds to come: its place is kept
         st.plotly_chart(
-            figures.code_map(z, labels, shown, prior=prior, mark=mark, near=near, name=kind),
+            figures.code_map(z, labels, shown, prior=prior, mark=mark, name=kind),
             key=chart,
             on_select=lambda: pick(chart),
             selection_mode="points",
@@ -65,14 +68,17 @@ def draw_answer(kind: str, codes: readout.Codes, i: int) -> None:
         row([*original, Tile(drawn[0], FAMILY[kind].name, "its drawing")], size=86)
     with right:
         numbers(readout.POSTERIOR_HEAD, readout.posterior(codes, i))
-    numbers(readout.SCORES_HEAD, readout.scores(codes, i))
-    why = "" if model.probabilistic else " A code that is a point has no q, so no KL and no ELBO."
-    st.caption(f"Percentile: the share of test images that have less. Less −ELBO is better.{why}")
+    numbers(readout.SCORES_HEAD, readout.scores(codes, i, conditional=model.conditional))
+    less = "Less −ELBO is better." if model.probabilistic else "A point has no q: no KL, no ELBO."
+    st.caption(f"Percentile: the share of test images with less. {less}")
     same = int((labels[1:] == labels[0]).sum())
     absent = " The originals are not on this machine: these are the model's drawings." if originals is None else ""
-    st.caption(f"Nearest codes, ringed on the map: {same} of {NEIGHBOURS} show a {labels[0]}, too.{absent}")
+    st.caption(f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {labels[0]}, too.{absent}")
     pictures = drawn[1:] if originals is None else originals[rows[1:]]
-    row((Tile(p, str(y), edge=DIGIT_COLOURS[y]) for p, y in zip(pictures, labels[1:].tolist(), strict=True)), 42)
+    row(
+        (Tile(p, str(y), edge=DIGIT_COLOURS[y]) for p, y in zip(pictures, labels[1:].tolist(), strict=True)),
+        columns=NEIGHBOURS,
+    )
 
 
 frame("Map", __doc__)
@@ -104,7 +110,7 @@ for kind, code, column in zip(chosen, codes, st.columns(2, gap="large"), strict=
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
     st.latex(r"-\sum_p \left[x_p \log \hat x_p + (1 - x_p) \log(1 - \hat x_p)\right]")
-    st.markdown("What the VAE and the CVAE make small, an upper bound of $-\\log p(x)$:")
+    st.markdown(WHAT_IT_PAYS)
     st.latex(
         r"-\mathbb{E}_{q(z \mid x)}[\log p(x \mid z)] + \tfrac12 \sum_j (\mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1)"
     )

@@ -51,7 +51,7 @@ def test_axes_are_equal_named_and_hold_every_code():
         assert axis.range[0] < min(CODES[:, d].min(), -2) and axis.range[1] > max(CODES[:, d].max(), 2)
 
 
-@pytest.mark.parametrize(("prior", "dash"), [(True, "dash"), (False, "dot")])
+@pytest.mark.parametrize(("prior", "dash"), [(True, "solid"), (False, "dash")])
 def test_circles_have_radius_one_and_two(prior, dash):
     """The prior's 1σ and 2σ are statements in the codes' own units; a yardstick must not look like a prior."""
     figure = figures.code_map(CODES, LABELS, SHOWN, prior=prior)
@@ -73,16 +73,15 @@ def test_ellipse_has_sigma_as_half_axes():
 def test_a_point_has_a_ring_and_no_ellipse():
     """A deterministic model has no posterior; an ellipse there would be invented."""
     mark = figures.Mark(CODES[5])
-    figure = figures.code_map(CODES, LABELS, SHOWN, prior=False, mark=mark, near=[8, 9])
+    figure = figures.code_map(CODES, LABELS, SHOWN, prior=False, mark=mark)
     assert "posterior" not in {t.name for t in figure.data}
     np.testing.assert_array_equal(outline(figure, "picked"), CODES[[5]])
-    np.testing.assert_array_equal(outline(figure, "neighbours"), CODES[[8, 9]])
     assert figure.data[-1].name == "picked"  # above everything that WebGL draws
 
 
 def test_numerals_stand_at_the_medians_where_there_is_room():
     """The numeral is what tells the classes apart without colour: it must stand in its class, and be readable."""
-    far = CODES + 20 * LABELS[:, None]
+    far = CODES + 20 * (LABELS[:, None] + 2)
     figure = figures.code_map(far, LABELS, SHOWN, prior=True)
     medians = [np.median(far[LABELS == y], axis=0) for y in range(10)]
     np.testing.assert_allclose(numerals(figure), medians, rtol=1e-6)
@@ -103,4 +102,4 @@ def test_spread_parts_what_overlaps(points):
 def test_spread_leaves_alone_what_has_room():
     """A numeral that is moved without need stands off its class."""
     points = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
-    np.testing.assert_array_equal(figures.spread(points, 1.0), points)
+    np.testing.assert_array_equal(figures.spread(points, 1.0, np.array([[9.0, 9.0]])), points)

@@ -43,6 +43,12 @@ def test_scores_add_up_and_rank(codes):
             assert rows[name] == [f"{values[i]:.2f}", f"{mean:.2f}", f"{below:.0%}"]
 
 
+def test_label_costs_log_ten(codes):
+    """log p(x | y) beside a VAE's log p(x) would flatter the CVAE by the 2.30 nats that the label is worth."""
+    rows = {name: float(cells[0]) for name, *cells in readout.scores(codes, 5, conditional=True)}
+    assert rows["−ELBO with the label, + log 10"] - rows["−ELBO"] == pytest.approx(math.log(10), abs=0.011)
+
+
 def test_a_point_has_dashes(points):
     """A KL or an ELBO of a deterministic model would be a number without meaning."""
     rows = readout.scores(points, 3)

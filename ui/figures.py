@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,17 +35,16 @@ def code_map(
     *,
     prior: bool,
     mark: Mark | None = None,
-    near: Sequence[int] = (),
     name: str = "map",
 ) -> go.Figure:
     """Codes (N, 2) coloured by label (N,); only the rows `shown` (n,) are drawn, none is moved.
 
-    One dot a code, one unit equally long on both axes. Circles of radius 1 and 2 about the origin: dashed where
-    N(0, I) is the model's prior, dotted where it is only a yardstick. A numeral stands at its class's median over
-    all N codes, moved a little where two would overlap. `near` are rows ringed as neighbours, `mark` is the picked
-    code with the ellipse of half-axes σ. A dot carries its row as `customdata`.
+    One dot a code, one unit equally long on both axes. Circles of radius 1 and 2 about the origin: solid where N(0, I)
+    is the model's prior, dashed where it is only a yardstick. A numeral stands at its class's median over all N codes,
+    moved a little where it would cover another. `mark` is the picked code with the ellipse of half-axes σ. A dot
+    carries its row as `customdata`.
 
-    Everything but the numerals is drawn by WebGL, in this order: Plotly puts WebGL above its other traces and shapes.
+    Everything but text is drawn by WebGL, in this order: Plotly puts WebGL above its other traces and shapes.
     """
     range_x, range_y = ranges(codes)
     figure = go.Figure()
@@ -65,22 +63,26 @@ def code_map(
         hovertemplate="%{text} (test image %{customdata})<extra></extra>",
         name="codes",
     )
+    gap = 0.056 * max(range_x[1] - range_x[0], range_y[1] - range_y[0])  # between numerals, in data units
     for radius in (1, 2):
         outline = ellipse(np.zeros(2), np.full(2, float(radius)))
-        _add_line(figure, outline, f"prior {radius}", color=QUIET, width=1.5, dash="dash" if prior else "dot")
-        _add_chip(figure, 0, -radius, f"{radius}σ", f"circle {radius}", yanchor="top")
-    if len(near):
-        _add_rings(figure, codes[list(near)], "neighbours", size=11, color=ACCENT, width=1.5)
+        _add_line(figure, outline, f"prior {radius}", color=QUIET, width=1.5, dash="solid" if prior else "dash")
+    away = 1 if mark is not None and mark.mean[1] < 0 else -1  # their names stand where the mark is not
+    named = [(0.0, away * r) for r in (1.0, 2.0) if r == 2 or gap < 1]  # two names want room between the circles
+    for at in named:
+        _add_chip(figure, *at, f"{abs(at[1]):.0f}σ", f"circle {abs(at[1]):.0f}")
     if mark is not None:
         if mark.sd is not None:
-            _add_line(figure, ellipse(mark.mean, mark.sd), "posterior", color=ACCENT, width=2)
-            figure.data[-1].update(fill="toself", fillcolor="rgba(214, 51, 108, 0.25)")
-        _add_rings(figure, mark.mean[None], "halo", size=20, color="#ffffff", width=6)
-        _add_rings(figure, mark.mean[None], "picked", size=20, color=ACCENT, width=3)
+            _add_line(figure, ellipse(mark.mean, mark.sd), "posterior", color=ACCENT, width=1.5)
+            figure.data[-1].update(fill="toself", fillcolor="rgba(214, 51, 108, 0.35)")
+        else:
+            _add_rings(figure, mark.mean[None], "centre", size=3, color=ACCENT, width=3)
+        # Wide enough to leave a usual ellipse free; white below keeps it apart from red dots.
+        _add_rings(figure, mark.mean[None], "halo", size=28, color="#ffffff", width=5)
+        _add_rings(figure, mark.mean[None], "picked", size=28, color=ACCENT, width=2.5)
     present = [y for y in range(len(DIGIT_COLOURS)) if (labels == y).any()]
     medians = np.array([np.median(codes[labels == y], axis=0) for y in present])
-    gap = 0.056 * max(range_x[1] - range_x[0], range_y[1] - range_y[0])
-    places = spread(medians, gap, None if mark is None else mark.mean[None])
+    places = spread(medians, gap, np.array([*named, *([] if mark is None else [mark.mean])]))
     for y, place in zip(present, places.tolist(), strict=True):
         _add_chip(figure, *place, f"<b>{y}</b>", f"numeral {y}", bordercolor=DIGIT_COLOURS[y], borderwidth=2)
     # The ranges hold whatever the chart's shape is; what is left over stays empty.
@@ -111,10 +113,9 @@ def ranges(codes: np.ndarray, margin: float = 0.03) -> tuple[list[float], list[f
     return [x0, x1], [y0, y1]
 
 
-def spread(points: np.ndarray, gap: float, keep_off: np.ndarray | None = None, steps: int = 200) -> np.ndarray:
+def spread(points: np.ndarray, gap: float, keep_off: np.ndarray, steps: int = 200) -> np.ndarray:
     """Points (M, 2), pushed apart where two are nearer than `gap`, and off the fixed points `keep_off` (F, 2)."""
-    fixed = np.zeros((0, 2)) if keep_off is None else keep_off
-    places = np.concatenate([points, fixed]).astype(float)
+    places = np.concatenate([points, keep_off]).astype(float)
     free = (np.arange(len(places)) < len(points))[:, None]
     for _ in range(steps):
         way = places[:, None] - places[None]

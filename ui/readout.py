@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -26,15 +28,22 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def scores(codes: Codes, i: int) -> list[tuple[str, str, str, str]]:
-    """Terms of image i beside their test mean and the share of test images that have less; "—" without posterior."""
+def scores(codes: Codes, i: int, *, conditional: bool = False) -> list[tuple[str, str, str, str]]:
+    """Terms of image i beside their test mean and the share of test images that have less; "—" without posterior.
+
+    A conditional model is given the label, so its −ELBO bounds −log p(x | y). What may stand beside a VAE's is the
+    bound of −log p(x, y) = −log p(x | y) + log 10, all ten labels being equally probable.
+    """
     expected, kl = codes.get("test_reconstruction"), codes.get("test_kl")
+    nelbo = None if expected is None or kl is None else expected + kl
     terms = {
         "reconstruction at the mean": codes["test_reconstruction_at_mean"],
         "reconstruction, averaged over q": expected,
         "KL(q ‖ prior)": kl,
-        "−ELBO": None if expected is None or kl is None else expected + kl,
+        "−ELBO": nelbo,
     }
+    if conditional and nelbo is not None:
+        terms["−ELBO with the label, + log 10"] = nelbo + math.log(10)
     return [
         (name, "—", "—", "—")
         if v is None
