@@ -63,18 +63,7 @@ def read_card(slug: str, root: Path | None = None) -> dict[str, Any]:
 def load(slug: str, root: Path | None = None) -> tuple[Autoencoder, dict[str, Any]]:
     """The model in eval mode, and its card. Raises `StorageError` naming the tensor that does not fit."""
     card = read_card(slug, root)
-    model = build(ModelConfig(**card["config"]["model"]))
-    tensors, _ = read_tensors((root or ROOT) / slug / "weights.safetensors")
-    expected = model.state_dict()
-    for name in sorted(set(expected) | set(tensors)):
-        have, want = tensors.get(name), expected.get(name)
-        if have is None or want is None or have.shape != want.shape:
-            raise StorageError(
-                f"The weights of {slug!r} do not fit its card: {name} should be "
-                f"{_shape(want)} and is {_shape(have)}. Restore both files or train the model again."
-            )
-    model.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
-    return model.eval().requires_grad_(False), card
+    return _read_weights(ModelConfig(**card["config"]["model"]), (root or ROOT) / slug), card
 
 
 def load_codes(slug: str, root: Path | None = None) -> dict[str, Tensor]:
@@ -188,8 +177,9 @@ def _train(
         "versions": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
         "history": [_rounded(row._asdict()) for row in history],
     }
-    save(model, card, root)
-    model, card = load(config.slug, root)  # what is scored is what ships: the weights after rounding
+    folder = root / config.slug
+    _write_weights(model, folder)
+    model = _read_weights(config.model, folder)  # what is scored is what ships: the weights after rounding
     card["half_precision_moved"] = round(
         metrics.summary(metrics.per_image(model, test.images, test.labels))[_headline(model)] - full[_headline(model)],
         5,
@@ -200,16 +190,35 @@ def _train(
         codes["epochs"] = torch.tensor(epochs, dtype=torch.int32)
         codes["epoch_mean"] = torch.stack([followed[e] for e in epochs]).half()
     card["dataset"]["test_fingerprint"] = data.fingerprint(test)
-    write_tensors(root / config.slug / "codes.safetensors", codes)
-    write_json(root / config.slug / "card.json", card)
+    write_tensors(folder / "codes.safetensors", codes)
+    write_json(folder / "card.json", card)
     shutil.rmtree(work, ignore_errors=True)
 
 
 def save(model: Autoencoder, card: dict[str, Any], root: Path | None = None) -> None:
     """Weights in half precision, then the card: a checkpoint is there when its card is."""
     folder = (root or ROOT) / card["slug"]
-    write_tensors(folder / "weights.safetensors", {k: v.half() for k, v in model.state_dict().items()})
+    _write_weights(model, folder)
     write_json(folder / "card.json", card)
+
+
+def _write_weights(model: Autoencoder, folder: Path) -> None:
+    write_tensors(folder / "weights.safetensors", {k: v.half() for k, v in model.state_dict().items()})
+
+
+def _read_weights(config: ModelConfig, folder: Path) -> Autoencoder:
+    model = build(config)
+    tensors, _ = read_tensors(folder / "weights.safetensors")
+    expected = model.state_dict()
+    for name in sorted(set(expected) | set(tensors)):
+        have, want = tensors.get(name), expected.get(name)
+        if have is None or want is None or have.shape != want.shape:
+            raise StorageError(
+                f"The weights of {folder.name!r} do not fit its card: {name} should be "
+                f"{_shape(want)} and is {_shape(have)}. Restore both files or train the model again."
+            )
+    model.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
+    return model.eval().requires_grad_(False)
 
 
 def assess(
