@@ -5,7 +5,9 @@
 import { PIXELS, slices } from "./engine.mjs";
 
 const SIDE = 28;
+const SMALLEST = 32; // CSS pixels of a tile; it is refined when it has become twice as wide
 const SLOTS = 36; // tiles a side of the atlas: more than two screens of them
+const APART = 28; // CSS pixels between two arrows, at least
 const TOGETHER = 4; // tiles in one call of the decoder: its weights are then read once for all
 const BUDGET = 6; // milliseconds a slice
 const ELLIPSES = 1500; // at most on one map
@@ -100,7 +102,7 @@ export class Tiles extends Computed {
   }
 
   levels() {
-    const finest = levelFor(this.plane, SIDE);
+    const finest = levelFor(this.plane, SMALLEST);
     return [finest + 2, finest];
   }
 
@@ -124,7 +126,7 @@ export class Tiles extends Computed {
 
   paint(ctx) {
     const { plane, slots } = this;
-    const finest = levelFor(plane, SIDE);
+    const finest = levelFor(plane, SMALLEST);
     const whole = [...inView(plane, finest)].every(([i, j]) => slots.has(`${finest}:${i}:${j}`));
     ctx.imageSmoothingEnabled = false;
     for (const level of whole ? [finest] : [finest + 2, finest + 1, finest]) {
@@ -152,7 +154,7 @@ export class Arrows extends Computed {
   }
 
   levels() {
-    return [levelFor(this.plane, 22)];
+    return [levelFor(this.plane, APART)];
   }
 
   compute(keys, z) {
@@ -192,9 +194,9 @@ export class Arrows extends Computed {
     ctx.globalAlpha = 0.75;
     ctx.lineWidth = 3;
     ctx.stroke();
-    ctx.strokeStyle = plane.theme.text;
+    ctx.strokeStyle = plane.theme.accent; // seen on tiles, on points and on empty ground
     ctx.globalAlpha = 1;
-    ctx.lineWidth = 1.1;
+    ctx.lineWidth = 1.3;
     ctx.stroke();
     ctx.restore();
   }

@@ -41,7 +41,7 @@ button[aria-pressed=true] { border-color: var(--st-primary-color); color: var(--
 button:disabled { opacity: 0.45; cursor: default; }
 .layers button { height: 30px; padding: 0 9px; font-size: 13px; border-radius: 15px; }
 .quiet { opacity: 0.74; }
-.grid { display: grid; grid-template-columns: minmax(0, 1fr) 158px minmax(0, 1fr); gap: 10px 16px;
+.grid { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); gap: 10px 16px;
   grid-template-areas: "hl . hr" "left middle right" "walk walk walk" "cl . cr"; }
 .head { display: flex; gap: 8px; align-items: center; min-height: 36px; }
 .head select.model { font-weight: 650; font-size: 15px; }
@@ -55,11 +55,12 @@ button:disabled { opacity: 0.45; cursor: default; }
 .caption[role=alert] { opacity: 1; font-weight: 600; }
 .middle { display: flex; flex-direction: column; gap: 8px; justify-content: center; }
 .what { min-height: 38px; font-weight: 600; }
-.card { min-height: 190px; }
-.card .tile { width: 128px; }
+.card { min-height: 174px; }
+.card .tile { width: 112px; }
 .card p { margin: 4px 0 0 0; font-size: 13px; }
 .card b { font-weight: 650; }
 .card small { font-size: 12.5px; display: block; }
+.walking .card .tile { width: 104px; }
 .ask { display: flex; gap: 6px; margin-top: 4px; }
 .ask button { height: 30px; padding: 0 9px; font-size: 13px; flex: 1; }
 .card dl { margin: 4px 0 0 0; display: grid; grid-template-columns: auto auto; gap: 0 8px; font-size: 12.5px; }
@@ -67,22 +68,29 @@ button:disabled { opacity: 0.45; cursor: default; }
 .card dt { opacity: 0.8; }
 .way { display: flex; gap: 12px; align-items: center; flex-wrap: wrap; }
 .way input[type=range] { flex: 1 1 200px; min-width: 0; accent-color: var(--st-primary-color); height: 34px; }
-.way .end { min-width: 96px; }
+.way .end small { display: block; opacity: 0.8; }
 .curves { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; margin-top: 6px; }
 .curves figure { margin: 0; }
 .curves figcaption { font-size: 12.5px; opacity: 0.8; }
 .curves canvas { width: 100%; height: 86px; display: block; }
 [hidden] { display: none !important; }
+@container (max-width: 820px) { .push { margin-left: 0; } }
 @container (max-width: 760px) {
+  .bar { flex-wrap: nowrap; flex-direction: column; align-items: stretch; }
+  .layers { flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none; padding: 2px; }
+  .layers button { flex: none; }
+  .long { display: none; }
   .grid { grid-template-columns: minmax(0, 1fr); gap: 8px;
-    grid-template-areas: "hl" "left" "middle" "walk" "cl" "hr" "right" "cr"; }
-  .middle { flex-direction: row; flex-wrap: wrap; gap: 4px 12px; justify-content: flex-start; }
+    grid-template-areas: "middle" "hl" "left" "walk" "cl" "hr" "right" "cr"; }
+  .middle { position: sticky; top: 3.6rem; z-index: 2; background: var(--st-background-color); padding: 4px 0 6px 0;
+    flex-direction: row; flex-wrap: wrap; gap: 4px 10px; } /* in sight from both maps, above the finger */
   .what { flex-basis: 100%; min-height: 0; }
-  .card { flex: 1 1 0; min-width: 0; min-height: 180px; }
-  .card .tile { width: 112px; }
-  .push { margin-left: 0; }
+  .card { flex: 1 1 0; min-width: 0; min-height: 84px; display: grid; grid-template-columns: 84px minmax(0, 1fr);
+    grid-template-rows: auto auto 1fr; gap: 0 8px; align-content: start; }
+  .card .tile, .walking .card .tile { width: 84px; grid-row: 1 / span 3; }
+  .card p { margin: 0; }
+  .card .ask, .card dl { grid-column: 1 / -1; }
   .curves { grid-template-columns: 1fr; }
-  .head .quiet { font-size: 12.5px; }
 }
 `;
 
@@ -205,7 +213,8 @@ class MapView {
     const another = element("button", { type: "button", textContent: "Another" });
     another.onclick = () => this.#pickImage(Math.floor(Math.random() * (Number(e.image.max) + 1)));
     picker.append(element("label", { textContent: "Test image", htmlFor: "image" }), e.image, another);
-    e.walkButton = element("button", { type: "button", textContent: "Walk between two digits" });
+    e.walkButton = element("button", { type: "button", title: "Walk between two digits" });
+    e.walkButton.append("Walk", element("span", { className: "long", textContent: " between two digits" }));
     e.walkButton.onclick = () => this.#toggleWalk();
     picker.append(e.walkButton);
 
@@ -219,7 +228,7 @@ class MapView {
     }
     bar.append(picker, layers);
 
-    const grid = element("div", { className: "grid" });
+    const grid = (e.grid = element("div", { className: "grid" }));
     const middle = element("div", { className: "middle" });
     e.what = element("div", { className: "what" });
     middle.append(e.what);
@@ -471,7 +480,7 @@ class MapView {
     const { image, place, left, right } = this.state;
     this.elements.image.value = image;
     for (const side of this.sides) this.#layerLabels(side);
-    const at = this.#look(this.#picked(), { marker: "pick" });
+    const at = this.#look(this.#picked(), { marker: this.state.walk ? null : "pick" });
     for (const side of this.sides) {
       side.near = place ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
       side.plane.request();
@@ -496,8 +505,10 @@ class MapView {
     ctx.strokeStyle = plane.theme.accent;
     ctx.lineWidth = 1.5;
     ctx.beginPath();
+    const [px, py] = plane.toScreen([codes.mean[2 * this.state.image], codes.mean[2 * this.state.image + 1]]);
     for (const i of near) {
       const [x, y] = plane.toScreen([codes.mean[2 * i], codes.mean[2 * i + 1]]);
+      if (Math.hypot(x - px, y - py) < 12) continue; // inside the picked one's own ring
       ctx.moveTo(x + 5, y);
       ctx.arc(x, y, 5, 0, 2 * Math.PI);
     }
@@ -537,7 +548,8 @@ class MapView {
       side.tile.style.border = `2px solid ${index === null ? "transparent" : COLOURS[side.codes.label[index]]}`;
     }
     this.sides.forEach((side, k) => {
-      if (!marker) return side.plane.setMarker("hover", null);
+      side.plane.setMarker("hover", null);
+      if (!marker) return;
       const { logvar } = side.codes;
       const sigma = logvar && index !== null
         ? [Math.exp(0.5 * logvar[2 * index]), Math.exp(0.5 * logvar[2 * index + 1])] : null;
@@ -620,6 +632,7 @@ class MapView {
     const on = Boolean(this.state.walk);
     this.elements.walk.hidden = !on;
     this.elements.walkButton.setAttribute("aria-pressed", String(on));
+    this.elements.grid.classList.toggle("walking", on);
     for (const { plane } of this.sides) {
       for (const name of ["pick", "hover", "from", "to", "t"]) plane.setMarker(name, null);
     }

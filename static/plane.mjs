@@ -323,6 +323,7 @@ export class Plane {
     }
     for (let v = Math.ceil(bottom / step) * step; v <= top; v += step) {
       const [, y] = this.toScreen([0, v]);
+      if (y > this.height - 12) continue; // the corner belongs to the other axis
       ctx.moveTo(0, y);
       ctx.lineTo(5, y);
     }

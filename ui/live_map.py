@@ -25,7 +25,7 @@ MARGIN = 0.06
 _FIRST = """<style>
 :host { display: block; }
 .first { container-type: inline-size; font-family: var(--st-font); color: var(--st-text-color); font-size: 14px; }
-.first .grid { display: grid; grid-template-columns: minmax(0, 1fr) 158px minmax(0, 1fr); column-gap: 16px;
+.first .grid { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); column-gap: 16px;
   padding-top: 44px; }
 .first figure { margin: 0; }
 .first figcaption { height: 46px; line-height: 36px; font-size: 15px; font-weight: 650; padding-left: 11px; }
@@ -36,11 +36,12 @@ _FIRST = """<style>
   text-align: center; background: var(--st-background-color); border-radius: 3px; border: 2px solid; }
 .first b span { color: var(--st-text-color); }
 .first .middle { align-self: center; opacity: 0.74; text-align: center; }
-@container (max-width: 1000px) { .first .grid { padding-top: 84px; } }
+@container (max-width: 820px) { .first .grid { padding-top: 84px; } }
 @container (max-width: 760px) {
-  .first .grid { grid-template-columns: minmax(0, 1fr); padding-top: 164px; }
+  .first .grid { display: block; padding-top: 206px; }
   .first figcaption { height: 44px; }
-  .first .middle { height: 240px; }
+  .first figure + .middle + figure { margin-top: 77px; }
+  .first .middle { display: none; }
 }
 </style>"""
 
