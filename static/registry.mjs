@@ -17,13 +17,14 @@ function entry(name) {
 
 /** bytes: Uint8Array of weights.safetensors; card: its card's config, test numbers and dataset. Parsed once. */
 export function register(slug, bytes, card) {
+  if (entry(slug).failed) entries.delete(slug); // a whole file has come after a broken one
   const e = entry(slug);
   if (e.value) return;
   try {
     e.value = Model.fromSafetensors(bytes, card);
     e.resolve(e.value);
   } catch (error) {
-    entries.delete(slug); // a later, whole file may still come
+    e.failed = true; // kept: a view that asks later must hear of it, too
     e.reject(error instanceof EngineError ? error : new EngineError(`The model ${slug} could not be read: ${error.message}.`));
   }
 }
