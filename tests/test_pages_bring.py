@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 
 import numpy as np
@@ -32,6 +33,12 @@ def run(at: AppTest) -> AppTest:
 
 def shown(at: AppTest) -> str:
     return "".join(element.proto.body for element in at.get("html"))
+
+
+def opens_with(at: AppTest) -> str:
+    """What stands in the place of the live view until it has mounted."""
+    (view,) = (c for c in at.get("bidi_component") if c.proto.component_name == "lse_view")
+    return json.loads(view.proto.json)["first"]
 
 
 def chosen_digit(at: AppTest) -> str:
@@ -74,27 +81,41 @@ def test_styles_shows_the_ten_digits_of_this_hand_in_either_size(root, dim):
     run(at)
     model, _ = checkpoints.load(f"mnist-cvae-{dim}d")
     x, label = sample(17)
-    body = shown(at)
+    body = opens_with(at)
     for y, expected in enumerate(ten_in_the_hand_of(model, x, label).numpy()):
         assert body.count(tiles.data_uri(expected)) >= 1, f"digit {y} of the hand is not shown"
-    assert tiles.data_uri(model.observe(x)[0].numpy()) in body
+    assert tiles.data_uri(model.observe(x)[0].numpy()) in shown(at)
 
 
-def test_styles_draws_other_hands_and_keeps_them_until_asked(root):
-    """Otherwise hands from the prior change whenever any control is touched, or never."""
+def test_styles_finds_the_digits_that_were_really_written_like_this(root):
+    """Otherwise "real digits in this hand" are any digits, of another label, or near to another z."""
     at = page(root, "3_Styles")
-
-    def hands(seed: int) -> list[str]:
-        z = torch.randn(3, 2, generator=torch.Generator().manual_seed(seed))
-        return [tiles.data_uri(latent.decode(CVAE, one[None], torch.tensor([4]))[0].numpy()) for one in z]
-
-    assert all(uri in shown(at) for uri in hands(0))
-    at.number_input(key="digit").set_value(3)
-    assert all(uri in shown(run(at)) for uri in hands(0))
-    draw = next(b for b in at.button if b.label == "Draw three others")
-    draw.click()
+    z = torch.tensor([1.2, -0.7])
+    at.session_state["styles mnist-cvae-2d"] = {"message": {"slug": "mnist-cvae-2d", "z": z.tolist()}}
     body = shown(run(at))
-    assert all(uri in body for uri in hands(1)) and not any(uri in body for uri in hands(0))
+    images, labels, _ = store.samples()
+    for y in range(10):
+        of_label = torch.tensor(images[labels == y])
+        codes = CVAE.encode((of_label >= 0.5).float(), torch.full((len(of_label),), y)).mean
+        nearest = of_label[(codes - z).square().sum(1).argmin()]
+        assert tiles.data_uri(nearest.numpy()) in body, f"the {y} nearest to this hand is not shown"
+
+
+def test_styles_opens_at_the_hand_of_the_link(root):
+    """Otherwise the first picture is another one than the live view's, and it jumps."""
+    at = AppTest.from_file(str(root / "app.py"), default_timeout=60).run()
+    at.switch_page("pages/3_Styles.py")
+    for text, z in (("0.5,-1.25", [0.5, -1.25]), ("0.5", None), ("nan,1", None)):
+        at.query_params["z"] = text
+        z = latent.embed(CVAE, *sample_of_one()).mean[0].tolist() if z is None else z
+        ten = latent.decode(CVAE, torch.tensor([z]).expand(10, -1), torch.arange(10)).numpy()
+        body = opens_with(run(at))
+        assert all(tiles.data_uri(p) in body for p in ten), text
+
+
+def sample_of_one() -> tuple[torch.Tensor, torch.Tensor]:
+    x, label = sample(0)
+    return x, torch.tensor([label])
 
 
 def test_styles_sheet_lies_as_the_map_does(root):
@@ -159,6 +180,17 @@ def test_pace_of_the_pixel_blend_is_even_and_straight(root):
     step = float((x1 - x0).abs().sum()) / 8
     line = re.search(r"<td[^>]*>Pixels</td>(.*?)</tr>", body)[1]
     assert re.findall(r">([^<]+)</td>", line)[:3] == [f"{step:.1f}", "1.00", "1.00"]
+
+
+def test_is_a_digit_is_the_judge_s_word(root):
+    """Otherwise the last column counts something else than pictures that the one acceptance rule accepts."""
+    body = shown(page(root, "4_Interpolate"))
+    (x0, _), (x1, _) = sample(0), sample(1)
+    line = re.search(r"<td[^>]*>Pixels</td>(.*?)</tr>", body)[1]
+    blend = torch.lerp(x0, x1, torch.linspace(0, 1, 9)[:, None])
+    judge = store.judge()
+    expected = "—" if judge is None else f"{int(judge.is_digit(blend).sum())} of 9"
+    assert re.findall(r">([^<]+)</td>", line)[-1] == expected
 
 
 # Restore --------------------------------------------------------------------------------------------------------------
@@ -240,9 +272,8 @@ def test_a_brought_picture_is_used_can_be_named_and_follows_to_the_next_page(roo
     assert tiles.data_uri(CVAE.observe(pixels)[0].numpy()) in shown(at)
     assert shown(at).count('class="lse-step"') == len(digitize(picture(1)).steps)
     at.selectbox(key="digit_said").set_value(7)
-    body = shown(run(at))
-    assert "as you say" in body
-    assert all(tiles.data_uri(p) in body for p in ten_in_the_hand_of(CVAE, pixels, 7).numpy())
+    assert "as you say" in shown(run(at))
+    assert all(tiles.data_uri(p) in opens_with(at) for p in ten_in_the_hand_of(CVAE, pixels, 7).numpy())
     run(at.switch_page("pages/5_Restore.py"))
     assert tiles.data_uri((pixels >= 0.5).float()[0].numpy()) in shown(at)
 

@@ -65,7 +65,7 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
   .lse-strip .lse-name { flex-basis: 100%; }
   .lse-strip .lse-name small { display: inline; padding-left: 0.4rem; }
   .lse-row { gap: 0.6rem; }
-  .lse-tile { max-width: calc((100% - 1.2rem) / 3); }
+  .lse-tile, .lse-step { max-width: calc((100% - 1.2rem) / 3); }
   .lse-grid { grid-template-columns: repeat(calc(var(--columns) / 2), 1fr); gap: 0.5rem; }
   .lse-grid .lse-tile { max-width: none; }
   .lse-numbers { font-size: 0.84rem; }

@@ -50,7 +50,7 @@ def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: 
         )
         if chosen := state.get(f"{key}_brought"):
             state.setdefault(f"{key}_said", chosen.label)  # another page has a widget of its own
-            said = _digit_box(f"{key}_said", "Which digit it is", "which digit?", "it is {}")
+            said = _digit_box(f"{key}_said", "Which digit it is", "it is …", "it is {}")
             chosen = state[f"{key}_brought"] = chosen._replace(label=said)
         else:
             chosen = Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())

@@ -21,9 +21,12 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+@pytest.fixture
 def tab(request, server, browser):
-    width, height = request.param
+    width, height = SIZES[request.param]
     # A context of its own: Streamlit keeps in the browser's storage whether the sidebar is open.
     context = browser.new_context(viewport={"width": width, "height": height})
     tab = context.new_page()
@@ -39,6 +42,7 @@ def choose(tab, name: str, mime: str, content: bytes) -> None:
     tab.locator("input[type=file]").set_input_files({"name": name, "mimeType": mime, "buffer": content})
 
 
+@pytest.mark.parametrize("tab", SIZES, indirect=True)
 def test_a_photo_becomes_the_digit_of_every_page(tab):
     """Otherwise the chooser, the name that the visitor gives or the way to the next page lose the picture."""
     choose(tab, "four.jpg", "image/jpeg", photo())
@@ -55,6 +59,7 @@ def test_a_photo_becomes_the_digit_of_every_page(tab):
     expect(tab.get_by_text("The CVAE is told the label, 4 (as you say).")).to_be_visible(timeout=PATIENCE)
 
 
+@pytest.mark.parametrize("tab", ["desktop"], indirect=True)
 def test_a_file_that_is_no_picture_gets_one_sentence(tab):
     """Otherwise a text that is called .png shows a traceback, or takes the sample away."""
     sample = tab.locator(".lse-tile img").first.get_attribute("src")
