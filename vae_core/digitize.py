@@ -1,0 +1,629 @@
+"""Any picture that a person brings becomes one 28×28 digit in MNIST geometry; every step can be shown.
+
+The networks have seen nothing but MNIST: light ink on black, the longer side of the digit 20 pixels, strokes
+about three pixels wide, the centre of mass in the middle. A photo of a note has none of this, so `digitize`
+repeats what LeCun, Cortes and Burges did to the scanned NIST forms (http://yann.lecun.com/exdb/mnist) and,
+before it, what their scanner had no need to do: take away the light, the paper and its printed lines.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+SIDE = 28  # pixels, an MNIST picture
+BOX = 20  # pixels, the longer side of an MNIST digit
+CENTRE = 14  # the pixel that MNIST's centres of mass lie in, measured: 14.0 ± 0.5 in every test image
+MAX_PIXELS = 50_000_000  # what is decoded at all; the largest common phone photo has 48 million
+WORK_PIXELS = 600_000  # what is computed on: a 0.5 mm pen on a photo of an A4 page is still 1.4 pixels wide
+MIN_SIDE = 5  # pixels; the smallest digits that people use (scikit-learn's) have 8
+FINE = 8  # sub-pixels: strokes are measured and drawn again on a box of 20 × 8 of them
+# Stroke width in pixels of the 20-pixel box, as ink area by length of its skeleton. The middle half of MNIST
+# has 2.6 … 3.4, 90 % have 2.2 … 4.1. What lies outside the range is brought to its nearer end.
+STROKE = (2.6, 3.4)
+SHARP = 9  # digits have 12 (very blurred) … 26, the edge of a shadow 1 … 7
+STEP_SIDE = 400  # pixels, the longer side of a step's picture
+# Pillow also opens formats that run other programs (EPS) or that nobody draws digits in; each is only risk.
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "ICO")
+ANIMATED = ("PNG", "GIF", "WEBP", "AVIF", "TIFF")
+
+_TOUCHING = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
+_BLANK = "No digit was found, the picture looks blank: write one large digit with a dark pen on light paper."
+_DAMAGED = "The picture is cut off or damaged: save it again and retry."
+_TOO_LARGE = f"The picture is too large: at most {MAX_PIXELS // 10**6} million pixels can be read."
+
+
+class DigitizeError(ValueError):
+    """No digit can be had from this picture; the message is one sentence for the person who brought it."""
+
+
+class Step(NamedTuple):
+    """One stage on the way, for display: `image` is uint8, (H, W) or (H, W, 3), longer side at most 400."""
+
+    name: str
+    caption: str
+    image: np.ndarray
+
+
+class Digit(NamedTuple):
+    """`pixels` (28, 28) float32 in [0, 1], light on dark; `notes` are sentences about what was decided."""
+
+    pixels: np.ndarray
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+
+
+def digitize(source: bytes | Path | Image.Image) -> Digit:
+    """The one digit in a picture: an encoded file's bytes, the path to one, or a Pillow image of any mode.
+
+    Raises DigitizeError where there is no picture, it is too large, too small or damaged, or nothing is on
+    it.
+    """
+    rgb, notes = _open(source)
+    steps = [Step("Picture", "Upright and opaque, at working size.", _display(rgb))]
+
+    native = _native(rgb)
+    if native is not None:
+        notes.append("This is a digit in MNIST's form already: nothing was changed.")
+        steps.append(Step("Digit", "28×28 pixels, as they came.", _display(native)))
+        return Digit(native, tuple(steps), tuple(notes))
+
+    contrast = _lift_ink(rgb)
+    steps.append(Step("Ink", "Light and colour of the paper taken away; ink is white.", _display(contrast)))
+    contrast, lines = _remove_rulings(contrast)
+    if lines:
+        steps.append(Step("Rulings", "Printed lines of the paper taken away.", _display(contrast)))
+    ink, bounds, several = _largest_mark(contrast)
+    if several:
+        notes.append("Several marks: took the largest.")
+    steps.append(Step("Mark", "The strokes that belong together, alone.", _display(ink)))
+    strokes, width = _normalise_strokes(ink[bounds])
+    wanted = float(np.clip(width, *STROKE))
+    change = "kept" if abs(wanted - width) < 0.1 else "made thicker" if wanted > width else "made thinner"
+    caption = f"Cropped; the stroke was {width:.1f} pixels wide for a digit of 20 and is {change}."
+    steps.append(Step("Stroke", caption, _display(strokes)))
+    pixels = place(strokes)
+    steps.append(Step("Digit", "20 pixels long, centre of mass in the middle of 28×28.", _display(pixels)))
+    return Digit(pixels, tuple(steps), tuple(notes))
+
+
+def place(ink: np.ndarray) -> np.ndarray:
+    """MNIST's geometry: ink (H, W) in [0, 1], light on dark, any size -> (28, 28) float32 in [0, 1].
+
+    What is not zero is cropped, scaled until its longer side is 20 pixels, and moved by whole pixels until
+    its centre of mass lies in pixel (14, 14). Brightness is not stretched. Raises DigitizeError where there
+    is no ink.
+    """
+    ink = np.clip(np.nan_to_num(np.asarray(ink, np.float32)), 0, 1)
+    if ink.ndim != 2 or not ink.any():
+        raise DigitizeError("Expected a picture with some ink on it, got an empty one: draw a digit first.")
+    ink = ink[_bounds(ink > 0)]
+    scale = BOX / max(ink.shape)
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    if (height, width) != ink.shape:
+        # Downwards by area, which is what anti-aliasing is; upwards smoothly.
+        method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        ink = np.clip(np.asarray(Image.fromarray(ink).resize((width, height), method)), 0, 1)
+    row, column = _centre_of_mass(ink)
+    top = int(np.clip(round(CENTRE - row), 0, SIDE - height))
+    left = int(np.clip(round(CENTRE - column), 0, SIDE - width))
+    pixels = np.zeros((SIDE, SIDE), np.float32)
+    pixels[top : top + height, left : left + width] = ink
+    return pixels
+
+
+# Opening
+
+
+def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
+    """Upright RGB at working size, (H, W, 3) uint8, and notes. The one place that meets foreign bytes."""
+    if isinstance(source, Image.Image):
+        return _decode(source), []
+    if isinstance(source, Path):
+        try:
+            source = source.read_bytes()
+        except OSError as error:
+            raise DigitizeError(f"The file {source.name} cannot be read: {error.strerror}.") from error
+    if not source:
+        raise DigitizeError("The file is empty: choose a picture.")
+    # Pillow's readers meet hostile bytes with whatever exception comes first (OSError, SyntaxError, IndexError,
+    # struct.error, zlib.error, …), so the net is wide; it hangs under Pillow alone.
+    try:
+        image = Image.open(io.BytesIO(source), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DigitizeError(_TOO_LARGE) from error
+    except Exception as error:
+        if source[4:8] == b"ftyp":
+            raise DigitizeError("This looks like a HEIC photo or a film: save it as JPEG and retry.") from error
+        raise DigitizeError("This is not a picture that can be read: use PNG, JPEG, GIF or WebP.") from error
+    with image:
+        rgb = _decode(image)
+        try:
+            several = image.format in ANIMATED and getattr(image, "is_animated", False)
+        except Exception:  # the first frame is whole, what follows is not: no reason to refuse it
+            several = True
+    return rgb, ["Several frames: took the first."] if several else []
+
+
+def _decode(image: Image.Image) -> np.ndarray:
+    """A Pillow image of any mode, decoded or not -> (H, W, 3) uint8, small, upright, opaque."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:  # before anything is decoded
+        raise DigitizeError(_TOO_LARGE)
+    if min(image.size) < MIN_SIDE:
+        raise DigitizeError(
+            f"The picture is too small ({width}×{height}): bring at least {MIN_SIDE}×{MIN_SIDE} pixels."
+        )
+    shrink = max(1.0, (width * height / WORK_PIXELS) ** 0.5)
+    try:
+        # A JPEG that is not decoded yet is decoded at 1/2, 1/4 or 1/8 at once; others ignore this.
+        image.draft("RGB", (int(width / shrink), int(height / shrink)))
+        image.load()
+        turn = _UPRIGHT.get(image.getexif().get(0x0112))
+        if image.mode.startswith("I") or image.mode == "F":
+            image = _eight_bits(image)
+        mode = "RGBA" if image.has_transparency_data else "L" if image.mode == "L" else "RGB"
+        image = image if image.mode == mode else image.convert(mode)
+        shrink = (image.width * image.height / WORK_PIXELS) ** 0.5
+        if shrink > 1:
+            size = tuple(max(MIN_SIDE, round(side / shrink)) for side in image.size)
+            image = image.resize(size, Image.Resampling.BOX, reducing_gap=1.5)
+    except Exception as error:  # see _open
+        raise DigitizeError(_DAMAGED) from error
+    image = image if turn is None else image.transpose(turn)
+    return np.asarray(_on_paper(image) if mode == "RGBA" else image.convert("RGB"))
+
+
+# EXIF orientation -> what makes such a picture upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16 and 32 bits stretched to 8: how many of them a file uses (10, 12, all) is not written in it."""
+    values = np.asarray(image, np.float32)
+    values = np.where(np.isfinite(values), values, 0)
+    low, high = float(values.min()), float(values.max())
+    return Image.fromarray(((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8))
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    """Transparent RGBA laid on a paper that its ink can be seen on."""
+    pixels = np.asarray(image)
+    opaque = pixels[..., 3] > 127
+    if not opaque.any():
+        raise DigitizeError("The picture is fully transparent: nothing is drawn on it.")
+    colour = np.median(pixels[opaque][:, :3], axis=0)
+    if opaque.mean() < 0.5:  # then the opaque part is the ink, and paper is what it stands out from
+        colour = np.full(3, 255 if colour.mean() < 128 else 0)
+    paper = Image.new("RGBA", image.size, (*(int(value) for value in colour), 255))
+    return Image.alpha_composite(paper, image).convert("RGB")
+
+
+def _native(rgb: np.ndarray) -> np.ndarray | None:
+    """The pixels of a picture that has MNIST's geometry already, of either polarity; else None."""
+    if rgb.shape[:2] != (SIDE, SIDE) or np.ptp(rgb, axis=2).any():
+        return None
+    for grey in (rgb[..., 0], 255 - rgb[..., 0]):
+        if grey.max() < 128 or grey[0].any():
+            continue
+        pixels = grey.astype(np.float32) / 255
+        longer = max(side.stop - side.start for side in _bounds(grey > 0))
+        if longer == BOX and np.abs(np.subtract(_centre_of_mass(pixels), CENTRE)).max() < 0.52:
+            return pixels
+    return None
+
+
+# Paper
+# Inside this section colours are (3, H, W): a channel is one contiguous picture.
+
+
+def _lift_ink(rgb: np.ndarray) -> np.ndarray:
+    """How far each pixel leaves the paper under it towards the ink: (H, W) float32 in [0, 1], 0 is paper.
+
+    The ink's colour needs no rule: its direction in RGB is measured, and a pixel counts by its projection on it.
+    """
+    from scipy import ndimage as ndi
+
+    pixels = np.ascontiguousarray(np.moveaxis(rgb, 2, 0), np.float32)
+    scale = min(1.0, 100 / min(rgb.shape[:2]))
+    size = tuple(max(MIN_SIDE, round(side * scale)) for side in rgb.shape[1::-1])
+    small = _resized(pixels, size, Image.Resampling.BOX)
+    flat = _flat_colour(rgb, small)
+    if flat is not None:
+        difference = (pixels - flat[:, None, None]) / 255
+        strength = np.abs(difference).max(0)
+    else:
+        if _ink_is_light(rgb):
+            pixels, small = 255 - pixels, 255 - small
+        paper = _resized(_paper(small), rgb.shape[1::-1], Image.Resampling.BICUBIC)
+        # By division, since ink in the shadow is as black as ink in the light. The floor keeps dark surroundings
+        # from being amplified to noise.
+        difference = 1 - pixels / np.maximum(paper, max(1.0, 0.35 * np.percentile(paper[:, ::4, ::4], 90)))
+        # The envelope of noisy paper lies above the paper.
+        difference -= np.median(difference[:, ::4, ::4], axis=(1, 2), keepdims=True)
+        difference = np.stack([ndi.gaussian_filter(channel, 0.6, truncate=3) for channel in difference])
+        strength = difference.max(0)
+    strongest = strength >= max(float(np.percentile(strength, 99.5)), 0.02)
+    if not strongest.any():
+        raise DigitizeError(_BLANK)
+    ink = difference[:, strongest].mean(1)
+    ink /= max(float(np.linalg.norm(ink)), 1e-6)
+    # Scaled so that grey ink of contrast c has c, and so has a pure red.
+    return np.clip(np.tensordot(ink * np.abs(ink).max(), difference, 1), 0, 1)
+
+
+def _resized(channels: np.ndarray, size: tuple[int, int], method: Image.Resampling) -> np.ndarray:
+    """(3, H, W) float32 at another size (width, height)."""
+    return np.stack([np.asarray(Image.fromarray(channel).resize(size, method)) for channel in channels])
+
+
+def _flat_colour(rgb: np.ndarray, small: np.ndarray) -> np.ndarray | None:
+    """The one colour (3,) of a drawn, scanned or cut-out picture's background; None for a photo's."""
+    border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]]).astype(np.int16)
+    colour = np.median(border, axis=0).astype(np.float32)
+    step = max(1, min(rgb.shape[:2]) // 100)
+    for pixels, share in ((border, 0.6), (rgb[::step, ::step].astype(np.int16), 0.35)):
+        if (np.abs(pixels - colour).max(-1) <= 6).mean() < share:
+            return None
+    # A shadow, or a white sheet on black, is wider than any stroke: it is still there when strokes are closed.
+    flip = small.mean() > colour.mean()
+    closed = 255 - _closed(255 - small, 0.3) if flip else _closed(small, 0.3)
+    return colour if (np.abs(closed - colour[:, None, None]).max(0) <= 12).mean() > 0.97 else None
+
+
+def _ink_is_light(rgb: np.ndarray) -> bool:
+    """Chalk or pen? Two votes: what stands out from its narrow surroundings, and how bright most of it is.
+
+    Brightness is compared by its logarithm, in which ink on paper is strong and the edge of a shadow weak.
+    """
+    from scipy import ndimage as ndi
+
+    grey = np.asarray(_limited(Image.fromarray(rgb).convert("L"), 400), np.float32)
+    grey = ndi.gaussian_filter(grey, 0.7)
+    bright = float(np.percentile(grey, 75))
+    grey = np.log(grey + 16)
+    dark = light = 1e-6
+    for share in (0.04, 0.08, 0.16):
+        window = max(3, round(share * min(grey.shape)))
+        inner = (slice(window // 2, -(window // 2)),) * 2  # at the border a slope looks like a ridge
+        dark += float(np.percentile((ndi.grey_closing(grey, (window,) * 2) - grey)[inner], 99.95))
+        light += float(np.percentile((grey - ndi.grey_opening(grey, (window,) * 2))[inner], 99.95))
+    return (light - dark) / (light + dark) + float(np.clip((125 - bright) / 60, -0.8, 0.8)) > 0
+
+
+def _paper(small: np.ndarray) -> np.ndarray:
+    """The light on the paper without the dark ink on it, by closing a small picture (3, h, w).
+
+    What is wider than the closing's window is taken for shadow and followed, what is narrower for ink. So the
+    window is the narrowest that spans the strokes: a wider one is taken only where the narrow one would leave
+    something as dark as ink lying on the paper.
+    """
+    from scipy import ndimage as ndi
+
+    small = ndi.grey_opening(small, (1, 2, 2))  # a glint is no paper
+    widest = _closed(small, 0.3)
+    for share in (0.08, 0.15):
+        paper = _closed(small, share)
+        if not _has_thick_stroke((1 - paper / widest).max(0)):
+            return paper
+    return widest
+
+
+def _closed(small: np.ndarray, share: float) -> np.ndarray:
+    """Morphological closing of (3, h, w) with a square window of that share of the shorter side.
+
+    Eroded by a pixel more than dilated: the blurred edge of a sheet would look like a pen's line otherwise.
+    """
+    from scipy import ndimage as ndi
+
+    window = max(3, round(share * min(small.shape[1:])))
+    wide = ndi.grey_dilation(small, (1, window, window))
+    return np.maximum(ndi.grey_erosion(wide, (1, window + 2, window + 2)), 1)
+
+
+def _has_thick_stroke(lost: np.ndarray) -> bool:
+    """Is there something as dark as ink, sharply bounded (no shadow) and inside the picture (no table)?"""
+    from scipy import ndimage as ndi
+
+    labels, count = ndi.label(lost >= 0.45, _TOUCHING)
+    for part in set(range(1, count + 1)) - set(_border(labels).tolist()):
+        mask = labels == part
+        ring = ndi.binary_dilation(mask, _TOUCHING, 3) & ~ndi.binary_dilation(mask, _TOUCHING)
+        if mask.sum() > 4 and np.median(lost[ring]) < 0.4 * np.median(lost[mask]):
+            return True
+    return False
+
+
+def _floor(contrast: np.ndarray) -> float:
+    """The contrast up to which all may be noise: five standard deviations, from the median deviation."""
+    sample = contrast[::3, ::3]
+    return max(0.06, 5 * 1.4826 * float(np.median(np.abs(sample - np.median(sample)))))
+
+
+# Rulings
+
+
+def _remove_rulings(contrast: np.ndarray) -> tuple[np.ndarray, int]:
+    """Ruled or squared paper -> the same without its lines, and how many lines there were."""
+    floor = _floor(contrast)
+    if min(contrast.shape) < 64 or (contrast > floor).mean() > 0.5:
+        return contrast, 0
+    cleaned, across = _remove_lines(contrast, floor)
+    cleaned, down = _remove_lines(cleaned.T, floor)
+    cleaned = cleaned.T
+    if across + down == 1 and _longest(cleaned > floor) < 0.06 * min(contrast.shape):
+        return contrast, 0  # what looked like a printed line is all there is: a long, straight 1
+    return cleaned, across + down
+
+
+def _remove_lines(contrast: np.ndarray, floor: float) -> tuple[np.ndarray, int]:
+    """Remove straight, thin, nearly horizontal lines that run across; ink that crosses them stays.
+
+    Lines come from a Hough transform; along each, the classic rule of staff-line removal decides: a vertical
+    run of pixels that is no longer than the line is thick is line, a longer one is a stroke that crosses it.
+    """
+    from scipy import ndimage as ndi
+    from skimage.transform import hough_line
+
+    mask = contrast > floor
+    height, width = mask.shape
+    half = mask[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2).any((1, 3))
+    angles = np.deg2rad(np.arange(78, 102.1, 0.4))
+    votes, _, offsets = hough_line(half, angles)
+    chord = _chords(half.shape, angles, offsets)
+    share = votes / np.maximum(chord, 0.3 * half.shape[1])
+    peaks = np.argwhere((share >= 0.45) & (share == ndi.maximum_filter(share, (5, 7))))
+    band = np.zeros_like(mask)
+    columns = np.arange(width)
+    found = []
+    thick = ndi.binary_dilation(half, np.ones((3, 1), bool))
+    for offset, angle in peaks[np.argsort(-share[tuple(peaks.T)])][:150]:
+        rows = (offsets[offset] - columns / 2 * np.cos(angles[angle])) / np.sin(angles[angle])
+        inside = (rows >= 0) & (rows < half.shape[0] - 1)
+        at = np.round(rows[inside]).astype(int), np.minimum(columns[inside] // 2, half.shape[1] - 1)
+        if not inside.any() or inside.mean() < 0.3:
+            continue
+        covered = thick[at].mean()
+        beside = (thick[np.clip(at[0] + shift, 0, half.shape[0] - 1), at[1]].mean() for shift in (-5, 5))
+        if covered >= 0.75 and max(beside) < 0.6:
+            found.append((covered, 2 * rows))
+    # A single straight line may be somebody's 1; three of them, or one from edge to edge, is print.
+    distinct = _distinct([rows for _, rows in found], spacing=6)
+    if not found or (distinct < 3 and max(covered for covered, _ in found) < 0.95):
+        return contrast, 0
+    runs = _run_lengths(mask)
+    for _, rows in found:
+        inside = (rows >= 0) & (rows < height - 1)
+        for shift in range(-3, 5):
+            at = np.clip(np.round(rows[inside]).astype(int) + shift, 0, height - 1)
+            band[at, columns[inside]] = True
+    on_line = band & mask
+    thickness = np.median(runs[on_line])
+    strength = np.median(contrast[on_line & (runs <= thickness)])
+    erase = on_line & (runs <= 1.7 * thickness + 1) & (contrast <= max(1.8 * strength, 2 * floor))
+    kept = mask & ~erase
+    kept |= ndi.binary_closing(kept, np.ones((int(2 * thickness + 5), 1), bool)) & mask  # ink that goes on beyond
+    gone = ndi.binary_dilation(erase & ~kept, np.ones((3, 1), bool)) & ~kept
+    return np.where(gone, 0, contrast), distinct
+
+
+def _chords(shape: tuple[int, int], angles: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """How many columns the lines x cos θ + y sin θ = ρ cross inside the picture, (len(offsets), len(angles))."""
+    height, width = shape
+    cos, sin = np.cos(angles), np.sin(angles)
+    cos = np.where(np.abs(cos) < 1e-6, 1e-6, cos)
+    ends = np.stack([(offsets[:, None] - row * sin) / cos for row in (0, height - 1)])  # x at the first and last row
+    ends = np.clip(ends, 0, width)
+    return np.abs(ends[1] - ends[0])
+
+
+def _distinct(lines: list[np.ndarray], spacing: float) -> int:
+    """How many of the lines are different ones in the middle of the picture."""
+    middles = np.sort([rows[len(rows) // 2] for rows in lines])
+    return int(len(middles) and 1 + (np.diff(middles) > spacing).sum())
+
+
+def _run_lengths(mask: np.ndarray) -> np.ndarray:
+    """The length of the vertical run of true pixels that each true pixel belongs to; 0 elsewhere."""
+    columns = np.pad(mask.T, ((0, 0), (1, 1))).astype(np.int8)
+    edges = np.diff(columns.ravel())
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    lengths = np.zeros(edges.size + 1, np.int32)
+    np.add.at(lengths, starts + 1, ends - starts)
+    np.add.at(lengths, ends + 1, starts - ends)
+    return np.cumsum(lengths).reshape(columns.shape)[:, 1:-1].T
+
+
+# Ink
+
+
+def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice], bool]:
+    """The ink (H, W) in [0, 1] of the largest group of strokes alone, where it is, and whether there were others.
+
+    Parts belong together where the gap between them is small beside the whole: the bar of a 5, a broken stroke.
+    """
+    from scipy import ndimage as ndi
+    from skimage.filters import apply_hysteresis_threshold, threshold_otsu
+
+    floor = _floor(contrast)
+    candidates = contrast[contrast > floor]
+    if candidates.size < 4 or candidates.size > 0.75 * contrast.size:
+        raise DigitizeError(_BLANK)
+    # Among what is not paper, Otsu parts ink from shadows and halos; the ink's level is what lies above.
+    high = float(threshold_otsu(candidates)) if np.ptp(candidates) > 1e-3 else floor
+    level = float(np.median(candidates[candidates >= high]))
+    low = max(floor, 0.4 * level)
+    mask = apply_hysteresis_threshold(contrast, low, max(low, min(high, 0.9 * level)))
+    ink = np.clip(contrast / level, 0, 1)
+
+    # Grouping needs no fine resolution: cells of a few pixels, a cell is ink if one of its pixels is.
+    cell = max(1, round(max(mask.shape) / 300))
+    cells = _pool(mask, cell, np.any)
+    masses = _pool(np.where(mask, ink, 0), cell, np.sum)
+    labels, count = ndi.label(cells, _TOUCHING)
+    if not count:
+        raise DigitizeError(_BLANK)
+    mass = np.bincount(labels.ravel(), masses.ravel(), count + 1)
+    mass[0] = 0
+    members = _choose_group(labels, mass)
+    # Another mark is one of some weight and as dark as this one: grain of the table is neither a mark nor news.
+    darkness = mass / np.maximum(np.bincount(labels.ravel(), minlength=count + 1), 1)
+    own = mass[members].sum() / members[labels].sum()
+    several = bool((~members & (mass > 0.1 * mass[members].sum()) & (darkness > 0.6 * own)).any())
+
+    group = np.kron(ndi.binary_dilation(members[labels], _TOUCHING), np.ones((cell, cell), bool))
+    ink = np.where(group[: mask.shape[0], : mask.shape[1]], ink, 0)
+    bounds = _bounds(mask & (ink > 0))
+    longer = max(side.stop - side.start for side in bounds)
+    if longer < max(MIN_SIDE, 0.012 * max(mask.shape)):
+        raise DigitizeError("Only specks were found: write the digit larger, or take the picture from nearer.")
+    if _sharpness(ink[bounds]) < SHARP:
+        raise DigitizeError(_BLANK)
+    return ink, bounds, several
+
+
+def _sharpness(ink: np.ndarray) -> float:
+    """How many of its outline's slopes, from paper to ink, would fit along a mark's longer side."""
+    small = np.pad(np.asarray(_limited(Image.fromarray(ink.astype(np.float32)), 40)), 1)
+    slope = np.hypot(*np.gradient(small))
+    outline = (small > 0.3) & (small < 0.75)
+    return float(np.median(slope[outline])) * max(small.shape) if outline.any() else np.inf
+
+
+def _choose_group(labels: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Which labelled parts are the mark: the heaviest part and what is near it, as a mask over labels.
+
+    Groups that hang on the picture's border (the table, a finger, the next word) are taken only if there is
+    nothing else, and if they are large: a digit that was cropped tightly.
+    """
+    outside = np.isin(np.arange(len(mass)), _border(labels))
+    seeds = np.append(False, _lengths(labels) >= 0.04 * min(labels.shape)) & ~outside
+    for seed in np.flatnonzero(seeds)[np.argsort(-mass[seeds])][:20]:
+        members = _grow(labels, mass, seed)
+        if mass[members & outside].sum() < 0.7 * mass[members].sum():
+            return members
+    members = _grow(labels, mass, int(mass.argmax()))
+    if max(side.stop - side.start for side in _bounds(members[labels])) < 0.3 * min(labels.shape):
+        raise DigitizeError(_BLANK)
+    return members
+
+
+def _grow(labels: np.ndarray, mass: np.ndarray, seed: int) -> np.ndarray:
+    """The part `seed` with everything whose gap to it is small beside the size of the whole."""
+    from scipy import ndimage as ndi
+
+    members = np.arange(len(mass)) == seed
+    while True:
+        group = members[labels]
+        size = max(side.stop - side.start for side in _bounds(group))
+        distance = ndi.distance_transform_edt(~group)
+        share = mass / mass[members].sum()
+        joined = members.copy()
+        joined[labels[distance <= 1 + 0.12 * size]] = True
+        # The bar of a 5 may lie further off; a part of more weight there is the next digit, one of less is dirt.
+        bars = np.zeros_like(members)
+        bars[labels[distance <= 1 + 0.3 * size]] = True
+        joined |= bars & (share > 0.05) & (share < 0.45)
+        joined &= share > 0.01  # without dust
+        joined[0] = False
+        if (joined == members).all():
+            return members
+        members = joined
+
+
+def _normalise_strokes(ink: np.ndarray) -> tuple[np.ndarray, float]:
+    """One cropped digit (H, W) -> the same with a stroke within STROKE, finely drawn, and the width it had.
+
+    Drawn again from the distance to its outline: moving the outline by a constant makes every stroke thicker
+    or thinner by the same amount, whatever the resolution was. Where that would make a thin part of a thick
+    digit vanish, its skeleton keeps it.
+    """
+    from scipy import ndimage as ndi
+    from skimage.morphology import skeletonize
+
+    box = BOX * FINE
+    scale = box / max(ink.shape)
+    size = tuple(max(1, round((side + 2) * scale)) for side in reversed(ink.shape))
+    method = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
+    fine = np.asarray(Image.fromarray(np.pad(ink.astype(np.float32), 1)).resize(size, method))
+    fine = ndi.gaussian_filter(np.pad(fine, int(STROKE[1] * FINE)), 1.5)
+    inside = fine > min(0.5, 0.7 * float(fine.max()))
+    skeleton = skeletonize(inside)
+    depth = ndi.distance_transform_edt(inside)
+    width = float(inside.sum() / skeleton.sum())
+    wanted = float(np.clip(width, STROKE[0] * FINE, STROKE[1] * FINE))
+    # The digit grows with its outline and is scaled back to the box afterwards:
+    # (width + 2 shift) / (box + 2 shift) = wanted / box.
+    shift = (wanted - width) / (2 * (1 - wanted / box))
+    outline = depth - ndi.distance_transform_edt(~inside) + shift
+    if shift < 0:
+        spine = skeleton & (depth > 0.35 * np.median(depth[skeleton]))  # without the spurs into corners
+        outline = np.maximum(outline, wanted / 2 - ndi.distance_transform_edt(~spine))
+    return np.clip(outline + 0.5, 0, 1).astype(np.float32), width / FINE
+
+
+# Small things
+
+
+def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
+    """The smallest rows and columns that hold every true pixel of a mask that has one."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _border(labels: np.ndarray) -> np.ndarray:
+    """The labels that occur on the picture's border."""
+    return np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+
+
+def _lengths(labels: np.ndarray) -> np.ndarray:
+    """The longer side of each labelled part's bounding box, from label 1."""
+    from scipy import ndimage as ndi
+
+    return np.array([max(side.stop - side.start for side in box) for box in ndi.find_objects(labels)])
+
+
+def _longest(mask: np.ndarray) -> int:
+    """The longer side of the longest connected part; 0 where there is none."""
+    from scipy import ndimage as ndi
+
+    return int(_lengths(ndi.label(mask, _TOUCHING)[0]).max(initial=0))
+
+
+def _centre_of_mass(ink: np.ndarray) -> tuple[float, float]:
+    """Row and column, in whole pixels' coordinates."""
+    total = float(ink.sum())
+    return tuple(float(ink.sum(axis) @ np.arange(ink.shape[1 - axis])) / total for axis in (1, 0))
+
+
+def _pool(values: np.ndarray, cell: int, function) -> np.ndarray:
+    """Cells of cell × cell pixels, each made one value by `function`; the rest is filled with zeros."""
+    height, width = (-(-side // cell) * cell for side in values.shape)
+    values = np.pad(values, ((0, height - values.shape[0]), (0, width - values.shape[1])))
+    return function(values.reshape(height // cell, cell, width // cell, cell), axis=(1, 3))
+
+
+def _limited(image: Image.Image, side: int) -> Image.Image:
+    """The image with its longer side at most `side`, by area."""
+    scale = min(1.0, side / max(image.size))
+    size = tuple(max(1, round(length * scale)) for length in image.size)
+    return image if scale == 1 else image.resize(size, Image.Resampling.BOX)
+
+
+def _display(image: np.ndarray) -> np.ndarray:
+    """uint8, longer side at most STEP_SIDE."""
+    if image.dtype != np.uint8:
+        image = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    return np.asarray(_limited(Image.fromarray(image), STEP_SIDE))
