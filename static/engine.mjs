@@ -3,7 +3,8 @@
 //
 // Arrays are Float32Array, n rows after each other: images n × 784 in [0, 1], codes n × D. A call that is given `out`
 // allocates nothing; without it the answer is a fresh array. Labels are null, one integer for all rows, or an array
-// of one integer a row; one image (or code) with n labels stands for n rows.
+// of one integer a row; one image (or code) with n labels stands for n rows. {a, b, t} blends the one-hot labels a and
+// b by t, one number in [0, 1] a row: an input that no training has shown, so only its ends mean anything.
 
 import { LANES, LINE, allocate } from "./kernel.mjs";
 import { EngineError, readTensors } from "./safetensors.mjs";
@@ -272,10 +273,11 @@ export class Model {
     if (!Number.isInteger(given) || given < 1) {
       throw new EngineError(`Expected a multiple of ${width} ${what}, got ${source.length}.`);
     }
-    const n = labels?.length ?? given;
+    const n = (labels?.t ?? labels)?.length ?? given;
     if (n !== given && given !== 1) throw new EngineError(`Expected a label a row, got ${n} labels for ${given} rows.`);
     const bad = (y) => !(Number.isInteger(y) && y >= 0 && y < this.nClasses);
-    if (this.conditional && (typeof labels === "object" ? !labels?.length || labels.some(bad) : bad(labels))) {
+    const told = labels?.t ? [labels.a, labels.b] : labels;
+    if (this.conditional && (typeof told === "object" ? !told?.length || told.some(bad) : bad(told))) {
       throw new EngineError(`A ${this.kind.toUpperCase()} needs a label from 0 to ${this.nClasses - 1} for every row; ` +
         `got ${labels}.`);
     }
@@ -301,10 +303,17 @@ export class Model {
             k++;
           }
         }
-        if (this.conditional) { // the one-hot label beside the input has a single one
-          f32[k] = 1;
-          i32[k + shift] = (width + (typeof labels === "number" ? labels : labels[first + r])) * LINE;
+        if (this.conditional) { // the one-hot label beside the input has a single one, a blend has two parts
+          const share = labels.t ? labels.t[first + r] : 0;
+          const y = labels.t ? labels.a : typeof labels === "number" ? labels : labels[first + r];
+          f32[k] = 1 - share;
+          i32[k + shift] = (width + y) * LINE;
           k++;
+          if (share) {
+            f32[k] = share;
+            i32[k + shift] = (width + labels.b) * LINE;
+            k++;
+          }
         }
         i32[at.counts / 4 + r] = k - start;
       }

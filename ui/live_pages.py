@@ -1,0 +1,127 @@
+"""Styles, Sliders and Interpolate from the server's side: what their live views are told, and what they show first.
+
+The first picture stands in the same boxes (static/views.css) until the view has mounted, so that nothing moves.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from ui import live, live_map, store
+from ui.family import DIGIT_COLOURS
+from ui.picture import Chosen
+from ui.tiles import data_uri
+from vae_core import latent
+
+SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
+LABELS = torch.arange(10)
+
+
+def digit_option(chosen: Chosen, label: int | None) -> dict[str, Any]:
+    """A digit as static/controls.mjs reads it; the id changes with the pixels and the label."""
+    grey = np.rint(chosen.pixels * 255).astype(np.uint8).tobytes()
+    return {
+        "id": hashlib.sha256(grey + bytes([255 if label is None else label])).hexdigest()[:12],
+        "pixels": base64.b64encode(grey).decode(),
+        "label": label,
+        "name": chosen.name,
+    }
+
+
+def asked(name: str, n: int) -> list[float] | None:
+    """n numbers from the page's address, or None: links get cut."""
+    try:
+        values = [float(v) for v in st.query_params.get(name, "").split(",")]
+    except ValueError:
+        return None
+    return values if len(values) == n and all(abs(v) <= 100 for v in values) else None
+
+
+def figure(pixels: Tensor, caption: str = "", note: str = "", edge: str | None = None, alt: str = "") -> str:
+    """One tile as the views build it."""
+    text = f"<b>{html.escape(caption)}</b> <small class='quiet'>{html.escape(note)}</small>"
+    colour = f' style="--edge:{edge}"' if edge else ""
+    alt = html.escape(alt or f"{caption} {note}", quote=True)
+    return (
+        f'<figure class="tile"{colour}><img src="{data_uri(pixels.numpy())}" alt="{alt}">'
+        f"<figcaption>{text}</figcaption></figure>"
+    )
+
+
+def first(body: str, bar: str = "") -> str:
+    """The first picture of a view, with the style sheet that the view goes on using."""
+    sheet = f"<style data-views>{SHEET.read_text(encoding='utf-8')}</style>"
+    return f'{sheet}<div class="view"><div class="bar">{bar}</div>{body}</div>'
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def square(slug: str) -> str:
+    """A map's codes as a picture, where the view will draw them."""
+    codes = store.guard_codes(slug)
+    png = base64.b64encode(live_map.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy())).decode()
+    return f'<div class="square"><img style="width:100%;opacity:.45" alt="" src="data:image/png;base64,{png}"></div>'
+
+
+def show(module: str, key: str, options: dict[str, Any], picture: Callable[[], str]) -> dict[str, Any]:
+    """The live view. Returns its last message, after a switch of pages the one from before; {} where there is none.
+
+    Once the hand has let go the first picture is history: it is not made again, and nothing of it travels again.
+    """
+    state = st.session_state
+    if not (state.get(key) or {}).get("message"):
+        state[f"{key} first"] = first(picture())
+    message = live.view(module, key=key, options=options, first=state[f"{key} first"])
+    if message:
+        state[f"{key} last"] = message  # the component's own state ends with the page
+    return last(key)
+
+
+def last(key: str) -> dict[str, Any]:
+    return st.session_state.get(f"{key} last", {})
+
+
+# Styles ---------------------------------------------------------------------------------------------------------------
+
+
+def styles(slug: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
+    """Show the live view. Returns z (D,) as the hand left it: the link's, else the last, else the digit's own."""
+    key, mean = f"styles {slug}", code.mean[0]
+    at = asked("z", len(mean)) or last(key).get("z")
+    z = mean if at is None else torch.tensor(at)
+
+    def picture() -> str:
+        ten = latent.decode(store.model(slug)[0], z.expand(10, -1), LABELS)
+        tiles = "".join(
+            figure(ten[y], str(y), "its label" if y == label else "", DIGIT_COLOURS[y], f"{y} in this hand")
+            for y in range(10)
+        )
+        side = square(slug) if len(z) == 2 else '<div class="square" style="background:none"></div>'
+        side = f'<div class="side">{side}<p class="reading"></p></div>'
+        return f'<div class="styles">{side}<div class="ten">{tiles}</div></div>'
+
+    live.models([slug])
+    message = show("styles.mjs", key, {"slug": slug, "digit": digit_option(chosen, label)}, picture)
+    return torch.tensor(message["z"]) if message else z
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def sample_codes(slug: str) -> np.ndarray:
+    """Where a conditional model places every sample under its own label, (N, D)."""
+    images, labels, _ = store.samples()
+    return latent.embed(store.model(slug)[0], torch.tensor(images), torch.tensor(labels)).mean.numpy()
+
+
+def same_hand(slug: str, z: Tensor) -> list[int]:
+    """For each label the number of the sample whose code lies nearest to z (D,): who really writes like this."""
+    labels, distance = store.samples()[1], np.linalg.norm(sample_codes(slug) - z.numpy(), axis=1)
+    return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(10)]
