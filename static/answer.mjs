@@ -139,7 +139,7 @@ export class Answer {
       say(fields.z, this.q && plane.markers.has("q") && !this.thrown
         ? `z = ${pair(this.z)} ± ${pair(this.q.sigma)}` : `z = ${pair(this.z)}`);
     }
-    say(fields.how, !this.clean ? "" : this.pulled ? "at your z" : this.thrown ? "at a sample of q" : this.code.logvar ? "at the mean" : "at its code");
+    say(fields.how, !this.clean ? "" : this.pulled ? "at your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");
     fields.back.hidden = !(this.pulled || this.thrown);
     say(fields.terms[0], nats(values.reconstruction));
     say(fields.terms[1], nats(values.kl));

@@ -20,6 +20,8 @@ const SPOILS = {
 const PICTURE_SIDE = 1000; // pixels of a photograph that travels to Python
 const ONE_TIMING = 512; // brush steps whose time is kept
 
+let kept = null; // what the visitor had when they left for another page: the document, and this module, stay
+
 const template = ({ models }) => `
 <style>:host { display: block; } ${style}</style>
 <div class="studio">
@@ -64,7 +66,7 @@ const template = ({ models }) => `
       <div class="drawing"></div>
       <div class="under place"><span class="z">z = —</span></div>
       <div class="under draws"><span class="how"></span>
-        <span><button class="back" hidden>Back</button>${
+        <span><button class="back" hidden title="Give the code back; the next stroke does so too">Back</button>${
           kind === "vae" || kind === "cvae" ? '<button data-do="resample" title="A new ε: z = μ + σ ε">Resample</button>' : ""}</span></div>
       <dl class="terms">${[["reconstruction", "reconstruction"], ["kl", "KL"], ["nelbo", "−ELBO"]].map(([term, name]) => `
         <div data-term="${term}"><dt>${name}</dt><dd class="live">—</dd><dd class="test"></dd></div>`).join("")}
@@ -166,6 +168,8 @@ class Studio {
   }
 
   destroy() {
+    const { label, spoil, centred, pad } = this;
+    kept = { label, spoil, centred, drawing: pad.state, history: pad.history };
     delete document.documentElement.dataset.studio;
     this.request.stop();
     this.pad.destroy();
@@ -181,16 +185,21 @@ class Studio {
     const [kind, amount] = (link.get("spoil") ?? "").split(":");
     if (Object.hasOwn(SPOILS, kind) && amount > 0) this.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: 1 };
     const picture = fromText(link.get("d") ?? "");
-    if (picture) this.pad.show({ picture }, false);
-    else this.pad.show({ strokes: first(), example: true }, false);
-    this.linked = Boolean(picture);
+    const before = !picture && this.label === null && kept;
+    if (before) {
+      Object.assign(this, { label: before.label, spoil: before.spoil, centred: before.centred });
+      this.at("[data-set=centred]").checked = this.centred;
+      this.pad.history = before.history;
+    }
+    this.pad.show(picture ? { picture } : before?.drawing ?? { strokes: first(), example: true }, false);
+    this.foreign = Boolean(picture || before); // the server's pictures are of another digit
     this.at("[data-set=kind]").value = this.spoil.kind;
     this.#showAmount();
   }
 
   /** What Python computed for the recorded digit, until the networks are here. */
   #firstPicture() {
-    const pictures = this.linked ? null : this.options.first;
+    const pictures = this.foreign ? null : this.options.first;
     this.answers.forEach((answer, i) => {
       const given = pictures?.[answer.kind];
       if (!given) return;
@@ -257,8 +266,8 @@ class Studio {
       answer.answer(clean, seen, label);
       if (this.stepped) answer.leaveTrail();
       answer.paint();
-      const { reconstruction } = answer.values;
-      if (reconstruction !== null && (!best || reconstruction < best.values.reconstruction)) best = answer;
+      if (!clean || answer.model.conditional) continue; // who is told the label does not compete with those who are not
+      if (!best || answer.values.reconstruction < best.values.reconstruction) best = answer;
     }
     for (const answer of this.answers) answer.closest = answer === best;
     if (this.mini.offsetParent) this.answers.forEach((answer, i) => paint(this.minis[i], clean && answer.pixels));
@@ -287,16 +296,19 @@ class Studio {
     this.shares = shares;
   }
 
+  /** One sentence: which drawing is nearest, in nats, and in squared error too where the digit was spoilt. */
   #verdict(best, label) {
     const element = this.at(".verdict");
-    const spoilt = this.spoil.amount > 0;
     let text = "Draw on the black square, or take a sample.";
     if (best) {
-      const of = best.values.reconstruction;
-      text = `${spoilt ? "Brings it back best" : "Closest to your digit"}: ${best.name}, ${of.toFixed(2)} nats`;
-      if (best.kind === "cvae") text += `, told that it is ${label === 8 ? "an" : "a"} ${label}`;
-      text += ".";
-      this.say(`${text} ${this.answers.filter((a) => a !== best).map((a) => `${a.name} ${a.values.reconstruction.toFixed(1)}`).join(", ")}.`);
+      const say = ({ values, pixels }) => {
+        const error = pixels.reduce((sum, v, i) => sum + (v - this.clean[i]) ** 2, 0) / PIXELS;
+        return `${values.reconstruction.toFixed(2)} nats${this.spoil.amount > 0 ? `, MSE ${error.toFixed(3)}` : ""}`;
+      };
+      text = `${this.spoil.amount > 0 ? "Brings it back best" : "Closest"}: ${best.name}, ${say(best)}.`;
+      const told = this.answers.find(({ model }) => model.conditional);
+      if (told) text += ` ${told.name}, told that it is ${label === 8 ? "an" : "a"} ${label}: ${say(told)}.`;
+      this.say(`${text} ${this.answers.map((a) => `${a.name} ${a.values.reconstruction.toFixed(1)}`).join(", ")}.`);
     }
     if (element.textContent !== text) element.textContent = text;
   }

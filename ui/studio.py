@@ -27,7 +27,7 @@ NEIGHBOURS = 10
 PAGE = """
 html[data-studio="live"] [data-testid="stElementContainer"]:has(.studio-first) { display: none; }
 .studio-first .pad img { image-rendering: pixelated; }
-.studio-first .hand::after { content: ""; height: 19rem; }  /* the tools */
+.studio-first .hand::after { content: ""; height: 313px; }  /* the tools, on a phone */
 .block-container:has(.studio-first) { max-width: 1440px; padding: 2.2rem 2.2rem 3rem; }
 .block-container:has(.studio-first) h1 { padding-top: 0; }
 @media (max-width: 800px) {
@@ -132,6 +132,7 @@ def studio(key: str = "studio") -> None:
     """The whole page below its title: first picture, networks, view, and what Python adds on release."""
     first_picture()
     _hand(key)
+    _explain()
     live.models([m["slug"] for m in _members()])  # last: the page is there before the weights have travelled
 
 
@@ -146,6 +147,39 @@ def _hand(key: str) -> None:
         st.html(f'<div class="lse-row">{brought["steps"]}</div>')
     if message.get("bits") and message.get("codes"):
         _neighbours(message)
+
+
+def _explain() -> None:
+    with st.expander("What happens here, in formulas"):
+        st.markdown(
+            r"""
+Your strokes are cropped, scaled to 20 pixels and moved until their centre of mass is in the middle, as MNIST's
+were; then every pixel is black or white. That is the $x$ that all four models get.
+
+**AE and DAE** have a point for a code, $z = f(x)$, and draw $p_\theta(x \mid z)$, one probability a pixel. The
+picture is those probabilities; *sample the pixels* throws each of the 784 coins once. **Reconstruction** is
+$-\log p_\theta(x \mid z)$.
+
+**VAE and CVAE** answer with a Gaussian, $q_\phi(z \mid x) = \mathcal N(\mu, \operatorname{diag} \sigma^2)$: the
+ellipse on the map has the half-axes $\sigma_1, \sigma_2$, and the lens shows it enlarged. *Resample* throws
+$\varepsilon \sim \mathcal N(0, I)$ and draws from $z = \mu + \sigma \varepsilon$. The dashed circles are the
+prior's. What the code costs is the **KL**, and
+
+$$-\mathrm{ELBO} = \mathbb E_{q_\phi(z \mid x)}\big[-\log p_\theta(x \mid z)\big]
++ \mathrm{KL}\big(q_\phi(z \mid x) \,\|\, \mathcal N(0, I)\big) \;\ge\; -\log p_\theta(x).$$
+
+Its expectation is over $q$ (by a cubature of four points), so it is usually a little more than the
+reconstruction at the mean plus the KL.
+
+**The CVAE is told a label** $y$. With *auto* it is the one of the highest ELBO. The bars are $\exp
+\mathrm{ELBO}_y / \sum_k \exp \mathrm{ELBO}_k$ under the same $\varepsilon$ for all ten: $p(y \mid x)$ by Bayes'
+rule with equal $p(y)$, if each bound were tight. It is an approximation.
+
+**Spoilt digits** go to the encoders as they are; the drawing is judged against the clean digit. The ring on
+each map is where the clean digit's code lies, the dashed line where the noise took it. Where you pull a code,
+it stays until the next stroke or *Back*.
+"""
+        )
 
 
 def _encoded_first() -> dict[str, str]:
@@ -205,7 +239,7 @@ def _neighbours(message: dict[str, Any]) -> None:
         lines.append(
             Strip(
                 title(kind),
-                f"{member.full}",
+                member.full,
                 list(pictures),
                 f"Nearest in {member.name}: {said}",
                 [DIGIT_COLOURS[v] for v in labels],
