@@ -1,28 +1,18 @@
-"""Every slider is one number of the code. Move one and see what it means to the model."""
+"""Every slider is one number of the code. Move one: the digits follow, and under it lies what it can do."""
 
 import math
 
 import streamlit as st
 import torch
 
-from ui import readout, store
+from ui import live_pages, readout, store
 from ui.family import FAMILY, slug, title
 from ui.frame import frame
-from ui.picture import choose_digit
-from ui.tiles import Strip, Tile, row, strips
+from ui.picture import Chosen, choose_digit, label_for, show_steps
+from ui.tiles import numbers
 from vae_core import latent
 
 DIMENSIONS = (2, 20)
-IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
-SIGMAS = torch.arange(-3.0, 4.0)  # of the walk
-# The picture stays in view while the sliders beside it, or below it on a phone, are moved.
-STICKY = """<style>[data-testid="stColumn"]:has(.st-key-stage) { position: sticky; top: 3.4rem; z-index: 2;
-  align-self: flex-start; backdrop-filter: blur(16px); }
-@media (max-width: 640px) {
-  .st-key-stage .lse-tile { width: 100%; max-width: none; display: grid; grid-template-columns: 130px 1fr;
-    gap: 12px; align-items: end; }
-}</style>"""
-UNFAIR = "Nothing in training placed this model's codes around the origin, so a failure here is not its fault."
 WHAT_YOU_SEE = """
 The sliders stand in the order of their worth. For a VAE or CVAE that is the mean KL of the dimension in nats: what the
 model pays to say something with it. A dimension it does not need it leaves at the prior, and that slider does next to
@@ -33,108 +23,53 @@ have another shape than that, so some draws fall into gaps.
 """
 
 
-def put(name: str, codes: readout.Codes, z: torch.Tensor, label: int | None = None) -> None:
-    """Set all sliders to z (D,). A number beyond a slider's end is set to the end, and the page says so."""
-    cut = []
-    for j, value in enumerate(z.tolist()):
-        centre, _, reach = readout.reach(codes, j)
-        st.session_state[f"{name}_{j}"] = min(max(value, centre - reach), centre + reach)
-        if abs(value - centre) > reach:
-            cut.append(f"{readout.dimension(j)} = {readout.signed(value)}")
-    st.session_state["cut"] = ", ".join(cut)
-    if label is not None:
-        st.session_state["label"] = label
-
-
-def draw(name: str, codes: readout.Codes, source: latent.Gaussian) -> None:
-    """A random code; every draw has its own seed, so a visit can be repeated."""
-    seed = st.session_state["draws"] = st.session_state.get("draws", 0) + 1
-    put(name, codes, source.sample(1, torch.Generator().manual_seed(seed))[0])
-
-
-def draw_sliders(name: str, codes: readout.Codes, dims: list[tuple[int, float]], columns: int) -> None:
-    per = -(-len(dims) // columns)
-    for k, column in enumerate(st.columns(columns)):
-        for j, worth in dims[k * per : (k + 1) * per]:
-            centre, _, reach = readout.reach(codes, j)
-            unit = f"{worth:.2f} nats" if "test_logvar" in codes else f"σ {math.sqrt(worth):.2f}"
-            column.slider(
-                f"{readout.dimension(j)} &nbsp; :small[:gray[{unit}]]",
-                centre - reach,
-                centre + reach,
-                step=0.05,
-                format="%+.2f",
-                key=f"{name}_{j}",
-                persist_state="session",
-            )
-
-
-def draw_walk(kind: str, codes: readout.Codes, order: list[int], z: torch.Tensor, decode) -> None:
-    """One number from −3σ to +3σ, the others as the sliders have them."""
-    j = st.selectbox("Walk along", order, format_func=readout.dimension, key=f"walk_{len(z)}", width=140)
-    centre, sd, _ = readout.reach(codes, j)
-    name, pictures = readout.dimension(j), decode(latent.traverse(z, j, centre + sd * SIGMAS))
-    strips([Strip(name, "−3σ … +3σ", pictures, f"{FAMILY[kind].name}, {name} from −3σ to +3σ")])
-    low, high = (readout.signed(centre + k * sd) for k in (-3, 3))
-    st.caption(f"{name} from {low} to {high} in steps of one σ; the other numbers stay where they are.")
-
-
 @st.fragment
-def play() -> None:
-    bar = st.container(horizontal=True, vertical_alignment="bottom")
-    kinds = [k for k in FAMILY if any(slug(k, d) in store.slugs() for d in DIMENSIONS)]
-    kind = bar.selectbox("Model", kinds, format_func=title, key="kind", persist_state="session", width=130)
-    sizes = [d for d in DIMENSIONS if slug(kind, d) in store.slugs()]
-    size = bar.selectbox("Dimensions", sizes, key="size", persist_state="session", width=110)
-    name = slug(kind, size)
-    (model, _), codes = store.guard(name), store.guard_codes(name)
-    source = readout.source(codes)
-    if f"{name}_0" not in st.session_state:
-        put(name, codes, codes["test_mean"][0], int(codes["test_label"][0]))
-    if model.conditional:
-        bar.selectbox("Label", range(10), key="label", persist_state="session", width=90)
-    bar.button("Random code", on_click=draw, args=(name, codes, source), type="primary")
-    if not model.probabilistic:
-        bar.button("N(0, I), unfair", on_click=draw, args=(name, codes, latent.standard_normal(size)), help=UNFAIR)
-    bar.button("Reset", on_click=put, args=(name, codes, source.mean), help="The prior's mean, or the codes'")
-    label = torch.tensor([st.session_state["label"]]) if model.conditional else None
-    with bar.popover("Start from a digit"):
-        digit = choose_digit("digit")
-        y = label if digit.label is None or label is None else torch.tensor([digit.label])
-        code = latent.embed(model, torch.tensor(digit.pixels)[None], y)
-        row([Tile(digit.pixels, digit.name)], size=96)
-        st.button("Take its code", on_click=put, args=(name, codes, code.mean[0], digit.label))
-
-    order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
-    dims = list(zip(order.tolist(), worth.tolist(), strict=True))
-    busy = [(j, w) for j, w in dims if w >= IDLE or not model.probabilistic]
-    stage, right = st.columns([1, 2.7], gap="large")
-    with right:
-        draw_sliders(name, codes, busy, 2 if size == 2 else 3)
-        if idle := dims[len(busy) :]:
-            with st.expander(f"Idle dimensions: {len(idle)}, each with less than {IDLE} nats of KL"):
-                draw_sliders(name, codes, idle, 3)
-    z = torch.tensor([st.session_state[f"{name}_{j}"] for j in range(size)])
-
-    def decode(z: torch.Tensor):
-        return latent.decode(model, z, None if label is None else label.expand(len(z))).numpy()
-
-    with stage.container(key="stage"):
-        far = f"{readout.distance(source, z):.2f} σ from the centre; a random code: about {math.sqrt(size):.2f} σ"
-        row([Tile(decode(z[None])[0], title(kind), far)], size=250)
-        if st.session_state.get("cut"):
-            st.caption(f"Beyond its slider and set to the end: {st.session_state['cut']}.")
-    with right:
-        draw_walk(kind, codes, order.tolist(), z, decode)
+def play(kinds: list[str], size: int, chosen: Chosen, label: int) -> None:
+    """The live view, and whenever the hand lets go, what only Python knows of the codes it left."""
+    hand = live_pages.sliders(kinds, size, chosen, label)
+    rows, judge = [], store.judge()
+    for kind, code in hand["codes"].items():
+        (model, _), z = store.guard(slug(kind, size)), torch.tensor(code)
+        far = readout.distance(readout.source(store.guard_codes(slug(kind, size))), z)
+        y = torch.tensor([hand["label"]]) if model.conditional else None
+        drawn = latent.decode(model, z[None], y)
+        read = ("—", "—")
+        if judge is not None:
+            read = str(int(judge.label(drawn))), "yes" if bool(judge.is_digit(drawn)) else "no"
+        rows.append((title(kind), f"{far:.2f}", *read))
+    numbers(("", "σ from the middle", "read as", "is a digit"), rows)
+    st.caption(
+        f"A random code lies at about {math.sqrt(size):.2f} σ from the middle. That is the prior's; a deterministic "
+        "model has its codes' instead, and their covariance for σ. A classifier that knows no autoencoder reads."
+    )
 
 
 frame("Sliders", __doc__)
-st.html(STICKY)
 if not store.slugs():
     st.error("No trained model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
     st.stop()
 store.mnist_notice()
-play()
+controls, dimensions = st.columns([3.4, 1])
+sizes = [d for d in DIMENSIONS if any(slug(k, d) in store.slugs() for k in FAMILY)]
+size = dimensions.segmented_control(
+    "Numbers in the code",
+    sizes,
+    default=sizes[0],
+    required=True,
+    key="sliders_dim",
+    persist_state="session",
+    bind="query-params",
+)
+with controls:
+    chosen = choose_digit("digit")
+here = [k for k in FAMILY if slug(k, size) in store.slugs()]
+for kind in here:
+    store.guard(slug(kind, size))
+label = chosen.label or 0
+if chosen.label is None and "cvae" in here:
+    label, _ = label_for(chosen, store.model(slug("cvae", size))[0])
+play(here, size, chosen, label)
+show_steps(chosen)
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
     st.latex(r"\mathrm{KL}_j = \tfrac12\,\mathbb{E}_x[\mu_j(x)^2 + \sigma_j(x)^2 - \log \sigma_j(x)^2 - 1] \ge 0")

@@ -302,9 +302,18 @@ class Sliders {
     else this.rest = setTimeout(() => this.#refreshStrips(), 60);
   }
 
-  /** Root of the sum of squares of the standardised numbers; a draw from N(0, I) has about √D. */
-  #far(m) {
-    return Math.hypot(...m.z.map((v, j) => (v - m.centre[j]) / m.sd[j]));
+  /** Distance from the middle in σ, along the codes' covariance where there is no prior; a draw has about √D. */
+  #far({ z, centre, sd, factor }) {
+    const u = new Float64Array(z.length);
+    for (let i = 0; i < z.length; i++) { // forward substitution
+      u[i] = z[i] - centre[i];
+      if (!factor) u[i] /= sd[i];
+      else {
+        for (let j = 0; j < i; j++) u[i] -= factor[i][j] * u[j];
+        u[i] /= factor[i][i];
+      }
+    }
+    return Math.hypot(...u);
   }
 
   /** The strips, a few at a time: what the hand wants next comes first. A strip's pictures lie under their values. */

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from ui import home_pictures, readout
+from ui import home_pictures
 from ui.family import FAMILY, slug
 from ui.frame import GROUPS
 from vae_core import checkpoints, data, latent, metrics
@@ -292,106 +292,69 @@ def test_map_with_mnist_shows_the_originals_and_true_numbers(visit, mnist_dir):
 # Sliders ----------------------------------------------------------------------------------------------------
 
 
-def code_of(app: AppTest, name: str, size: int) -> torch.Tensor:
-    return torch.tensor([app.slider(key=f"{name}_{j}").value for j in range(size)])
-
-
-def press(app: AppTest, label: str) -> AppTest:
-    return well(next(b for b in app.button if b.label == label).click().run())
+def sliders(app: AppTest) -> tuple[dict, str]:
+    """What the live view is told, and the HTML that stands in its place until it has mounted."""
+    (view,) = (c for c in app.get("bidi_component") if c.proto.component_name == "lse_view")
+    sent = json.loads(view.proto.json)
+    return json.loads(sent["options"]), sent["first"]
 
 
 @pytest.mark.parametrize("size", [2, 20])
-@pytest.mark.parametrize("kind", FAMILY)
-def test_sliders_draw_what_the_model_draws(kind, size, visit):
-    """The picture must be the decoder's answer to exactly the numbers that the sliders show."""
+def test_sliders_know_scale_order_and_worth_of_every_model(size, visit):
+    """The browser trusts these numbers: a wrong σ moves a model too far, a wrong order names the wrong dimension."""
+    app = well(visit(SLIDERS))
+    well(app.segmented_control(key="sliders_dim").set_value(size).run())
+    options, _ = sliders(app)
+    assert [m["kind"] for m in options["models"]] == list(FAMILY)
+    for told in options["models"]:
+        codes = checkpoints.load_codes(slug(told["kind"], size))
+        z, train, logvar = codes["test_mean"], codes["train_mean"], codes.get("test_logvar")
+        if logvar is None:
+            worth, centre, sd = z.var(0), train.mean(0), train.std(0)
+            factor = torch.tensor(told["factor"])
+            torch.testing.assert_close(factor @ factor.T, torch.cov(train.T), rtol=1e-3, atol=1e-4)
+        else:
+            q = torch.distributions.Normal(z.double(), logvar.double().mul(0.5).exp())
+            worth = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).mean(0)
+            centre, sd = torch.zeros(size), torch.ones(size)
+            assert told["factor"] is None
+        torch.testing.assert_close(torch.tensor(told["worth"]), worth.float(), rtol=1e-3, atol=1e-4)
+        assert told["order"] == sorted(range(size), key=lambda j: -told["worth"][j])
+        torch.testing.assert_close(torch.tensor(told["centre"]), centre, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(torch.tensor(told["sd"]), sd, rtol=1e-4, atol=1e-5)
+        reach = torch.tensor(told["reach"])
+        assert ((z - centre).abs() <= reach + 1e-6).all() and (reach >= 4 * sd - 1e-6).all()
+
+
+@pytest.mark.parametrize("size", [2, 20])
+def test_sliders_open_with_every_models_drawing_of_the_digit(size, visit):
+    """Where JavaScript has not loaded yet, the page must show what the view will show, of this digit and label."""
     app = visit(SLIDERS)
-    well(app.selectbox(key="kind").set_value(kind).run())
-    well(app.selectbox(key="size").set_value(size).run())
-    name = slug(kind, size)
-    model, _ = checkpoints.load(name)
-    codes = checkpoints.load_codes(name)
-    assert len(app.slider) == size  # the idle ones as well
-
-    order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
-    busy = [j for j, w in zip(order.tolist(), worth.tolist(), strict=True) if w >= 0.01 or not model.probabilistic]
-    assert [s.key for s in app.slider][: len(busy)] == [f"{name}_{j}" for j in busy]
-    assert len(app.expander) == (2 if len(busy) < size else 1)  # idle dimensions, what you see
-
-    j = int(order[0])
-    well(app.slider(key=f"{name}_{j}").set_value(0.55).run())
-    label = torch.tensor([app.selectbox(key="label").value]) if model.conditional else None
-    z = code_of(app, name, size)
-    assert z[j] == pytest.approx(0.55)
-    same_picture(tiles(app)[-1][1], latent.decode(model, z[None], label))
-
-    if model.conditional:
-        well(app.selectbox(key="label").set_value(3).run())
-        same_picture(tiles(app)[-1][1], latent.decode(model, z[None], torch.tensor([3])))
-
-
-@pytest.mark.parametrize("kind", ["ae", "vae"])
-def test_random_code_comes_from_the_right_gaussian(kind, visit):
-    """A VAE is drawn from its prior. An AE has none: its codes' own Gaussian, and N(0, I) only when asked for."""
-    app = visit(SLIDERS)
-    well(app.selectbox(key="kind").set_value(kind).run())
-    name, codes = slug(kind, 2), checkpoints.load_codes(slug(kind, 2))
-    own = latent.standard_normal(2) if kind == "vae" else latent.fit_gaussian(codes["train_mean"])
-    press(app, "Random code")
-    expected = own.sample(1, torch.Generator().manual_seed(1))[0]
-    torch.testing.assert_close(code_of(app, name, 2), expected)
-    press(app, "Random code")
-    assert not torch.equal(code_of(app, name, 2), expected)
-
-    unfair = [b for b in app.button if "unfair" in b.label]
-    assert len(unfair) == (kind == "ae")
-    if unfair:
-        press(app, unfair[0].label)
-        expected = latent.standard_normal(2).sample(1, torch.Generator().manual_seed(3))[0]
-        torch.testing.assert_close(code_of(app, name, 2), expected)
-    press(app, "Reset")
-    torch.testing.assert_close(code_of(app, name, 2), own.mean)
-
-
-def test_walk_changes_one_number_only(visit):
-    """Seven pictures from −3σ to +3σ of one dimension, the others as the sliders have them."""
-    app = visit(SLIDERS)
-    well(app.selectbox(key="kind").set_value("vae").run())
-    well(app.selectbox(key="size").set_value(20).run())
-    name = slug("vae", 20)
-    model, _ = checkpoints.load(name)
-    well(app.selectbox(key="walk_20").set_value(13).run())
-    walk = code_of(app, name, 20).repeat(7, 1)
-    walk[:, 13] = torch.arange(-3.0, 4.0)
-    same_picture(strip(app), latent.decode(model, walk))
-
-
-def test_sliders_start_from_a_digit(visit):
-    """The sliders must take the encoder's mean of the digit that is shown, with its label."""
-    app = visit(SLIDERS)
-    well(app.selectbox(key="kind").set_value("cvae").run())
+    well(app.segmented_control(key="sliders_dim").set_value(size).run())
     well(app.number_input(key="digit").set_value(12).run())
-    press(app, "Take its code")
     images, labels = data.load("digits", "test")
-    model, _ = checkpoints.load(slug("cvae", 2))
-    code = latent.embed(model, images[12:13], labels[12:13])
-    torch.testing.assert_close(code_of(app, slug("cvae", 2), 2), code.mean[0])
-    assert app.selectbox(key="label").value == int(labels[12])
+    drawn = [pixels(png) for png in re.findall(r'src="data:image/png;base64,([^"]+)"', sliders(app)[1])]
+    assert len(drawn) == len(FAMILY)
+    for kind, shown in zip(FAMILY, drawn, strict=True):
+        model, _ = checkpoints.load(slug(kind, size))
+        y = labels[12:13] if model.conditional else None
+        same_picture(shown, latent.decode(model, latent.embed(model, images[12:13], y).mean, y)[0])
+    told = sliders(app)[0]["digit"]
+    sent = np.frombuffer(base64.b64decode(told["pixels"]), np.uint8)
+    np.testing.assert_array_equal(sent, np.rint(images[12].numpy() * 255))
+    assert told["label"] == int(labels[12])
 
 
-def test_a_number_beyond_its_slider_is_told(visit):
-    """A code that is silently cut to the slider's end would draw another digit than the one it came from."""
-    name, codes = slug("vae", 20), checkpoints.load_codes(slug("vae", 20))
-    ends = torch.tensor([readout.reach(codes, j)[2] for j in range(20)])
-    draws = ((seed, torch.randn(20, generator=torch.Generator().manual_seed(seed))) for seed in range(2, 100_000))
-    seed, z = next((seed, z) for seed, z in draws if (z.abs() > ends).any())
-    app = visit(SLIDERS)
-    well(app.selectbox(key="kind").set_value("vae").run())
-    well(app.selectbox(key="size").set_value(20).run())
-    app.session_state["draws"] = seed - 1
-    press(app, "Random code")
-    torch.testing.assert_close(code_of(app, name, 20), z.clamp(-ends, ends))
-    j = int((z.abs() - ends).argmax())
-    told = [caption.value for caption in app.caption if "Beyond its slider" in caption.value]
-    assert len(told) == 1 and readout.dimension(j) in told[0]
-    press(app, "Reset")
-    assert not any("Beyond its slider" in caption.value for caption in app.caption)
+def test_sliders_measure_what_the_hand_left(visit):
+    """The table must be of the codes in the view's message, and of the models in it."""
+    app = well(visit(SLIDERS))
+    codes = {"ae": [1.0, -2.0], "cvae": [0.6, 0.8]}
+    app.session_state["sliders 2"] = {"message": {"codes": codes, "label": 7}}
+    well(app.run())
+    (table,) = tables(app)
+    assert len(table) == 2 and table[1][1] == "1.00"
+    train = checkpoints.load_codes(slug("ae", 2))["train_mean"]
+    away = torch.tensor(codes["ae"]) - train.mean(0)
+    assert float(table[0][1]) == pytest.approx(
+        float((away @ torch.linalg.inv(torch.cov(train.T)) @ away).sqrt()), abs=0.01
+    )

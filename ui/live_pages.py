@@ -17,14 +17,15 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import live, live_map, store
-from ui.family import DIGIT_COLOURS
+from ui import live, live_map, readout, store
+from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.picture import Chosen
 from ui.tiles import data_uri
 from vae_core import latent
 
 SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
 LABELS = torch.arange(10)
+IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
 
 
 def digit_option(chosen: Chosen, label: int | None) -> dict[str, Any]:
@@ -65,9 +66,9 @@ def first(body: str, bar: str = "") -> str:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def square(slug: str) -> str:
+def square(name: str) -> str:
     """A map's codes as a picture, where the view will draw them."""
-    codes = store.guard_codes(slug)
+    codes = store.guard_codes(name)
     png = base64.b64encode(live_map.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy())).decode()
     return f'<div class="square"><img style="width:100%;opacity:.45" alt="" src="data:image/png;base64,{png}"></div>'
 
@@ -93,35 +94,100 @@ def last(key: str) -> dict[str, Any]:
 # Styles ---------------------------------------------------------------------------------------------------------------
 
 
-def styles(slug: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
+def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
     """Show the live view. Returns z (D,) as the hand left it: the link's, else the last, else the digit's own."""
-    key, mean = f"styles {slug}", code.mean[0]
+    key, mean = f"styles {name}", code.mean[0]
     at = asked("z", len(mean)) or last(key).get("z")
     z = mean if at is None else torch.tensor(at)
 
     def picture() -> str:
-        ten = latent.decode(store.model(slug)[0], z.expand(10, -1), LABELS)
+        ten = latent.decode(store.model(name)[0], z.expand(10, -1), LABELS)
         tiles = "".join(
             figure(ten[y], str(y), "its label" if y == label else "", DIGIT_COLOURS[y], f"{y} in this hand")
             for y in range(10)
         )
-        side = square(slug) if len(z) == 2 else '<div class="square" style="background:none"></div>'
+        side = square(name) if len(z) == 2 else '<div class="square" style="background:none"></div>'
         side = f'<div class="side">{side}<p class="reading"></p></div>'
         return f'<div class="styles">{side}<div class="ten">{tiles}</div></div>'
 
-    live.models([slug])
-    message = show("styles.mjs", key, {"slug": slug, "digit": digit_option(chosen, label)}, picture)
+    live.models([name])
+    message = show("styles.mjs", key, {"slug": name, "digit": digit_option(chosen, label)}, picture)
     return torch.tensor(message["z"]) if message else z
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def sample_codes(slug: str) -> np.ndarray:
+def sample_codes(name: str) -> np.ndarray:
     """Where a conditional model places every sample under its own label, (N, D)."""
     images, labels, _ = store.samples()
-    return latent.embed(store.model(slug)[0], torch.tensor(images), torch.tensor(labels)).mean.numpy()
+    return latent.embed(store.model(name)[0], torch.tensor(images), torch.tensor(labels)).mean.numpy()
 
 
-def same_hand(slug: str, z: Tensor) -> list[int]:
+def same_hand(name: str, z: Tensor) -> list[int]:
     """For each label the number of the sample whose code lies nearest to z (D,): who really writes like this."""
-    labels, distance = store.samples()[1], np.linalg.norm(sample_codes(slug) - z.numpy(), axis=1)
+    labels, distance = store.samples()[1], np.linalg.norm(sample_codes(name) - z.numpy(), axis=1)
     return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(10)]
+
+
+# Sliders --------------------------------------------------------------------------------------------------------------
+
+
+def slider_option(kind: str, size: int) -> dict[str, Any]:
+    """A model as static/sliders.mjs reads it: the scale, the reach and the worth of every dimension, busiest first."""
+    name = slug(kind, size)
+    codes = store.guard_codes(name)
+    order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
+    by_dimension = torch.empty(size, dtype=worth.dtype)
+    by_dimension[order] = worth
+    centre, sd, reach = zip(*(readout.reach(codes, j) for j in range(size)), strict=True)
+    prior = "test_logvar" in codes
+    return {
+        "kind": kind,
+        "slug": name,
+        "title": title(kind),
+        "name": FAMILY[kind].name,
+        "centre": centre,
+        "sd": sd,
+        "reach": reach,
+        "order": order.tolist(),
+        "worth": by_dimension.tolist(),
+        "factor": None if prior else readout.source(codes).factor.tolist(),
+    }
+
+
+def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
+    """Show the live view. Returns {codes: {kind: z} of the models that are shown, label}, at first the digit's own."""
+    key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
+    start = digit_codes(kinds, size, chosen, label)
+
+    def picture() -> str:
+        tiles = ""
+        for kind in kinds:
+            model, z = store.model(slug(kind, size))[0], torch.tensor([start["codes"][kind]])
+            drawn = latent.decode(model, z, torch.tensor([label]) if model.conditional else None)[0]
+            tiles += figure(drawn, title(kind), alt=f"What the {FAMILY[kind].name} draws")
+        lead = next((m for m in options if m["kind"] == "vae"), options[0])
+        prior = lead["factor"] is None
+        row = (
+            '<div class="row"><b>{}</b><span class="worth"></span><small class="quiet">&nbsp;</small>'
+            '<span class="value"></span><input type="range" disabled><span class="strip"></span></div>'
+        )
+        busy = [j for j in lead["order"] if lead["worth"][j] >= IDLE or not prior]
+        rows = "".join(row.format(readout.dimension(j)) for j in busy)
+        return (
+            f'<div class="sliders"><div class="stage">{tiles}</div><div><div class="head"></div>'
+            f'<div class="rows{" many" if size > 2 else ""}">{rows}</div></div></div>'
+        )
+
+    live.models([slug(kind, size) for kind in kinds], codes=False)
+    told = {"models": options, "digit": digit_option(chosen, label)}
+    return show("sliders.mjs", key, told, picture) or start
+
+
+def digit_codes(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
+    """Where each model places the digit, as the view's message says it."""
+    x, codes = torch.tensor(chosen.pixels)[None], {}
+    for kind in kinds:
+        model = store.model(slug(kind, size))[0]
+        mean = latent.embed(model, x, torch.tensor([label]) if model.conditional else None).mean
+        codes[kind] = mean[0].tolist()
+    return {"codes": codes, "label": label}

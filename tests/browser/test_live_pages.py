@@ -99,7 +99,7 @@ def ten(z: torch.Tensor) -> np.ndarray:
 # All three ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["Styles"])
+@pytest.mark.parametrize("address", ["Styles", "Sliders"])
 def test_damaged_weights_give_one_sentence(visit, address):
     """Otherwise a download that broke off ends in an empty box, or in digits of a broken network."""
     tab = visit(address, broken=True)
@@ -114,10 +114,10 @@ def test_damaged_weights_give_one_sentence(visit, address):
 def test_ten_digits_follow_the_hand_and_a_link_brings_them_back(visit):
     """Otherwise the digits belong to another z than the link, or dragging loads the server."""
     tab = visit("Styles")
-    start = painted(tab, ".ten")
+    start, opened_at = painted(tab, ".ten"), tab.evaluate("location.search")
     box = tab.locator(".side [role=application]").bounding_box()
     assert drag(tab, box, [(0.5, 0.5), (0.7, 0.3), (0.3, 0.35)]) == 0
-    wait_for_link(tab, r"[?&]z=")
+    tab.wait_for_function("before => location.search !== before", arg=opened_at)
     z, moved = code_in_link(tab), painted(tab, ".ten")
     assert z[0] < 0 < z[1] and np.abs(moved - start).max() > 0.3
     np.testing.assert_allclose(moved, ten(z), atol=0.02)  # the link rounds z to three decimals
@@ -192,9 +192,119 @@ def test_the_hand_is_where_it_was_after_another_page(visit):
     wait_for_link(tab, r"[?&]z=")
     z = code_in_link(tab)
     tab.locator('[data-testid="stSidebar"] a[href="Restore"]').click()
-    tab.wait_for_selector(f"{READY} h1:text-is('Restore')")
+    tab.wait_for_selector(f"{READY} h1:has-text('Restore')")
     tab.locator('[data-testid="stSidebar"] a[href="Styles"]').click()
     tab.wait_for_selector(".view [role=application]")
     wait_for_link(tab, r"[?&]z=")
     assert torch.equal(code_in_link(tab), z)
     np.testing.assert_allclose(painted(tab, ".ten"), ten(z), atol=0.02)
+
+
+# Sliders --------------------------------------------------------------------------------------------------------------
+
+
+def drawn_by(kind: str, z: torch.Tensor, label: int) -> np.ndarray:
+    model, _ = checkpoints.load(f"mnist-{kind}-{len(z)}d")
+    return latent.decode(model, z[None], torch.tensor([label]) if model.conditional else None)[0].numpy()
+
+
+def code_of_digit(kind: str, size: int, index: int) -> tuple[torch.Tensor, int]:
+    images, labels = data.load("digits", "test")
+    model, _ = checkpoints.load(f"mnist-{kind}-{size}d")
+    y = labels[index : index + 1]
+    code = latent.embed(model, images[index : index + 1], y if model.conditional else None)
+    return code.mean[0], int(y)
+
+
+def offsets(kind: str, size: int, s: torch.Tensor) -> torch.Tensor:
+    """What the sliders' offsets s, by rank and in σ, add to a model's code."""
+    codes = checkpoints.load_codes(f"mnist-{kind}-{size}d")
+    order, _ = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
+    sd = torch.ones(size) if "test_logvar" in codes else codes["train_mean"].std(0)
+    added = torch.zeros(size)
+    added[order] = s * sd[order]
+    return added
+
+
+@pytest.mark.parametrize("size", [2, 20])
+def test_a_slider_moves_every_model_by_as_many_of_its_own_sigmas(visit, size):
+    """Otherwise the four pictures answer to different gestures, or dragging loads the server."""
+    tab = visit(f"Sliders?sliders_dim={size}&digit=12")
+    for shown, kind in zip(painted(tab, ".stage"), ("ae", "dae", "vae", "cvae"), strict=True):
+        np.testing.assert_allclose(shown, drawn_by(kind, *code_of_digit(kind, size, 12)), atol=STEP)
+    slider = tab.locator(".rows input").nth(1)
+    slider.scroll_into_view_if_needed()
+    assert drag(tab, slider.bounding_box(), [(0.5, 0.5), (0.7, 0.5), (0.66, 0.5)]) == 0
+    tab.wait_for_function("() => new URLSearchParams(location.search).get('s')")
+    s, moved = code_in_link(tab, "s"), painted(tab, ".stage")
+    assert s[1] != 0 and torch.count_nonzero(s) == 1
+    other = visit(f"Sliders?{urlsplit(tab.url).query}")  # the link says s to three decimals, and so does this page
+    for kind, here, there in zip(("ae", "dae", "vae", "cvae"), moved, painted(other, ".stage"), strict=True):
+        z, label = code_of_digit(kind, size, 12)
+        np.testing.assert_allclose(there, drawn_by(kind, z + offsets(kind, size, s), label), atol=STEP)
+        np.testing.assert_allclose(here, there, atol=0.03)
+
+
+def test_the_strip_under_a_slider_shows_what_the_slider_can_do(visit):
+    """Otherwise the pictures under a slider are of another dimension, another label, or lie under other values."""
+    tab = visit("Sliders?sliders_dim=2&models=cvae&y=3&from=mean&s=0.4,-1.1&digit=3")
+    z = offsets("cvae", 2, torch.tensor([0.4, -1.1]))
+    codes = checkpoints.load_codes("mnist-cvae-2d")
+    order, _ = latent.order_dimensions(codes["test_mean"], codes["test_logvar"])
+    np.testing.assert_allclose(painted(tab, ".stage figure:not([hidden])")[0], drawn_by("cvae", z, 3), atol=STEP)
+    for k, row in enumerate(tab.locator(".rows .row").all()):
+        end = float(row.locator("input").get_attribute("max"))
+        read = "c => Array.from(c.getContext('2d').getImageData(0, 0, 252, 28).data).filter((_, i) => i % 4 === 0)"
+        strip = np.array(row.locator("canvas").evaluate(read), np.float32).reshape(28, 9, 28) / 255
+        values = end * ((2 * torch.arange(9) + 1) / 9 - 1)
+        for i, walked in enumerate(latent.traverse(z, int(order[k]), values)):
+            np.testing.assert_allclose(strip[:, i].reshape(784), drawn_by("cvae", walked, 3), atol=STEP)
+
+
+def test_random_codes_come_from_the_right_gaussian(visit):
+    """An AE has no prior to draw from: its random code must come from its codes' own Gaussian, and a link repeat it."""
+    tab = visit("Sliders?sliders_dim=2&from=u7")
+    told = [tab.locator(".stage small").nth(i).inner_text() for i in range(4)]
+    eps = torch.tensor([float(v.replace("−", "-")) for v in re.findall(r"[+−][\d.]+", told[2])])
+    assert told[0] == told[1] == told[2] == told[3]  # unfair: all at the same place
+    fair = visit("Sliders?sliders_dim=2&from=r7")
+    note = fair.locator(".stage small").nth(0).inner_text()
+    at = torch.tensor([float(v.replace("−", "-")) for v in re.findall(r"[+−][\d.]+", note)])
+    own = latent.fit_gaussian(checkpoints.load_codes("mnist-ae-2d")["train_mean"])
+    torch.testing.assert_close(at, own.mean + own.factor @ eps, atol=0.02 * float(own.factor.diagonal().max()), rtol=0)
+    assert fair.locator(".stage small").nth(2).inner_text() == told[2]
+
+
+def test_sliders_by_keyboard_and_models_on_and_off(visit):
+    """Otherwise only a pointer can move a slider, or the last model can be put away and nothing is left."""
+    tab = visit("Sliders?sliders_dim=20&digit=5&lead=vae")
+    first = tab.locator(".rows input").first
+    z, label = code_of_digit("vae", 20, 5)
+    first.focus()
+    first.press("Home")
+    first.press("PageUp")
+    tab.wait_for_function("() => new URLSearchParams(location.search).get('s')")
+    codes = checkpoints.load_codes("mnist-vae-20d")
+    j = int(latent.order_dimensions(codes["test_mean"], codes["test_logvar"])[0][0])
+    z[j] = 1.0
+    np.testing.assert_allclose(painted(tab, ".stage")[2], drawn_by("vae", z, label), atol=0.01)
+    told = tab.locator(".view [aria-live]").element_handle()
+    tab.wait_for_function("e => e.textContent.includes('+1.00')", arg=told)
+    for name in ("● AE", "◌ DAE", "◉ CVAE", "○ VAE"):
+        tab.get_by_role("button", name=name, exact=True).click()
+    assert tab.locator(".stage figure:not([hidden])").count() == 1
+    tab.wait_for_function("() => new URLSearchParams(location.search).get('models') === 'vae'")
+    assert tab.locator("details").is_visible() == (tab.locator(".rows .row").count() < 20)
+
+
+def test_sliders_fit_a_phone_and_answer_a_finger(visit):
+    """Otherwise a finger scrolls the page where it should move the slider, or the pictures are out of sight."""
+    tab = visit("Sliders?sliders_dim=20", PHONE, touch=True)
+    slider = tab.locator(".rows input").nth(9)
+    slider.scroll_into_view_if_needed()
+    stroke(tab, slider.bounding_box(), [(0.3, 0.5), (0.4, 0.5), (0.6, 0.5), (0.8, 0.5)])
+    tab.wait_for_function("() => new URLSearchParams(location.search).get('s')")
+    assert code_in_link(tab, "s")[9] != 0
+    stage = tab.locator(".stage").bounding_box()
+    assert 0 <= stage["y"] < PHONE["height"] / 2, "the pictures left the screen"
+    assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
