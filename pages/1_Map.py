@@ -52,8 +52,12 @@ def draw_map(kind: str, codes: readout.Codes, shown: np.ndarray, i: int, chart: 
             config=figures.CONFIG,
             alt=f"Map of {len(shown)} codes of the {FAMILY[kind].full}, coloured by digit",
         )
+    outside = figures.beyond(z, z[i])
+    further = f" Beyond this window: {outside} of {len(z):,}; zoom out to see them." if outside else ""
     within = [f"{readout.share_within(codes, radius):.0%}" for radius in (1, 2)]
-    st.caption(f"{CIRCLES[prior]} Inside lie {within[0]} and {within[1]} of the codes; of N(0, I), 39% and 86%.")
+    st.caption(
+        f"{CIRCLES[prior]} Inside lie {within[0]} and {within[1]} of the codes; of N(0, I), 39% and 86%.{further}"
+    )
 
 
 def draw_answer(kind: str, codes: readout.Codes, i: int) -> None:

@@ -41,14 +41,30 @@ def test_same_input_same_figure():
     assert once == twice
 
 
-def test_axes_are_equal_named_and_hold_every_code():
-    """On unequal axes a circle is no circle; on ranges of the drawn dots only, the map moves with their number."""
+def test_axes_are_equal_and_named():
+    """On unequal axes a circle is no circle and an ellipse has other half-axes than the numbers say."""
     layout = figures.code_map(CODES, LABELS, SHOWN, prior=False).layout
     assert (layout.yaxis.scaleanchor, layout.yaxis.scaleratio) == ("x", 1)
     assert layout.xaxis.constrain == layout.yaxis.constrain == "domain"
     assert (layout.xaxis.title.text, layout.yaxis.title.text) == ("z₁", "z₂")
-    for d, axis in enumerate((layout.xaxis, layout.yaxis)):
-        assert axis.range[0] < min(CODES[:, d].min(), -2) and axis.range[1] > max(CODES[:, d].max(), 2)
+
+
+def test_window_holds_the_crowd_the_circles_and_the_mark():
+    """One code far out must not shrink the map to a spot, a picked one must be seen wherever it lies, and the window
+    must not depend on how many dots are drawn."""
+    codes = CODES.copy()
+    codes[0] = [500.0, 0.0]
+    narrow = figures.code_map(codes, LABELS, SHOWN, prior=False, mark=figures.Mark(codes[1])).layout
+    same = figures.code_map(codes, LABELS, np.arange(400), prior=False, mark=figures.Mark(codes[1])).layout
+    assert narrow.xaxis.range == same.xaxis.range and narrow.yaxis.range == same.yaxis.range
+    assert narrow.xaxis.range[1] < 20
+    for axis in (narrow.xaxis, narrow.yaxis):
+        assert axis.range[0] < -2 and axis.range[1] > 2
+    x, y = np.array(narrow.xaxis.range), np.array(narrow.yaxis.range)
+    outside = sum(not (x[0] <= a <= x[1] and y[0] <= b <= y[1]) for a, b in codes)
+    assert 1 <= outside == figures.beyond(codes, codes[1]) <= 16  # at most 2 % a dimension
+    wide = figures.code_map(codes, LABELS, SHOWN, prior=False, mark=figures.Mark(codes[0])).layout
+    assert wide.xaxis.range[1] > 500
 
 
 @pytest.mark.parametrize(("prior", "dash"), [(True, "solid"), (False, "dash")])

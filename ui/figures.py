@@ -46,7 +46,7 @@ def code_map(
 
     Everything but text is drawn by WebGL, in this order: Plotly puts WebGL above its other traces and shapes.
     """
-    range_x, range_y = ranges(codes)
+    range_x, range_y = ranges(codes, None if mark is None else mark.mean)
     figure = go.Figure()
     figure.add_scattergl(
         x=codes[shown, 0],
@@ -104,13 +104,24 @@ def ellipse(centre: np.ndarray, half_axes: np.ndarray) -> np.ndarray:
     return centre + half_axes * np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 
-def ranges(codes: np.ndarray, margin: float = 0.03) -> tuple[list[float], list[float]]:
-    """Of each axis: all codes (N, 2), drawn or not, and the circle of radius 2."""
-    low = np.minimum(codes.min(0), -2.0)
-    high = np.maximum(codes.max(0), 2.0)
-    edge = margin * (high - low)
+def ranges(codes: np.ndarray, also: np.ndarray | None = None) -> tuple[list[float], list[float]]:
+    """The window: of each axis the middle 98 % of all codes (N, 2), drawn or not, the circle of radius 2, and `also`.
+
+    A deterministic model's codes have no prior to hold them: some in a hundred lie so far out that a window around
+    all of them would show the others as one spot.
+    """
+    low, high = np.minimum(np.quantile(codes, 0.01, axis=0), -2.0), np.maximum(np.quantile(codes, 0.99, axis=0), 2.0)
+    if also is not None:
+        low, high = np.minimum(low, also), np.maximum(high, also)
+    edge = 0.08 * (high - low)
     (x0, y0), (x1, y1) = (low - edge).tolist(), (high + edge).tolist()
     return [x0, x1], [y0, y1]
+
+
+def beyond(codes: np.ndarray, also: np.ndarray | None = None) -> int:
+    """How many of the codes (N, 2) lie outside the window."""
+    window = np.array(ranges(codes, also))
+    return int(((codes < window[:, 0]) | (codes > window[:, 1])).any(axis=1).sum())
 
 
 def spread(points: np.ndarray, gap: float, keep_off: np.ndarray, steps: int = 200) -> np.ndarray:
