@@ -525,7 +525,11 @@ def test_a_spoilt_digit(visit, networks, kind):
     draw(tab)
     before = state(tab)
     tab.evaluate(
-        """kind => { const menu = S.at("[data-set=kind]"); menu.value = kind; menu.dispatchEvent(new Event("change")); }""",
+        """kind => {
+            const menu = S.at("[data-set=kind]");
+            menu.value = kind;
+            menu.dispatchEvent(new Event("change"));
+        }""",
         kind,
     )
     slide(tab, 0.5)
