@@ -26,10 +26,10 @@ STYLE = """<style>
 }
 </style>"""
 NOTICE = {
-    "ae": "Copies a clean digit closely. It never saw a spoilt one in training, and its drawing suffers.",
-    "dae": "Learned from spoilt digits to draw the clean ones: its two answers are nearly the same.",
-    "vae": "Softer, since its code is a cloud. In return, any code near the origin draws something.",
-    "cvae": "A VAE that is told which digit it is. Its code is left with the style of the hand.",
+    "ae": "Copies a clean digit closely. It never met a spoilt one in training, and draws what is left.",
+    "dae": "Learned from spoilt digits to draw the clean ones: its two answers nearly agree.",
+    "vae": "Its code is a small cloud, so that a random code, too, draws something like a digit.",
+    "cvae": "A VAE that is told which digit it is: its code keeps the style of the hand.",
 }
 
 
