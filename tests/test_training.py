@@ -29,7 +29,7 @@ def weights(model):
     return torch.cat([p.flatten() for p in model.parameters()])
 
 
-CONFIG = TrainingConfig(dataset="digits", epochs=4, batch_size=64, augmentation=0.5, kl_warmup_epochs=2)
+CONFIG = TrainingConfig(dataset="digits", epochs=4, batch_size=64, augmentation=0.5, kl_warmup_epochs=2, kl_start=0.5)
 
 
 def test_the_objective_falls_and_the_average_is_in_eval_mode(digits):

@@ -75,7 +75,8 @@ class TrainingConfig:
     weight_average: float = 0.998  # decay of the exponential average that is kept; 0 keeps the last weights
     augmentation: float = 0.0  # strength of random small affine maps of the images, 1 = 15°, 10 %, shear 0.15
     clean_epochs: int = 0  # last epochs without augmentation
-    kl_warmup_epochs: float = 0.0  # β rises from 0 over these: dimensions find a use before the KL shuts them
+    kl_warmup_epochs: float = 0.0  # β comes from kl_start · β over these; from 0, more dimensions find a use
+    kl_start: float = 0.0  # factor of β at their start; above 1 a CVAE learns to use its label before its code
     precision: str = "float32"  # or "bfloat16": matrix products in half the bits, weights and sums in float32
     held_out: int = 0  # last training images kept back to choose a recipe on; 0 for a final model
     seed: int = 0

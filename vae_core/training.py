@@ -111,8 +111,8 @@ def fit(
                 x = augment(x, config.augmentation, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 terms = model.loss(x, labels[batch], generator)
-            rising = step / (config.kl_warmup_epochs * per_epoch) if config.kl_warmup_epochs else 1.0
-            objective = model.objective(terms, min(1.0, rising))
+            done = min(1.0, step / (config.kl_warmup_epochs * per_epoch)) if config.kl_warmup_epochs else 1.0
+            objective = model.objective(terms, config.kl_start + (1 - config.kl_start) * done)
             optimiser.zero_grad(set_to_none=True)
             objective.backward()
             optimiser.step()
