@@ -90,7 +90,7 @@ def test_a_missing_data_set_is_a_sentence(root, tmp_path):
     """A first-time user without MNIST must be told what to type, not be shown a stack."""
     done = run("train", "vae", "--root", tmp_path, "--data-dir", tmp_path / "none", cwd=root)
     assert done.returncode == 1
-    assert "download" in done.stderr
+    assert "Download the data set" in done.stderr
     assert "Traceback" not in done.stderr
 
 
