@@ -2,14 +2,16 @@
 // Python hears one message when an image or a place is picked (and when another model is put up), never while a hand
 // moves.
 
-import { EngineError, PIXELS, slices } from "./engine.mjs";
+import { nearest, shareWithin, whiten } from "./codes.mjs";
+import { element, numbersOf, press, signed, toLink } from "./controls.mjs";
+import { EngineError, PIXELS } from "./engine.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
 import { COLOURS, announcer, digitCanvas, frameLoop, link, paint } from "./paint.mjs";
-import { Index, Plane, extent } from "./plane.mjs";
+import { Plane } from "./plane.mjs";
 import * as registry from "./registry.mjs";
+import { Walk } from "./walk.mjs";
 
 const NEIGHBOURS = 8; // as many as Python shows
-const STEPS = 41; // places on the way between two digits where the curves are measured
 const LAYERS = {
   points: ["Points", "One dot for each test image, at the mean of its posterior or at its code"],
   circles: ["Prior", "Circles of 1 and 2 σ of N(0, I)"],
@@ -120,7 +122,7 @@ class MapView {
 
   destroy() {
     this.gone = true;
-    this.curveWork?.abort();
+    this.walk?.work?.abort();
     this.request.stop();
     for (const side of this.sides ?? []) {
       side.tiles.stop();
@@ -142,7 +144,6 @@ class MapView {
     const rest = kinds.filter((k) => k !== left);
     const right = kind(link.get("right"), kind(old.right, kind(start.right, rest[0])));
     const layers = link.get("layers")?.split(".") ?? old.layers ?? DEFAULT;
-    const walk = /^(\d{1,5})-(\d{1,5})$/.exec(link.get("walk") ?? "");
     const label = /^\d$/.test(link.get("y") ?? "") ? Number(link.get("y")) : (old.label ?? null);
     return {
       left, right: right === left ? (rest[0] ?? left) : right,
@@ -150,23 +151,24 @@ class MapView {
       place: parsePlace(link.get("z")) ?? old.place ?? null, // a picked place without an image: {side, z}
       label,
       layers: new Set(Object.keys(LAYERS).filter((name) => layers.includes(name))),
-      walk: walk ? { ends: [Number(walk[1]), Number(walk[2])], t: number(link.get("t"), 0.5, 0, 1) } : (old.walk ?? null),
+      walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
       views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
     };
   }
 
   /** Into the link and into this tab's memory; the link only says what differs from the page as it opens. */
-  #remember() {
-    const { left, right, image, place, label, layers, walk, views } = this.state;
+  remember() {
+    const { left, right, image, place, label, layers, views } = this.state;
+    const { way } = this.walk;
     const list = [...layers];
-    Object.assign(remembered, { left, right, image, place, label, layers: list, walk: walk && { ...walk }, views });
-    const view = (v) => (v ? [...v.centre, v.span].map((n) => n.toFixed(3)).join(",") : null);
+    Object.assign(remembered, { left, right, image, place, label, layers: list, walk: way && { ...way }, views });
+    const view = (v) => (v ? toLink([...v.centre, v.span], 4) : null);
     link.set({
       left, right, image: place ? null : image,
-      z: place && `${place.side},${place.z.map((v) => v.toFixed(3)).join(",")}`,
+      z: place && `${place.side},${toLink(place.z)}`,
       y: label,
       layers: String(list) === String(DEFAULT) ? null : list.join(".") || "none",
-      walk: walk && walk.ends.join("-"), t: walk && walk.t.toFixed(3),
+      walk: way && way.ends.join("-"), t: way && toLink([way.t]),
       lv: view(views.left), rv: view(views.right),
     });
   }
@@ -183,10 +185,11 @@ class MapView {
     const last = one.codes.label.length - 1;
     this.state.image = Math.min(this.state.image, last);
     this.elements.image.max = last;
-    if (this.state.walk) this.state.walk.ends = this.state.walk.ends.map((i) => Math.min(i, last));
     this.#applyLayers();
-    this.#showWalk();
-    this.#pickChanged({ tell: false });
+    const { walk } = this.state;
+    if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
+    else this.#pickChanged({ tell: Boolean(this.state.place) }); // Python cannot know where the other map has a place
+    this.box.view = this; // for whoever looks from outside, such as a test
   }
 
   async #fetch(kind) {
@@ -203,20 +206,19 @@ class MapView {
   }
 
   #build() {
-    const box = element("div", { className: "map" });
+    const box = (this.box = element("div", { className: "map" }));
+    this.walk = new Walk(this);
     const bar = element("div", { className: "bar" });
     const e = (this.elements = {});
 
     const picker = element("div", { className: "group" });
     e.image = element("input", { type: "number", min: 0, step: 1, id: "image" });
     e.image.onchange = () => this.#pickImage(Math.min(Number(e.image.max), Math.max(0, Math.round(e.image.valueAsNumber || 0))));
-    const another = element("button", { type: "button", textContent: "Another" });
-    another.onclick = () => this.#pickImage(Math.floor(Math.random() * (Number(e.image.max) + 1)));
-    picker.append(element("label", { textContent: "Test image", htmlFor: "image" }), e.image, another);
-    e.walkButton = element("button", { type: "button", title: "Walk between two digits" });
-    e.walkButton.append("Walk", element("span", { className: "long", textContent: " between two digits" }));
-    e.walkButton.onclick = () => this.#toggleWalk();
-    picker.append(e.walkButton);
+    const another = () => this.#pickImage(Math.floor(Math.random() * (Number(e.image.max) + 1)));
+    e.walk = element("button", { type: "button", title: "Walk between two digits", onclick: () => this.#toggleWalk() },
+      "Walk", element("span", { className: "long" }, " between two digits"));
+    picker.append(element("label", { htmlFor: "image" }, "Test image"), e.image,
+      element("button", { type: "button", onclick: another }, "Another"), e.walk);
 
     const layers = element("div", { className: "group layers push", role: "group" });
     layers.setAttribute("aria-label", "What the maps show");
@@ -233,7 +235,7 @@ class MapView {
     e.what = element("div", { className: "what" });
     middle.append(e.what);
     this.sides = ["left", "right"].map((name) => this.#buildSide(name, grid, middle));
-    grid.append(middle, this.#buildWalk());
+    grid.append(middle, this.walk.element);
     box.append(bar, grid);
     this.root.replaceChildren(element("style", { textContent: STYLE }), box);
     this.say = announcer(box);
@@ -267,14 +269,7 @@ class MapView {
     frame.append(side.tile);
     side.title = element("p");
     side.reading = element("p", { className: "quiet" });
-    side.ask = element("div", { className: "ask", role: "group", hidden: true });
-    for (const said of ["digit", "not"]) {
-      const button = element("button", { type: "button", textContent: said === "digit" ? "A digit" : "Not one" });
-      button.onclick = () => this.#judge(side, said);
-      side.ask.append(button);
-    }
-    side.numbers = element("dl", { hidden: true });
-    side.card.append(frame, side.title, side.reading, side.ask, side.numbers);
+    side.card.append(frame, side.title, side.reading);
     middle.append(side.card);
     grid.append(head, side.host, side.caption);
     side.pixels = new Float32Array(PIXELS);
@@ -298,21 +293,20 @@ class MapView {
     side.density = new Density(plane);
     plane.under.push(side.density.draw, side.tiles.draw);
     plane.over.push((ctx) => this.#drawEllipses(ctx, side), side.arrows.draw);
-    plane.layers.push((ctx) => this.#drawNeighbours(ctx, side), (ctx) => this.#drawWay(ctx, side));
+    plane.layers.push((ctx) => this.#drawNeighbours(ctx, side));
+    this.walk.buildCard(side);
     plane.onHover = (z, index) => {
       this.hover = z ? { side, z, index } : null;
       this.request();
     };
     plane.onPick = (z, index) => this.#pick(side, z, index);
-    plane.onDrag = (name, z) => this.#dragWay(side, z);
-    plane.onRelease = () => this.#remember();
     plane.onView = () => {
       if (!side.model) return;
       side.tiles.refresh();
       side.arrows.refresh();
       const whole = plane.span === 2 * plane.home.half && String(plane.centre) === String(plane.home.centre);
       this.state.views[side.name] = whole ? null : { centre: [...plane.centre], span: plane.span };
-      this.#remember();
+      this.remember();
     };
   }
 
@@ -359,15 +353,15 @@ class MapView {
     this.state.right = this.sides[1].kind;
     this.state.place = null; // it was a place of the map that has gone
     this.hover = null;
-    if (this.state.walk) this.#newWalk(this.state.walk.ends);
     this.#captions();
     this.#pickChanged({ tell: true });
+    this.walk.restart();
   }
 
   // What a conditional model is told ------------------------------------------------------------------------------------
 
   /** The label for a model at an image or an empty place; null where the model takes none. */
-  #told(side, index) {
+  told(side, index) {
     if (!side.model.conditional) return null;
     return this.state.label ?? side.codes.label[index ?? this.state.image];
   }
@@ -375,14 +369,14 @@ class MapView {
   #labelChanged() {
     for (const side of this.sides) side.label.value = this.state.label ?? "";
     for (const side of this.sides) this.#layerLabels(side);
-    if (this.state.walk) this.#newWalk(this.state.walk.ends);
-    this.#remember();
+    this.walk.restart();
+    this.remember();
     this.#captions();
     this.request();
   }
 
   #layerLabels(side) {
-    const label = this.#told(side, null);
+    const label = this.told(side, null);
     side.tiles.setModel(side.model, label);
     side.arrows.setModel(side.model, label);
   }
@@ -394,7 +388,7 @@ class MapView {
     if (layers.has(name)) layers.delete(name);
     else layers.add(name);
     this.#applyLayers();
-    this.#remember();
+    this.remember();
   }
 
   #circles(side) {
@@ -404,7 +398,7 @@ class MapView {
   #applyLayers() {
     const { layers } = this.state;
     for (const [name, button] of Object.entries(this.elements.layers)) {
-      button.setAttribute("aria-pressed", String(layers.has(name)));
+      press(button, layers.has(name));
     }
     for (const side of this.sides) {
       side.plane.showPoints = layers.has("points");
@@ -432,7 +426,7 @@ class MapView {
       }
       if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
       if (model.conditional && (layers.has("tiles") || layers.has("arrows"))) {
-        words.push(`Drawn for the label ${this.#told(side, null)}.`);
+        words.push(`Drawn for the label ${this.told(side, null)}.`);
       }
       if (layers.has("arrows")) words.push("Arrows: z to the code of its own drawing (binarised).");
       side.caption.removeAttribute("role");
@@ -447,14 +441,8 @@ class MapView {
   // Picking ------------------------------------------------------------------------------------------------------------
 
   #pick(side, z, index) {
-    const { walk } = this.state;
-    if (walk) {
-      if (index === null) return;
-      const ends = [...walk.ends];
-      ends[walk.next ?? 0] = index;
-      walk.next = 1 - (walk.next ?? 0);
-      this.#newWalk(ends);
-      this.#remember();
+    if (this.walk.way) {
+      if (index !== null) this.walk.choose(index);
       return;
     }
     if (index !== null) this.#pickImage(index);
@@ -480,13 +468,13 @@ class MapView {
     const { image, place, left, right } = this.state;
     this.elements.image.value = image;
     for (const side of this.sides) this.#layerLabels(side);
-    const at = this.#look(this.#picked(), { marker: this.state.walk ? null : "pick" });
+    const at = this.#look(this.#picked(), { marker: this.walk.way ? null : "pick" });
     for (const side of this.sides) {
       side.near = place ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
       side.plane.request();
     }
     this.#captions();
-    this.#remember();
+    this.remember();
     this.request();
     if (tell) {
       const z = place && Object.fromEntries(this.sides.map((side, k) => [side.name, at[k].map((v) => Number(v.toFixed(4)))]));
@@ -501,7 +489,7 @@ class MapView {
   }
 
   #drawNeighbours(ctx, { near, codes, plane }) {
-    if (!near?.length || this.state.walk) return;
+    if (!near?.length || this.walk.way) return;
     ctx.strokeStyle = plane.theme.accent;
     ctx.lineWidth = 1.5;
     ctx.beginPath();
@@ -519,9 +507,9 @@ class MapView {
 
   #draw() {
     if (!this.sides?.[1].model) return;
-    if (this.state.walk) {
-      this.#drawHoverRing();
-      this.#drawWalk();
+    if (this.walk.way) {
+      this.#ringHovered();
+      this.walk.draw();
       return;
     }
     const target = this.hover ?? this.#picked();
@@ -535,12 +523,12 @@ class MapView {
       if (index !== null) return [side.codes.mean[2 * index], side.codes.mean[2 * index + 1]];
       return side === own ? [...z] : null;
     });
-    const decode = (side, at) => side.model.decode(Float32Array.from(at), this.#told(side, index), side.pixels);
+    const decode = (side, at) => side.model.decode(Float32Array.from(at), this.told(side, index), side.pixels);
     const order = own === this.sides[0] ? [0, 1] : [1, 0];
     for (const k of order) {
       const side = this.sides[k];
       if (!places[k]) {
-        const { mean } = side.model.encode(side.model.observe(own.pixels), this.#told(side, null));
+        const { mean } = side.model.encode(side.model.observe(own.pixels), this.told(side, null));
         places[k] = [mean[0], mean[1]];
       }
       decode(side, places[k]);
@@ -569,133 +557,50 @@ class MapView {
     const parts = [e.what.textContent];
     this.sides.forEach((side, k) => {
       const name = side.about.name;
-      const told = side.model.conditional ? `, told ${this.#told(side, index)}` : "";
+      const told = side.model.conditional ? `, told ${this.told(side, index)}` : "";
       let title = `${name} draws it`;
       if (index === null) title = side === own ? `${name} decodes it` : `${name} redraws that`;
       set(side.title, title + told, "b");
       const { logvar } = side.codes;
       const sigma = logvar && index !== null
         ? `σ ${[0, 1].map((a) => Math.exp(0.5 * logvar[2 * index + a]).toFixed(2)).join(", ")}` : "";
-      side.reading.replaceChildren(small(`z ${places[k].map(signed).join(", ")}`), small(sigma));
+      side.reading.replaceChildren(small(`z ${places[k].map((v) => signed(v)).join(", ")}`), small(sigma));
       side.tile.setAttribute("aria-label", `${title}${told}`);
-      parts.push(`${name}: z ${places[k].map(signed).join(", ")}`);
-      side.ask.hidden = side.numbers.hidden = true;
+      parts.push(`${name}: z ${places[k].map((v) => signed(v)).join(", ")}`);
     });
     this.say(parts.join(". ") + ".");
   }
 
-  // Walk through a hole ------------------------------------------------------------------------------------------------
-
-  #buildWalk() {
-    const e = this.elements;
-    e.walk = element("div", { className: "walk", hidden: true });
-    const way = element("div", { className: "way" });
-    e.ends = [element("span", { className: "end" }), element("span", { className: "end" })];
-    e.t = element("input", { type: "range", min: 0, max: 1, step: 0.005 });
-    e.t.setAttribute("aria-label", "t, the share of the way");
-    e.t.oninput = () => this.#setT(e.t.valueAsNumber);
-    e.t.onchange = () => this.#remember();
-    e.hole = element("button", { type: "button", textContent: "Find a hole", title: "Two digits whose way leads far from every code of the left map" });
-    e.hole.onclick = () => this.#findHole();
-    way.append(e.ends[0], e.t, e.ends[1], e.hole);
-    e.hint = element("p", { className: "caption" });
-    e.curves = element("div", { className: "curves", hidden: true });
-    e.charts = [["gap", "Distance to the nearest code, whitened units, along t"],
-      ["cycle", "Cycle error ‖dec(enc(x̂)) − x̂‖ along t"]].map(([key, words]) => {
-      const figure = element("figure");
-      const canvas = element("canvas");
-      canvas.setAttribute("role", "img");
-      figure.append(element("figcaption", { textContent: words }), canvas);
-      e.curves.append(figure);
-      return { key, words, canvas };
-    });
-    e.walk.append(way, e.hint, e.curves);
-    return e.walk;
-  }
+  // Walk ---------------------------------------------------------------------------------------------------------------
 
   #toggleWalk() {
-    if (this.state.walk) {
-      this.state.walk = null;
-      this.curveWork?.abort();
-    } else {
-      const { label } = this.sides[0].codes;
-      const { image } = this.state;
-      this.state.place = null;
-      this.state.walk = { ends: [image, this.#farPartner(image, label)], t: 0.5, next: 1 };
-    }
+    if (this.walk.way) this.#walkOff();
+    else this.#walkOn(this.state.image);
+  }
+
+  #walkOn(way) {
     this.hover = null;
-    this.#showWalk();
+    this.state.place = null;
     this.#pickChanged({ tell: false });
+    this.walk.start(way);
+    this.#walkShown(true);
   }
 
-  #showWalk() {
-    const on = Boolean(this.state.walk);
-    this.elements.walk.hidden = !on;
-    this.elements.walkButton.setAttribute("aria-pressed", String(on));
+  #walkOff() {
+    this.hover = null;
+    this.walk.stop();
+    this.#pickChanged({ tell: false });
+    this.#walkShown(false);
+  }
+
+  #walkShown(on) {
+    press(this.elements.walk, on);
     this.elements.grid.classList.toggle("walking", on);
-    for (const { plane } of this.sides) {
-      for (const name of ["pick", "hover", "from", "to", "t"]) plane.setMarker(name, null);
-    }
-    if (on) this.#newWalk(this.state.walk.ends, this.state.walk.t);
-  }
-
-  /** Another pair: what was said and measured belongs to the old one. */
-  #newWalk(ends, t = 0.5) {
-    this.curveWork?.abort();
-    Object.assign(this.state.walk, { ends, t, said: {}, curves: null });
-    const e = this.elements;
-    e.curves.hidden = true;
-    const { label } = this.sides[0].codes;
-    ends.forEach((i, k) => {
-      e.ends[k].replaceChildren(element("b", { textContent: `${k ? "to" : "from"} ${label[i]}` }), small(`test image ${i}`));
-    });
-    const next = this.state.walk.next ?? 0;
-    e.hint.textContent = `Drag the handle on either map. A click on a dot chooses the digit to walk ${next ? "to" : "from"}.`;
-    for (const side of this.sides) {
-      side.way = ends.map((i) => [side.codes.mean[2 * i], side.codes.mean[2 * i + 1]]);
-      side.way.forEach((z, k) => side.plane.setMarker(k ? "to" : "from", {
-        z, colour: side.plane.theme.text, size: 6, text: String(label[ends[k]]),
-      }));
-    }
-    this.#setT(t);
-  }
-
-  #setT(t) {
-    const { walk } = this.state;
-    walk.t = Math.min(1, Math.max(0, t));
-    this.elements.t.value = walk.t;
-    for (const side of this.sides) {
-      side.plane.setMarker("t", { z: this.#at(side, walk.t), drag: true, shape: "dot", size: 9, colour: side.plane.theme.accent });
-    }
-    this.request();
-  }
-
-  #at({ way: [a, b] }, t) {
-    return [0, 1].map((i) => a[i] + t * (b[i] - a[i]));
-  }
-
-  #dragWay(side, z) {
-    const [a, b] = side.way;
-    const d = [b[0] - a[0], b[1] - a[1]];
-    const length2 = d[0] ** 2 + d[1] ** 2;
-    if (length2 > 0) this.#setT(((z[0] - a[0]) * d[0] + (z[1] - a[1]) * d[1]) / length2);
-  }
-
-  #drawWay(ctx, { plane, way }) {
-    if (!this.state.walk || !way) return;
-    const [[x0, y0], [x1, y1]] = way.map((z) => plane.toScreen(z));
-    for (const [width, colour] of [[5, plane.theme.background], [2.25, plane.theme.accent]]) {
-      ctx.beginPath();
-      ctx.moveTo(x0, y0);
-      ctx.lineTo(x1, y1);
-      ctx.lineWidth = width;
-      ctx.strokeStyle = colour;
-      ctx.stroke();
-    }
+    this.remember();
   }
 
   /** On a walk the tiles are the walk's; a dot under the pointer is still ringed on both maps. */
-  #drawHoverRing() {
+  #ringHovered() {
     const index = this.hover?.index ?? null;
     for (const { plane, codes } of this.sides) {
       plane.setMarker("hover", index === null ? null : {
@@ -703,245 +608,33 @@ class MapView {
       });
     }
   }
-
-  /** The label on the way: that of the nearer end. */
-  #toldOnWay(side, t) {
-    return this.#told(side, this.state.walk.ends[t < 0.5 ? 0 : 1]);
-  }
-
-  /** Distance to the nearest code and cycle error at t; the drawing is left in side.pixels. */
-  #measure(side, t) {
-    const { model } = side;
-    const told = this.#toldOnWay(side, t);
-    const z = this.#at(side, t);
-    const drawn = model.decode(Float32Array.from(z), told, side.pixels);
-    const { mean } = model.encode(model.observe(drawn), told);
-    const again = model.decode(mean, told);
-    let square = 0;
-    for (let p = 0; p < PIXELS; p++) square += (again[p] - drawn[p]) ** 2;
-    return { gap: side.whitened.distance(z), cycle: Math.sqrt(square) };
-  }
-
-  #drawWalk() {
-    const { t, said, ends } = this.state.walk;
-    const label = this.sides[0].codes.label;
-    this.elements.what.textContent = `From ${label[ends[0]]} to ${label[ends[1]]}, t = ${t.toFixed(2)}`;
-    const parts = [this.elements.what.textContent];
-    for (const side of this.sides) {
-      const { gap, cycle } = this.#measure(side, t);
-      paint(side.tile, side.pixels);
-      side.tile.style.border = "2px solid transparent";
-      const told = side.model.conditional ? `, told ${this.#toldOnWay(side, t)}` : "";
-      const answer = said[side.name];
-      set(side.title, side.about.name + told, "b");
-      side.tile.setAttribute("aria-label", `What the ${side.about.name} draws at t = ${t.toFixed(2)}${told}`);
-      side.ask.hidden = Boolean(answer);
-      side.ask.setAttribute("aria-label", `Is the ${side.about.name}'s drawing a digit?`);
-      side.numbers.hidden = !answer;
-      side.reading.replaceChildren(answer
-        ? small(`You said: ${answer.said === "digit" ? "a digit" : "not one"}, at t = ${answer.t.toFixed(2)}`) : small("Is this a digit?"));
-      if (!answer) continue;
-      side.numbers.replaceChildren(
-        element("dt", { textContent: "nearest code", title: "in standard deviations of this model's codes (whitened)" }),
-        element("dd", { textContent: `${gap.toFixed(2)} sd` }),
-        element("dt", { textContent: "cycle error", title: "‖dec(enc(x̂)) − x̂‖ over 784 pixels, x̂ binarised before it is encoded" }),
-        element("dd", { textContent: cycle.toFixed(2) }));
-      parts.push(`${side.about.name}: nearest code ${gap.toFixed(2)} standard deviations away, cycle error ${cycle.toFixed(2)}`);
-    }
-    this.#drawCurves();
-    this.say(parts.join(". ") + ".");
-  }
-
-  #judge(side, said) {
-    const { walk } = this.state;
-    walk.said[side.name] = { said, t: walk.t };
-    if (this.sides.every((s) => walk.said[s.name])) this.#measureCurves();
-    this.request();
-  }
-
-  /** Both numbers all along the way, after both answers: they would give the answer away before. */
-  async #measureCurves() {
-    const { walk } = this.state;
-    this.curveWork?.abort();
-    this.curveWork = new AbortController();
-    walk.curves = this.sides.map(() => []);
-    this.elements.curves.hidden = false;
-    const work = (k) => {
-      const side = k % 2;
-      walk.curves[side].push(this.#measure(this.sides[side], Math.floor(k / 2) / (STEPS - 1)));
-    };
-    for await (const _ of slices(2 * STEPS, work, { budget: 6, signal: this.curveWork.signal })) this.request();
-  }
-
-  #drawCurves() {
-    const { curves, t } = this.state.walk;
-    if (!curves) return;
-    for (const { key, words, canvas } of this.elements.charts) {
-      const theme = this.sides[0].plane.theme;
-      const ratio = Math.min(devicePixelRatio || 1, 2);
-      const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-      if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [width * ratio, height * ratio].map(Math.round);
-      const ctx = canvas.getContext("2d");
-      ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-      ctx.clearRect(0, 0, width, height);
-      const most = Math.max(1e-6, ...curves.flat().map((point) => point[key])) * 1.15;
-      const [low, right] = [height - 4, width - 46];
-      const at = (k, v) => [2 + (k / (STEPS - 1)) * (right - 2), low - (v / most) * (low - 4)];
-      ctx.font = `600 12px ${theme.font}`;
-      ctx.textBaseline = "middle";
-      ctx.strokeStyle = theme.border;
-      ctx.beginPath();
-      ctx.moveTo(2, low);
-      ctx.lineTo(right, low);
-      ctx.moveTo(...at(t * (STEPS - 1), 0));
-      ctx.lineTo(...at(t * (STEPS - 1), most));
-      ctx.stroke();
-      const labels = [];
-      curves.forEach((points, k) => {
-        ctx.beginPath();
-        points.forEach((point, i) => ctx.lineTo(...at(i, point[key])));
-        ctx.setLineDash(k ? [5, 4] : []); // colour is never the only cue
-        ctx.strokeStyle = k ? theme.text : theme.accent;
-        ctx.lineWidth = 2;
-        ctx.stroke();
-        ctx.setLineDash([]);
-        if (points.length) labels.push({ k, y: at(0, points.at(-1)[key])[1] });
-      });
-      labels.sort((a, b) => a.y - b.y);
-      if (labels.length > 1 && labels[1].y - labels[0].y < 14) {
-        const middle = Math.max(14, Math.min(low - 8, (labels[0].y + labels[1].y) / 2));
-        [labels[0].y, labels[1].y] = [middle - 7, middle + 7];
-      }
-      for (const { k, y } of labels) {
-        ctx.fillStyle = k ? theme.text : theme.accent;
-        ctx.fillText(this.sides[k].about.name, right + 6, Math.min(height - 8, Math.max(8, y)));
-      }
-      ctx.fillStyle = theme.text;
-      ctx.globalAlpha = 0.75;
-      ctx.font = `400 11px ${theme.font}`;
-      ctx.fillText((most / 1.15).toFixed(2), 4, 10);
-      ctx.globalAlpha = 1;
-      canvas.setAttribute("aria-label", `${words}: at most ${(most / 1.15).toFixed(2)}`);
-    }
-  }
-
-  /** The digit of another class whose way from `image` leads farthest from every code of the left map. */
-  #farPartner(image, label) {
-    const side = this.sides[0];
-    let best = { gap: -1, index: 0 };
-    for (let n = 0; n < 400; n++) {
-      const index = (image + 1 + n * 23) % label.length;
-      if (label[index] === label[image]) continue;
-      const gap = this.#widest(side, image, index);
-      if (gap > best.gap) best = { gap, index };
-    }
-    return best.index;
-  }
-
-  /** How far from every code (whitened) the way from a to b leads on one map, at 1/4, 1/2 and 3/4. */
-  #widest({ codes: { mean }, whitened }, a, b) {
-    return Math.max(...[0.25, 0.5, 0.75].map((t) => whitened.distance(
-      [0, 1].map((i) => mean[2 * a + i] + t * (mean[2 * b + i] - mean[2 * a + i])))));
-  }
-
-  /** Of random pairs of different digits, the one whose way leads farthest from every code of the left map. */
-  #findHole() {
-    const { label } = this.sides[0].codes;
-    const any = () => Math.floor(Math.random() * label.length);
-    let best = { gap: -1, ends: this.state.walk.ends };
-    for (let n = 0; n < 300; n++) {
-      const ends = [any(), any()];
-      if (label[ends[0]] === label[ends[1]]) continue;
-      const gap = this.#widest(this.sides[0], ...ends);
-      if (gap > best.gap) best = { gap, ends };
-    }
-    this.#newWalk(best.ends);
-    this.#remember();
-  }
 }
 
 // Helpers ----------------------------------------------------------------------------------------------------------------
 
-function element(tag, properties = {}) {
-  const { role, ...rest } = properties;
-  const made = Object.assign(document.createElement(tag), rest);
-  if (role) made.setAttribute("role", role);
-  return made;
-}
-
-const small = (text) => element("small", { textContent: text });
+const small = (text) => element("small", {}, text);
 
 function set(parent, text, tag) {
-  if (parent.textContent !== text) parent.replaceChildren(element(tag, { textContent: text }));
+  if (parent.textContent !== text) parent.replaceChildren(element(tag, {}, text));
 }
 
-const signed = (v) => `${v < 0 ? "−" : "+"}${Math.abs(v).toFixed(2)}`;
 const article = (digit) => (digit === 8 ? "an" : "a");
 
-function number(text, otherwise, low, high) {
-  const v = text === null || text === "" ? NaN : Number(text);
-  return Number.isFinite(v) ? Math.min(high, Math.max(low, v)) : otherwise;
-}
-
-/** "z₁,z₂,span" of a link → {centre, span}, or null: links get cut. */
+/** "z₁,z₂,span" of a link → {centre, span}, or null. */
 function parseView(text) {
-  const v = text?.split(",").map(Number);
-  return v?.length === 3 && v.every(Number.isFinite) && v[2] > 0 ? { centre: [v[0], v[1]], span: v[2] } : null;
+  const v = numbersOf(text, 3);
+  return v && v[2] > 0 ? { centre: [v[0], v[1]], span: v[2] } : null;
 }
 
 /** "left,z₁,z₂" of a link → {side, z}, or null. */
 function parsePlace(text) {
-  const [side, ...rest] = text?.split(",") ?? [];
-  const z = rest.map(Number);
-  return ["left", "right"].includes(side) && z.length === 2 && z.every(Number.isFinite) ? { side, z } : null;
+  const [, side, rest] = /^(left|right),(.*)$/.exec(text ?? "") ?? [];
+  const z = numbersOf(rest, 2);
+  return z && { side, z };
 }
 
-/** Distances in units of the codes' own Gaussian: L⁻¹(z − μ), covariance L Lᵀ; so that models can be compared. */
-function whiten(mean) {
-  const n = mean.length / 2;
-  const [mx, my] = [0, 1].map((a) => mean.reduce((sum, v, i) => sum + (i % 2 === a ? v : 0), 0) / n);
-  let [xx, xy, yy] = [0, 0, 0];
-  for (let i = 0; i < n; i++) {
-    const [x, y] = [mean[2 * i] - mx, mean[2 * i + 1] - my];
-    xx += x * x;
-    xy += x * y;
-    yy += y * y;
-  }
-  const a = Math.sqrt(xx / (n - 1));
-  const b = xy / (n - 1) / a;
-  const c = Math.sqrt(Math.max(1e-12, yy / (n - 1) - b * b));
-  const to = ([x, y]) => {
-    const u = (x - mx) / a;
-    return [u, (y - my - b * u) / c];
-  };
-  const codes = new Float32Array(mean.length);
-  for (let i = 0; i < n; i++) codes.set(to([mean[2 * i], mean[2 * i + 1]]), 2 * i);
-  const index = new Index(codes, extent(codes));
-  return {
-    distance(z) {
-      const w = to(z);
-      const i = index.nearest(w, Infinity);
-      return Math.hypot(codes[2 * i] - w[0], codes[2 * i + 1] - w[1]);
-    },
-  };
-}
-
-/** The k codes nearest to that of image i, nearest first, without i. */
-function nearest(mean, i, k) {
-  const best = [];
-  for (let j = 0; j < mean.length / 2; j++) {
-    if (j === i) continue;
-    const d2 = (mean[2 * j] - mean[2 * i]) ** 2 + (mean[2 * j + 1] - mean[2 * i + 1]) ** 2;
-    if (best.length === k && d2 >= best[k - 1][0]) continue;
-    best.push([d2, j]);
-    best.sort((a, b) => a[0] - b[0]);
-    best.length = Math.min(best.length, k);
-  }
-  return best.map(([, j]) => j);
-}
-
-function shareWithin(mean, radius) {
-  let count = 0;
-  for (let i = 0; i < mean.length; i += 2) if (mean[i] ** 2 + mean[i + 1] ** 2 < radius * radius) count++;
-  return (2 * count) / mean.length;
+/** "12-345" and "0.5" of a link → {ends, t}, or null. */
+function parseWalk(ends, t) {
+  const found = /^(\d{1,5})-(\d{1,5})$/.exec(ends ?? "");
+  return found && { ends: [Number(found[1]), Number(found[2])], t: numbersOf(t, 1, 1)?.[0] ?? 0.5 };
 }

@@ -5,6 +5,7 @@
 // pointer moves (what is under the points, the points, circles, ticks, numerals), and the visible one. A pointer move
 // costs one blit and the markers; only a change of view stamps the points again.
 
+import { Index, extent, medians } from "./codes.mjs";
 import { palette } from "./paint.mjs";
 
 const STYLE = `
@@ -14,21 +15,8 @@ const STYLE = `
 .plane canvas:focus-visible { outline: 2px solid var(--st-primary-color, #d6336c); outline-offset: 2px; }
 `;
 const NUMERAL = 20; // CSS pixels between the centres of two numerals, at least
+const FARTHEST = 8; // half-widths of the first view that fit into the widest one: some codes lie far out
 const SUB = 3; // stamps a pixel and axis: points move in thirds of a pixel when the view moves
-const CELLS = 96; // of the index of codes, a side
-const QUANTILE = 0.002; // of the codes lie beyond each edge of the first view
-const MARGIN = 0.06; // of the extent, on each side of it
-
-/** Centre and half-width of the square that holds nearly all codes (n × 2); ui/live_map.py draws the same square. */
-export function extent(mean) {
-  const bounds = [0, 1].map((axis) => {
-    const values = Float32Array.from({ length: mean.length / 2 }, (_, i) => mean[2 * i + axis]).sort();
-    const at = Math.floor(QUANTILE * (values.length - 1));
-    return [values[at], values[values.length - 1 - at]];
-  });
-  const half = Math.max(...bounds.map(([low, high]) => (high - low) / 2), 1e-6) * (1 + 2 * MARGIN);
-  return { centre: bounds.map(([low, high]) => (low + high) / 2), half };
-}
 
 export class Plane {
   /**
@@ -103,8 +91,8 @@ export class Plane {
   setView(centre, span) {
     const { half, centre: middle } = this.home;
     this.viewed = true;
-    this.span = Math.min(Math.max(span, half / 200), 4 * half);
-    this.centre = centre.map((v, i) => Math.min(Math.max(v, middle[i] - 2 * half), middle[i] + 2 * half));
+    this.span = Math.min(Math.max(span, half / 200), FARTHEST * half);
+    this.centre = centre.map((v, i) => Math.min(Math.max(v, middle[i] - 3 * half), middle[i] + 3 * half));
     this.scale = Math.min(this.width, this.height) / this.span;
     this.redraw();
     this.onView?.();
@@ -543,14 +531,14 @@ export class Plane {
   /** The place `held` comes to lie at (x, y), the view grows by `factor`. */
   #zoomAbout(held, x, y, factor) {
     const { half } = this.home;
-    const span = Math.min(Math.max(this.span * factor, half / 200), 4 * half);
+    const span = Math.min(Math.max(this.span * factor, half / 200), FARTHEST * half);
     const scale = Math.min(this.width, this.height) / span;
     this.setView([held[0] - (x - this.width / 2) / scale, held[1] + (y - this.height / 2) / scale], span);
   }
 
   #wheel(e) {
     const out = e.deltaY > 0;
-    if (out && this.span >= 2 * this.home.half * 1.6) return; // nothing more to see: the wheel is the page's again
+    if (out && this.span >= 0.99 * FARTHEST * this.home.half) return; // nothing more to see: the wheel is the page's again
     e.preventDefault();
     const lines = e.deltaMode === 1 ? 33 : e.deltaMode === 2 ? 400 : 1;
     const [x, y] = this.#at(e);
@@ -593,7 +581,7 @@ export class Plane {
   /** Put the keyboard's cursor at z and look there; the view follows where z lies outside. */
   moveCursor(z) {
     const { half, centre } = this.home;
-    this.cursor = z.map((v, i) => Math.min(Math.max(v, centre[i] - 2 * half), centre[i] + 2 * half));
+    this.cursor = z.map((v, i) => Math.min(Math.max(v, centre[i] - 3 * half), centre[i] + 3 * half));
     const [left, bottom, right, top] = this.bounds();
     const edge = 0.04 * this.span;
     const shift = [
@@ -607,80 +595,6 @@ export class Plane {
 }
 
 // Helpers ----------------------------------------------------------------------------------------------------------------
-
-/** Codes sorted into square cells, so that the nearest one is found without asking all. */
-export class Index {
-  constructor(mean, { centre, half }) {
-    this.mean = mean;
-    this.low = [centre[0] - 1.2 * half, centre[1] - 1.2 * half];
-    this.size = (2.4 * half) / CELLS;
-    const n = mean.length / 2;
-    const cells = Uint16Array.from({ length: n }, (_, i) => this.#row(mean[2 * i + 1]) * CELLS + this.#column(mean[2 * i]));
-    this.start = new Uint32Array(CELLS * CELLS + 1);
-    for (const c of cells) this.start[c + 1]++;
-    for (let c = 0; c < CELLS * CELLS; c++) this.start[c + 1] += this.start[c];
-    const next = this.start.slice();
-    this.items = new Uint32Array(n);
-    cells.forEach((c, i) => (this.items[next[c]++] = i));
-  }
-
-  #clamp(k) {
-    return Math.min(CELLS - 1, Math.max(0, Math.floor(k))); // codes far outside belong to the cells at the edge
-  }
-
-  #column(x) {
-    return this.#clamp((x - this.low[0]) / this.size);
-  }
-
-  #row(y) {
-    return this.#clamp((y - this.low[1]) / this.size);
-  }
-
-  nearest([x, y], reach) {
-    const { mean, start, items, size } = this;
-    const [cx, cy] = [this.#column(x), this.#row(y)];
-    let best = null;
-    let best2 = reach * reach;
-    // Rings of cells about the pointer's own, until no ring can hold a nearer one. What lies beyond the grid is kept in
-    // its edge cells, so a code is never nearer than its cell suggests, but for a pointer outside the grid: measured
-    // from the grid's edge then.
-    const inside = [0, 1].map((a) => Math.min(Math.max([x, y][a], this.low[a]), this.low[a] + CELLS * size));
-    for (let ring = 0; ring < CELLS; ring++) {
-      const gap = Math.max(0, (ring - 1) * size + Math.min(
-        inside[0] - (this.low[0] + cx * size), this.low[0] + (cx + 1) * size - inside[0],
-        inside[1] - (this.low[1] + cy * size), this.low[1] + (cy + 1) * size - inside[1]));
-      if (ring && gap * gap > best2) break;
-      for (let row = cy - ring; row <= cy + ring; row++) {
-        if (row < 0 || row >= CELLS) continue;
-        const edge = row === cy - ring || row === cy + ring;
-        for (let column = cx - ring; column <= cx + ring; column += edge || ring === 0 ? 1 : 2 * ring) {
-          if (column < 0 || column >= CELLS) continue;
-          const cell = row * CELLS + column;
-          for (let k = start[cell]; k < start[cell + 1]; k++) {
-            const i = items[k];
-            const d2 = (mean[2 * i] - x) ** 2 + (mean[2 * i + 1] - y) ** 2;
-            if (d2 < best2) [best, best2] = [i, d2];
-          }
-        }
-      }
-    }
-    return best;
-  }
-}
-
-/** Where each label's codes have their median, per axis. */
-function medians({ mean, label }) {
-  const rows = new Map();
-  label.forEach((y, i) => (rows.get(y) ?? rows.set(y, []).get(y)).push(i));
-  return [...rows].sort(([a], [b]) => a - b).map(([y, members]) => ({
-    label: y,
-    at: [0, 1].map((axis) => {
-      const values = Float32Array.from(members, (i) => mean[2 * i + axis]).sort();
-      const middle = values.length >> 1;
-      return values.length % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-    }),
-  }));
-}
 
 /** Push numerals that overlap apart, as little as needed. */
 function apart(items, gap) {

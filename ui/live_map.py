@@ -17,8 +17,8 @@ from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 
 NEIGHBOURS = 8  # as many as static/map.mjs rings
 SIZE = 720  # pixels of a first picture: shown smaller, so that dots have soft edges
-# As static/plane.mjs fits its first view: nothing moves when the live map takes the picture's place.
-QUANTILE = 0.002
+# As static/codes.mjs fits its first view: nothing moves when the live map takes the picture's place.
+QUANTILE = 0.015
 MARGIN = 0.06
 
 # The same places as in static/map.mjs, with nothing in them yet.
@@ -94,6 +94,13 @@ def answers(picked: dict[str, Any]) -> None:
                 _image(kind, codes, min(picked["image"], len(codes["test_label"]) - 1))
 
 
+def notice() -> None:
+    """Say so where MNIST itself is not here, and offer to fetch it."""
+    from ui import store
+
+    store.mnist_notice()
+
+
 def _image(kind: str, codes: dict[str, Any], i: int) -> None:
     """What one model makes of test image i: its drawing, its code, its nats, its neighbours."""
     from ui import readout, store
@@ -106,15 +113,15 @@ def _image(kind: str, codes: dict[str, Any], i: int) -> None:
     left, right = st.columns([1, 1.25])
     with left:
         original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {label}")]
-        row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, "its drawing")], size=92)
+        row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, "its drawing")], size=86)
     with right:
         numbers(readout.POSTERIOR_HEAD, readout.posterior(codes, i))
-    numbers(readout.SCORES_HEAD, readout.scores(codes, i))
-    why = "" if model.probabilistic else " A code that is a point has no q, so no KL and no ELBO."
-    st.caption(f"Lower is better. The percentile is the share of test images that have less.{why}")
+    numbers(readout.SCORES_HEAD, readout.scores(codes, i, conditional=model.conditional))
+    less = "Less −ELBO is better." if model.probabilistic else "A point has no q: no KL, no ELBO."
+    st.caption(f"Percentile: the share of test images with less. {less}")
     near = readout.nearest(codes, i, NEIGHBOURS)
     same = int((codes["test_label"][near] == label).sum())
-    _neighbours(kind, codes, near, f"Nearest codes, ringed on the map: {same} of {NEIGHBOURS} show a {label}, too.")
+    _neighbours(kind, codes, near, f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {label}, too.")
 
 
 def _place(kind: str, codes: dict[str, Any], z: list[float], *, own: bool) -> None:
@@ -142,7 +149,10 @@ def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) ->
     else:
         pictures = originals[near]
     st.caption(text)
-    row((Tile(p, str(y), edge=DIGIT_COLOURS[y]) for p, y in zip(pictures, labels.tolist(), strict=True)), 46)
+    row(
+        (Tile(p, str(y), edge=DIGIT_COLOURS[y]) for p, y in zip(pictures, labels.tolist(), strict=True)),
+        columns=NEIGHBOURS,
+    )
 
 
 # The first picture ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,315 @@
+// The walk between two digits on both maps of the page "Map": is what lies between them a digit? The visitor answers
+// before the numbers show: how far the nearest code is, and what encoding and decoding the drawing again changes.
+
+import { element } from "./controls.mjs";
+import { PIXELS, slices } from "./engine.mjs";
+import { paint } from "./paint.mjs";
+
+const STEPS = 41; // places on the way where the curves are measured
+const CURVES = [
+  ["gap", "Distance to the nearest code along t, in standard deviations of the model's codes"],
+  ["cycle", "Cycle error ‖dec(enc(x̂)) − x̂‖ along t, 784 pixels in [0, 1]"],
+];
+const ANSWERS = { digit: "A digit", not: "Not one" };
+
+export class Walk {
+  /** view: the page's, with its sides, `told`, `say`, `request`, `remember` and the line `what`. */
+  constructor(view) {
+    this.view = view;
+    this.way = null; // {ends: [image, image], t}
+    this.next = 1; // which end the next click chooses
+    this.said = {}; // side → {answer, t}
+    this.curves = null;
+    this.#build();
+  }
+
+  #build() {
+    this.ends = [element("span", { className: "end" }), element("span", { className: "end" })];
+    this.slider = element("input", { type: "range", min: 0, max: 1, step: 0.005 });
+    this.slider.setAttribute("aria-label", "t, the share of the way");
+    this.slider.oninput = () => this.setT(this.slider.valueAsNumber);
+    this.slider.onchange = () => this.view.remember();
+    const hole = element("button", {
+      type: "button", title: "Two digits whose way leads far from every code of the left map", onclick: () => this.findHole(),
+    }, "Find a hole");
+    this.hint = element("p", { className: "caption" });
+    this.charts = element("div", { className: "curves", hidden: true });
+    this.canvases = CURVES.map(([, words]) => {
+      const canvas = element("canvas", { role: "img" });
+      this.charts.append(element("figure", {}, element("figcaption", {}, words), canvas));
+      return canvas;
+    });
+    this.element = element("div", { className: "walk", hidden: true },
+      element("div", { className: "way" }, this.ends[0], this.slider, this.ends[1], hole), this.hint, this.charts);
+  }
+
+  /** What belongs to one side: the question and, after the answer, the numbers. Both go into the side's card. */
+  buildCard(side) {
+    side.ask = element("div", { className: "ask", role: "group", hidden: true });
+    for (const [answer, words] of Object.entries(ANSWERS)) {
+      side.ask.append(element("button", { type: "button", onclick: () => this.#judge(side, answer) }, words));
+    }
+    side.numbers = element("dl", { hidden: true });
+    side.card.append(side.ask, side.numbers);
+    side.plane.layers.push((ctx) => this.#drawSegment(ctx, side));
+    side.plane.onDrag = (_, z) => this.#drag(side, z);
+    side.plane.onRelease = () => this.view.remember();
+  }
+
+  // On and off ---------------------------------------------------------------------------------------------------------
+
+  /** way: {ends, t}, or an image's number: a partner is then found whose way leads through a hole. */
+  start(way) {
+    if (typeof way === "number") way = { ends: [way, this.#farPartner(way)], t: 0.5 };
+    this.way = way;
+    this.next = 1;
+    this.element.hidden = false;
+    for (const { plane } of this.view.sides) plane.setMarker("pick", null);
+    this.#begin(way.ends, way.t);
+  }
+
+  stop() {
+    this.way = null;
+    this.work?.abort();
+    this.element.hidden = true;
+    for (const side of this.view.sides) {
+      side.ask.hidden = side.numbers.hidden = true;
+      for (const name of ["hover", "from", "to", "t"]) side.plane.setMarker(name, null);
+    }
+  }
+
+  /** After another model or label: the same two digits, and new questions. */
+  restart() {
+    if (this.way) this.#begin(this.way.ends, this.way.t);
+  }
+
+  /** A click on a dot chooses one end, then the other. */
+  choose(index) {
+    const ends = [...this.way.ends];
+    ends[this.next] = index;
+    this.next = 1 - this.next;
+    this.#begin(ends);
+    this.view.remember();
+  }
+
+  /** Another way: what was said and measured belongs to the old one. */
+  #begin(ends, t = 0.5) {
+    this.work?.abort();
+    this.way = { ends, t };
+    this.said = {};
+    this.curves = null;
+    this.charts.hidden = true;
+    const { sides } = this.view;
+    const { label } = sides[0].codes;
+    ends.forEach((image, k) => {
+      this.ends[k].replaceChildren(element("b", {}, `${k ? "to" : "from"} ${label[image]}`),
+        element("small", {}, `test image ${image}`));
+    });
+    this.hint.textContent = "Pull the handle on either map. " +
+      `A click on a dot chooses the digit to walk ${this.next ? "to" : "from"}.`;
+    for (const side of sides) {
+      side.way = ends.map((image) => [side.codes.mean[2 * image], side.codes.mean[2 * image + 1]]);
+      side.way.forEach((z, k) => side.plane.setMarker(k ? "to" : "from", {
+        z, colour: side.plane.theme.text, size: 6, text: String(label[ends[k]]),
+      }));
+    }
+    this.setT(t);
+  }
+
+  setT(t) {
+    this.way.t = Math.min(1, Math.max(0, t));
+    this.slider.value = this.way.t;
+    for (const { plane, way } of this.view.sides) {
+      plane.setMarker("t", { z: along(way, this.way.t), drag: true, shape: "dot", size: 9, colour: plane.theme.accent });
+    }
+    this.view.request();
+  }
+
+  #drag({ way: [a, b] }, z) {
+    const d = [b[0] - a[0], b[1] - a[1]];
+    const length2 = d[0] ** 2 + d[1] ** 2;
+    if (length2 > 0) this.setT(((z[0] - a[0]) * d[0] + (z[1] - a[1]) * d[1]) / length2);
+  }
+
+  // What lies on the way -----------------------------------------------------------------------------------------------
+
+  /** What a conditional model is told at t: the label of the nearer end. */
+  #told(side, t) {
+    return this.view.told(side, this.way.ends[t < 0.5 ? 0 : 1]);
+  }
+
+  /** Distance to the nearest code (whitened) and cycle error at t; the drawing is left in side.pixels. */
+  measure(side, t) {
+    const { model } = side;
+    const told = this.#told(side, t);
+    const z = along(side.way, t);
+    const drawn = model.decode(Float32Array.from(z), told, side.pixels);
+    const { mean } = model.encode(model.observe(drawn), told);
+    const again = model.decode(mean, told);
+    let square = 0;
+    for (let p = 0; p < PIXELS; p++) square += (again[p] - drawn[p]) ** 2;
+    return { gap: side.whitened.distance(z), cycle: Math.sqrt(square) };
+  }
+
+  /** One frame of the walk: both drawings, and what may be said of them already. */
+  draw() {
+    const { view, said, way: { t, ends } } = this;
+    const { label } = view.sides[0].codes;
+    const what = `From ${label[ends[0]]} to ${label[ends[1]]}, t = ${t.toFixed(2)}`;
+    view.elements.what.textContent = what;
+    const spoken = [what];
+    for (const side of view.sides) {
+      const { gap, cycle } = this.measure(side, t);
+      const { name } = side.about;
+      const told = side.model.conditional ? `, told ${this.#told(side, t)}` : "";
+      const answer = said[side.name];
+      paint(side.tile, side.pixels);
+      side.tile.style.border = "2px solid transparent";
+      side.tile.ariaLabel = `What the ${name} draws at t = ${t.toFixed(2)}${told}`;
+      side.title.replaceChildren(element("b", {}, name + told));
+      side.ask.hidden = Boolean(answer);
+      side.ask.ariaLabel = `Is the ${name}'s drawing a digit?`;
+      side.numbers.hidden = !answer;
+      side.reading.replaceChildren(element("small", {}, answer
+        ? `You said at t = ${answer.t.toFixed(2)}: ${ANSWERS[answer.answer].toLowerCase()}` : "Is this a digit?"));
+      if (!answer) continue;
+      side.numbers.replaceChildren(
+        element("dt", { title: "in standard deviations of this model's codes (whitened)" }, "nearest code"),
+        element("dd", {}, `${gap.toFixed(2)} sd`),
+        element("dt", { title: "‖dec(enc(x̂)) − x̂‖ over 784 pixels in [0, 1]; x̂ is binarised before it is encoded" }, "cycle error"),
+        element("dd", {}, cycle.toFixed(2)));
+      spoken.push(`${name}: nearest code ${gap.toFixed(2)} standard deviations away, cycle error ${cycle.toFixed(2)}`);
+    }
+    if (this.curves) this.#drawCurves();
+    view.say(spoken.join(". ") + ".");
+  }
+
+  #drawSegment(ctx, { plane, way }) {
+    if (!this.way || !way) return;
+    const [[x0, y0], [x1, y1]] = way.map((z) => plane.toScreen(z));
+    for (const [width, colour] of [[5, plane.theme.background], [2.25, plane.theme.accent]]) {
+      ctx.beginPath();
+      ctx.moveTo(x0, y0);
+      ctx.lineTo(x1, y1);
+      ctx.lineWidth = width;
+      ctx.strokeStyle = colour;
+      ctx.stroke();
+    }
+  }
+
+  #judge(side, answer) {
+    this.said[side.name] = { answer, t: this.way.t };
+    if (this.view.sides.every(({ name }) => this.said[name])) this.#measureCurves();
+    this.view.request();
+  }
+
+  /** Both numbers all along the way, after both answers: before, they would give the answer away. */
+  async #measureCurves() {
+    this.work?.abort();
+    this.work = new AbortController();
+    const curves = (this.curves = this.view.sides.map(() => []));
+    this.charts.hidden = false;
+    const work = (k) => curves[k % 2].push(this.measure(this.view.sides[k % 2], Math.floor(k / 2) / (STEPS - 1)));
+    for await (const _ of slices(2 * STEPS, work, { signal: this.work.signal })) this.view.request();
+  }
+
+  #drawCurves() {
+    CURVES.forEach(([key, words], c) => {
+      const most = Math.max(1e-6, ...this.curves.flat().map((point) => point[key]));
+      const names = this.view.sides.map(({ about }) => about.name);
+      const lines = this.curves.map((points) => points.map((point) => point[key]));
+      drawLines(this.canvases[c], this.view.sides[0].plane.theme, lines, names, most, this.way.t);
+      this.canvases[c].ariaLabel = `${words}. Highest: ` +
+        names.map((name, k) => `${name} ${Math.max(0, ...lines[k]).toFixed(2)}`).join(", ");
+    });
+  }
+
+  // Holes --------------------------------------------------------------------------------------------------------------
+
+  /** How far from every code (whitened) the way from image a to b leads on one map, at 1/4, 1/2 and 3/4. */
+  #widest({ codes: { mean }, whitened }, a, b) {
+    const way = [a, b].map((i) => [mean[2 * i], mean[2 * i + 1]]);
+    return Math.max(...[0.25, 0.5, 0.75].map((t) => whitened.distance(along(way, t))));
+  }
+
+  /** Of these pairs of different digits, the one whose way leads farthest from every code of the left map. */
+  #widestOf(pairs) {
+    const [side] = this.view.sides;
+    const { label } = side.codes;
+    let best = { gap: -1, ends: pairs[0] };
+    for (const ends of pairs) {
+      if (label[ends[0]] === label[ends[1]]) continue;
+      const gap = this.#widest(side, ...ends);
+      if (gap > best.gap) best = { gap, ends };
+    }
+    return best.ends;
+  }
+
+  /** Images that the first view of the left map shows: beyond it there are codes so far out that all is hole. */
+  #central() {
+    const [{ codes: { mean, label }, plane: { home: { centre, half } } }] = this.view.sides;
+    return [...label.keys()].filter((i) => [0, 1].every((a) => Math.abs(mean[2 * i + a] - centre[a]) < half));
+  }
+
+  #farPartner(image) {
+    const all = this.#central();
+    return this.#widestOf(Array.from({ length: 400 }, (_, k) => [image, all[(image + 1 + 23 * k) % all.length]]))[1];
+  }
+
+  findHole() {
+    const all = this.#central();
+    const any = () => all[Math.floor(Math.random() * all.length)];
+    this.#begin(this.#widestOf(Array.from({ length: 300 }, () => [any(), any()])));
+    this.view.remember();
+  }
+}
+
+/** The place at t on the straight way from a to b. */
+const along = ([a, b], t) => [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])];
+
+/** Two lines over t in [0, 1] with their names at the right end; a mark at t. Dashes and colour tell them apart. */
+function drawLines(canvas, theme, lines, names, most, t) {
+  const ratio = Math.min(devicePixelRatio || 1, 2);
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (canvas.width !== Math.round(width * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  const ctx = canvas.getContext("2d");
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.clearRect(0, 0, width, height);
+  const [low, right] = [height - 4, width - 46];
+  const at = (share, v) => [2 + share * (right - 2), low - (v / (1.15 * most)) * (low - 4)];
+  ctx.strokeStyle = theme.border;
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  ctx.moveTo(2, low);
+  ctx.lineTo(right, low);
+  ctx.moveTo(...at(t, 0));
+  ctx.lineTo(...at(t, 1.15 * most));
+  ctx.stroke();
+  const colours = [theme.accent, theme.text];
+  lines.forEach((values, k) => {
+    ctx.beginPath();
+    values.forEach((v, i) => ctx.lineTo(...at(i / (STEPS - 1), v)));
+    ctx.setLineDash(k ? [5, 4] : []);
+    ctx.strokeStyle = colours[k];
+    ctx.lineWidth = 2;
+    ctx.stroke();
+    ctx.setLineDash([]);
+  });
+  const labels = lines.map((values, k) => ({ k, y: at(1, values.at(-1) ?? 0)[1] })).sort((a, b) => a.y - b.y);
+  if (labels[1].y - labels[0].y < 14) {
+    const middle = Math.max(14, Math.min(low - 8, (labels[0].y + labels[1].y) / 2));
+    [labels[0].y, labels[1].y] = [middle - 7, middle + 7];
+  }
+  ctx.textBaseline = "middle";
+  ctx.font = `600 12px ${theme.font}`;
+  for (const { k, y } of labels) {
+    ctx.fillStyle = colours[k];
+    ctx.fillText(names[k], right + 6, Math.min(height - 8, Math.max(8, y)));
+  }
+  ctx.font = `400 11px ${theme.font}`;
+  ctx.fillStyle = theme.text;
+  ctx.fillText(most.toFixed(2), 4, 8);
+}
