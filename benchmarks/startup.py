@@ -1,4 +1,4 @@
-"""Process start to painted page: Home beside an empty Streamlit app, in one run.
+"""Process start to painted page: the Studio beside an empty Streamlit app, in one run.
 
     python -m benchmarks.startup [--rounds 5]
 
@@ -76,7 +76,7 @@ def main() -> None:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY)
         shutil.copytree(ROOT / ".streamlit", Path(folder) / ".streamlit")
-        apps = {"empty Streamlit app": empty, "Home": ROOT / "app.py"}
+        apps = {"empty Streamlit app": empty, "Studio": ROOT / "app.py"}
         times: dict[str, list[float]] = {name: [] for name in apps}
         browser = p.chromium.launch(executable_path=chromium, args=FLAGS)
         for _ in range(args.rounds):
@@ -86,7 +86,7 @@ def main() -> None:
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, value in medians.items():
         print(f"{name:22} {value:5.2f} s   (rounds: {', '.join(f'{v:.2f}' for v in times[name])})")
-    print(f"Home takes {medians['Home'] / medians['empty Streamlit app']:.2f} times as long")
+    print(f"The Studio takes {medians['Studio'] / medians['empty Streamlit app']:.2f} times as long")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from ui import home_pictures
 from ui.family import FAMILY, slug
 from ui.frame import GROUPS
 from vae_core import checkpoints, data, latent, metrics
@@ -144,10 +143,10 @@ def harm_one(folder: Path, harm: str) -> None:
             file.write_bytes(content[: len(content) // 2])
 
 
-# Home -------------------------------------------------------------------------------------------------------
+# Studio -----------------------------------------------------------------------------------------------------
 
 
-def test_home_loads_nothing_heavy():
+def test_the_studio_loads_nothing_heavy():
     """The first paint must not wait seconds for torch, Plotly or scikit-learn, whoever imports them."""
     code = (  # in Streamlit's "bare mode", without a server. Streamlit itself imports a part of Plotly.
         "import runpy, sys, streamlit; before = set(sys.modules);"
@@ -160,31 +159,19 @@ def test_home_loads_nothing_heavy():
     assert not loaded & {"torch", "torchvision", "plotly", "sklearn", "skimage", "scipy", "vae_core"}
 
 
-def test_home_shows_every_model_twice_and_every_page_once(visit):
-    """Four models, clean and spoilt, in the family's order; a card for each page."""
+def test_the_studio_has_a_card_for_every_page(visit):
+    """Whoever does not look at the sidebar finds the other pages below the Studio."""
     app = well(visit("app.py"))
-    shown = re.findall(r'<img alt="([^"]+)" src="data:image/png;base64,([^"]+)"', markup(app))
-    headings = ["The digit", *(f"{m.sign} {m.name}" for m in FAMILY.values())]
-    assert [alt for alt, _ in shown] == [f"{h}, {state}" for h in headings for state in ("clean", "spoilt")]
-    assert all(pixels(png).max() > 0.5 for _, png in shown)
     questions = {caption.value for caption in app.caption}
     assert questions >= {question for pages in GROUPS.values() for path, _, question in pages if path != "app.py"}
 
 
-def test_home_pictures_are_the_models_answers():
-    """The pictures are files so that Home is fast; after a new training they must be made again."""
-    made = home_pictures.pictures()
-    assert {path.stem for path in home_pictures.FOLDER.glob("*.png")} == set(made)
-    for name, picture in made.items():
-        shipped = np.asarray(Image.open(home_pictures.FOLDER / f"{name}.png")).astype(int)
-        assert np.abs(shipped - picture).max() <= 2, f"{name}: run `python -m ui.home_pictures`"
-
-
-def test_home_shows_no_mnist_image():
-    """MNIST's images are not ours to ship; the digit on Home is scikit-learn's."""
-    shown = np.asarray(Image.open(home_pictures.FOLDER / "digit-clean.png")).reshape(784) > 127
-    own = data.load("digits", "test").images.numpy() >= 0.5
-    assert (own == shown).all(axis=1).any()
+def test_the_studio_shows_four_answers_before_any_script_runs_in_the_browser(visit):
+    """An empty box while the networks travel would be the first thing that a visitor sees."""
+    app = well(visit("app.py"))
+    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', markup(app))
+    assert len(pictures) >= 1 + len(FAMILY)
+    assert all(np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))).max() > 127 for png in pictures)
 
 
 # Map --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ ICON = Path(__file__).parent.parent / "static" / "icon.svg"  # a Material icon w
 # A page that is not listed here is not reachable; tests/test_pages.py compares the list with the folder.
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Explore": (
-        ("app.py", "Home", "What this is, and four answers to one digit."),
+        ("app.py", "Studio", "Draw a digit, four models answer."),
         ("pages/1_Map.py", "Map", "Where do ten thousand digits lie? Two models side by side."),
         ("pages/2_Sliders.py", "Sliders", "Change one number of the code and see what it means."),
         ("pages/3_Styles.py", "Styles", "One handwriting, all ten digits: the CVAE."),
@@ -59,6 +59,7 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
 .lse-numbers td { padding: 0.22rem 0.7rem 0.22rem 0; border-bottom: 1px solid rgba(128,128,128,0.16); }
 .lse-numbers th.n, .lse-numbers td.n { text-align: right; white-space: nowrap; }
 .lse-numbers tr.best td, .lse-numbers td.best { font-weight: 650; }
+[class*="st-key-card"] [data-testid="stPageLink"] a { padding: 0; }
 .lse-scroll { overflow-x: auto; }
 @media (max-width: 640px) {
   .lse-strip { flex-wrap: wrap; }

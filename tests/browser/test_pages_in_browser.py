@@ -110,7 +110,7 @@ def test_page_opens(visit, page, size):
     assert tab.wrong == []
 
 
-def test_home_leads_to_every_page(visit):
+def test_the_studio_leads_to_every_page(visit):
     """A page reached by a click runs in a session that others have used: that can fail where it opens alone."""
     tab = visit("app.py", DESKTOP)
     for page in [*PAGES[1:], "app.py"]:
