@@ -94,7 +94,6 @@ def test_reach_is_the_priors_or_the_codes(codes, points):
     """A slider in the prior's σ on a model without prior would show a corner of its map only."""
     assert readout.reach(codes, 1)[:2] == (0.0, 1.0)
     centre, sd, reach = readout.reach(points, 0)
-    values = points["train_mean"][:, 0]
     assert centre == pytest.approx(7, abs=0.5) and sd == pytest.approx(3, abs=0.3)
     assert reach >= 4 * sd
     for c in (codes, points):

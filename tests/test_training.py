@@ -1,6 +1,7 @@
 """The trainer: it learns, it repeats itself bit for bit, and it survives being stopped anywhere."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -92,7 +93,7 @@ def test_the_schedule_warms_up_and_ends_at_zero():
     values = [training.schedule(step, 100, 10) for step in range(100)]
     assert values[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
     assert values[10] == 1
-    assert all(a >= b for a, b in zip(values[10:], values[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(values[10:]))
     assert values[-1] < 1e-3
 
 

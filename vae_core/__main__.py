@@ -106,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--held-out", type=int, default=0, help="last training images kept back and scored (%(default)s)"
     )
-    train.add_argument("--kl-warmup-epochs", type=float, default=0.0, help="epochs in which β comes to its value (%(default)s)")
+    train.add_argument(
+        "--kl-warmup-epochs", type=float, default=0.0, help="epochs in which β comes to its value (%(default)s)"
+    )
     train.add_argument("--kl-start", type=float, default=0.0, help="factor of β at their start (%(default)s)")
     train.add_argument("--precision", choices=PRECISIONS, default=run.precision, help="of matrix products")
     train.add_argument("--seed", type=int, default=0)
