@@ -11,8 +11,11 @@ const CUBATURE = [[R, 0], [-R, 0], [0, R], [0, -R]];
 const TRAIL = 64; // places that a code has come through during this stroke
 const THROWS = 12; // samples of q that stay in view
 
-const nats = (v) => (v === null ? "—" : v.toFixed(2));
-const pair = (z) => [...z].map((v) => v.toFixed(2).replace("-", "−")).join(", ");
+// Far from everything that they were trained on, encoders answer with variances of 10³⁰ and more.
+const ABSURD = 1e5;
+const decimals = (v) => (Math.abs(v) < ABSURD ? v.toFixed(2) : Number.isFinite(v) ? v.toExponential(0) : "∞").replace("-", "−");
+const nats = (v) => (v === null ? "—" : decimals(v));
+const pair = (z) => `${decimals(z[0])}, ${decimals(z[1])}`;
 
 /** Put text into an element only where it is another one: the browser would lay it out again. */
 function say(element, text) {
@@ -131,12 +134,14 @@ export class Answer {
           this.q.z[d] = this.code.mean[d];
           this.q.sigma[d] = Math.exp(0.5 * this.code.logvar[d]);
         }
-        plane.markers.set("q", this.q);
+        // A canvas would spend seconds on an ellipse that reaches far beyond it.
+        if (Math.max(...this.q.sigma) * plane.scale < ABSURD) plane.markers.set("q", this.q);
+        else plane.markers.delete("q");
       } else plane.markers.delete("q");
       plane.markers.delete("code"); // so that it is drawn last
       plane.markers.set("code", dot);
       plane.draw();
-      say(fields.z, this.q && plane.markers.has("q") && !this.thrown
+      say(fields.z, this.q && !this.pulled && !this.thrown
         ? `z = ${pair(this.z)} ± ${pair(this.q.sigma)}` : `z = ${pair(this.z)}`);
     }
     say(fields.how, !this.clean ? "" : this.pulled ? "at your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");

@@ -281,11 +281,13 @@ class Studio {
     let shares = null;
     if (clean && this.label === null && cvae) {
       const elbo = cvae.model.elbo(clean, LABELS, COMMON);
-      const top = Math.max(...elbo);
-      this.guess = elbo.indexOf(top);
-      shares = elbo.map((v) => Math.exp(v - top));
-      const sum = shares.reduce((a, b) => a + b);
-      shares = shares.map((v) => v / sum);
+      const top = elbo.reduce((best, v) => (v > best ? v : best), -Infinity); // NaN is never the best
+      if (top > -Infinity) {
+        this.guess = elbo.indexOf(top);
+        shares = elbo.map((v) => Math.exp(v - top) || 0);
+        const sum = shares.reduce((a, b) => a + b);
+        shares = shares.map((v) => v / sum);
+      } // else no label fits at all, and the last guess stays
     }
     const shown = this.label ?? (clean ? this.guess : null);
     bars.forEach(({ button, bar }, y) => {

@@ -303,6 +303,23 @@ def test_the_brush_and_the_centring(visit):
     assert np.sum(state(tab)["clean"]) > loose.sum()
 
 
+def test_what_no_model_has_seen_breaks_nothing(visit):
+    """A blot in a corner: the encoders answer with variances of 10³⁰, and ELBOs overflow. The page says so."""
+    tab = visit()
+    tab.evaluate("S.at('[data-set=centred]').click()")
+    tab.evaluate("S.at('[data-do=clear]').click()")
+    for u in (0.06, 0.5, 0.94):
+        tab.evaluate("S.pad.radius = 14")
+        draw(tab, [(u, 0.06), (u, 0.3), (u - 0.04, 0.1)])
+        got = state(tab)
+        assert got["label"] in range(10)
+        for shown in got["models"].values():
+            assert "NaN" not in "".join(shown["numbers"]) and all(len(text) < 12 for text in shown["numbers"])
+    assert tab.evaluate("S.answers.every(a => a.fields.z.textContent.length < 40)")
+    draw(tab)
+    assert state(tab)["label"] in range(10)
+
+
 def test_by_keyboard(visit, networks):
     """Whoever cannot use a pointer can draw: arrows move, space puts the pen down and lifts it."""
     tab = visit()
