@@ -4,12 +4,15 @@ const CELLS = 96; // of the index, a side
 const QUANTILE = 0.015; // of the codes lie beyond each edge of the first view
 const MARGIN = 0.06; // of the extent, on each side of it
 
-/** Centre and half-width of the square that holds nearly all codes (n × 2); ui/live_map.py draws the same square. */
+/**
+ * Centre and half-width of the square that holds nearly all codes (n × 2) and the circle of radius 2: a deterministic
+ * model's tails would shrink the rest to a spot. ui/live_map.py draws the same square.
+ */
 export function extent(mean) {
   const bounds = [0, 1].map((axis) => {
     const values = Float32Array.from({ length: mean.length / 2 }, (_, i) => mean[2 * i + axis]).sort();
     const at = Math.floor(QUANTILE * (values.length - 1));
-    return [values[at], values[values.length - 1 - at]];
+    return [Math.min(values[at], -2), Math.max(values[values.length - 1 - at], 2)];
   });
   const half = Math.max(...bounds.map(([low, high]) => (high - low) / 2), 1e-6) * (1 + 2 * MARGIN);
   return { centre: bounds.map(([low, high]) => (low + high) / 2), half };
@@ -138,4 +141,13 @@ export function shareWithin(mean, radius) {
   let count = 0;
   for (let i = 0; i < mean.length; i += 2) if (mean[i] ** 2 + mean[i + 1] ** 2 < radius * radius) count++;
   return (2 * count) / mean.length;
+}
+
+/** How many codes lie beyond a square. */
+export function beyond(mean, { centre, half }) {
+  let count = 0;
+  for (let i = 0; i < mean.length; i += 2) {
+    if (Math.abs(mean[i] - centre[0]) > half || Math.abs(mean[i + 1] - centre[1]) > half) count++;
+  }
+  return count;
 }

@@ -2,7 +2,7 @@
 // Python hears one message when an image or a place is picked (and when another model is put up), never while a hand
 // moves.
 
-import { nearest, shareWithin, whiten } from "./codes.mjs";
+import { beyond, nearest, shareWithin, whiten } from "./codes.mjs";
 import { element, numbersOf, press, signed, toLink } from "./controls.mjs";
 import { EngineError, PIXELS } from "./engine.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
@@ -418,17 +418,19 @@ class MapView {
       const { model, about } = side;
       const words = [];
       if (layers.has("circles")) {
-        const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))} %`);
+        const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))}%`);
         words.push((model.probabilistic
           ? "Dashed: 1σ and 2σ of the prior N(0, I), towards which training pulled every posterior."
           : "Dotted: 1σ and 2σ of N(0, I), a yardstick only: nothing in training pulled the codes there.") +
-          ` Inside lie ${within[0]} and ${within[1]} of the codes; of N(0, I), 39 % and 86 %.`);
+          ` Inside lie ${within[0]} and ${within[1]} of the codes; of N(0, I), 39% and 86%.`);
       }
       if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
       if (model.conditional && (layers.has("tiles") || layers.has("arrows"))) {
         words.push(`Drawn for the label ${this.told(side, null)}.`);
       }
       if (layers.has("arrows")) words.push("Arrows: z to the code of its own drawing (binarised).");
+      const far = beyond(side.codes.mean, side.plane.home);
+      if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);
       side.caption.removeAttribute("role");
       side.caption.textContent = words.join(" ");
     }

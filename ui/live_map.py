@@ -159,10 +159,10 @@ def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) ->
 
 
 def extent(mean: np.ndarray) -> tuple[np.ndarray, float]:
-    """Centre (2,) and half-width of the square that holds nearly all codes (N, 2)."""
+    """Centre (2,) and half-width of the square that holds nearly all codes (N, 2) and the circle of radius 2."""
     values = np.sort(mean, axis=0)
     at = int(QUANTILE * (len(values) - 1))
-    low, high = values[at], values[-1 - at]
+    low, high = np.minimum(values[at], -2), np.maximum(values[-1 - at], 2)
     return (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * (1 + 2 * MARGIN)
 
 
