@@ -280,7 +280,7 @@ export class Answer {
     const { theme, width } = plane;
     const { mean, logvar } = this.code;
     const sigma = [Math.exp(0.5 * logvar[0]), Math.exp(0.5 * logvar[1])];
-    const radius = Math.min(46, Math.max(26, 0.19 * width));
+    const radius = Math.min(46, Math.max(24, 0.165 * width));
     const wide = 1.1 * Math.max(...sigma) * plane.scale;
     const power = [10, 5, 2].find((p) => wide * p <= radius);
     if (!power) return; // the ellipse is large enough to be seen as it is

@@ -331,7 +331,8 @@ export class Plane {
   }
 
   #drawNumerals(ctx) {
-    const size = Math.min(this.width, this.height) < 260 ? 11 : 13;
+    const side = Math.min(this.width, this.height);
+    const size = side < 200 ? 9 : side < 260 ? 11 : 13; // small print where the map is a thumbnail
     const shown = this.numerals.map(({ label, at }) => ({ label, at: this.toScreen(at) }));
     apart(shown, NUMERAL * (size / 13));
     for (const { label, at: [x, y] } of shown) {
