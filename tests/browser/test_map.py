@@ -1,0 +1,475 @@
+"""The page "Map" in a real browser: what is painted against PyTorch, and what Python received."""
+
+import re
+from functools import partial
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+import torch
+
+from ui.family import slug
+from vae_core import checkpoints, latent
+
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PATIENCE = 60_000  # milliseconds
+STEP = 1.01 / 255  # a painted pixel has 256 levels
+
+# The view, wherever Streamlit puts its shadow root; true once both maps are there.
+FIND = """() => {
+    const find = node => {
+        for (const e of node.querySelectorAll("*")) {
+            const found = e.matches(".map") ? e.view : e.shadowRoot && find(e.shadowRoot);
+            if (found) return found;
+        }
+    };
+    window.V = find(document);
+    if (!V) return false;
+    [window.L, window.R] = V.sides;
+    window.frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())));
+    window.grey = side => {
+        const { data } = side.tile.getContext("2d").getImageData(0, 0, 28, 28);
+        return Array.from({length: 784}, (_, i) => data[4 * i] / 255);
+    };
+    window.onScreen = (side, z) => {
+        const box = side.plane.canvas.getBoundingClientRect(), [x, y] = side.plane.toScreen(z);
+        return [box.left + x, box.top + y];
+    };
+    window.painted = (side, x, y, w = 1, h = 1) => [...side.plane.ctx.getImageData(
+        ...[x, y, w, h].map(v => Math.round(v * side.plane.ratio))).data];
+    window.codeOf = (side, i) => [side.codes.mean[2 * i], side.codes.mean[2 * i + 1]];
+    return true;
+}"""
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return {kind: checkpoints.load(slug(kind, 2))[0] for kind in ("ae", "dae", "vae", "cvae")}
+
+
+@pytest.fixture(scope="module")
+def codes():
+    return {kind: checkpoints.load_codes(slug(kind, 2)) for kind in ("ae", "dae", "vae", "cvae")}
+
+
+@pytest.fixture
+def visit(server, browser):
+    """Open the map in a window of its own; `.sent` lists what went to the server, `.wrong` what went wrong."""
+    contexts = []
+
+    def open_page(query="", *, context=None, wait=True, **settings):
+        if context is None:
+            context = browser.new_context(**{"viewport": DESKTOP, **settings})
+            contexts.append(context)
+        tab = context.new_page()
+        tab.sent, tab.wrong = [], []
+        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
+        tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: tab.sent.append(frame)))
+        tab.goto(f"{server}/Map{query}", timeout=PATIENCE)
+        if wait:
+            tab.wait_for_function(FIND, timeout=PATIENCE)
+            rest(tab)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        wrong = [error for tab in context.pages for error in getattr(tab, "wrong", [])]
+        context.close()
+        assert wrong == []
+
+
+def rest(tab) -> None:
+    """Until the script rests and the answer stands: what is sent from now on, the hand has sent."""
+    tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
+    tab.wait_for_function("() => !document.querySelector('[data-stale=\"true\"]')", timeout=PATIENCE)
+
+
+def decode(model, z, label=None) -> np.ndarray:
+    y = torch.tensor([label]) if model.conditional else None
+    return latent.decode(model, torch.tensor([z], dtype=torch.float32), y)[0].numpy()
+
+
+def point_at(tab, side: str, z, shift=(0, 0)) -> None:
+    x, y = tab.evaluate(f"z => onScreen({side}, z)", list(z))
+    tab.mouse.move(x + shift[0], y + shift[1])
+    tab.evaluate("frames()")
+
+
+def lonely(mean: torch.Tensor, count: int) -> list[int]:
+    """Images with room around them, in the middle of the map: in a crowd the pointer may rightly meet a neighbour."""
+    low, high = torch.quantile(mean, 0.1, dim=0), torch.quantile(mean, 0.9, dim=0)
+    inside = ((mean > low) & (mean < high)).all(1).nonzero().ravel()[:1500]
+    distance = torch.cdist(mean[inside], mean)
+    distance[distance == 0] = torch.inf
+    return inside[distance.min(1).values.argsort(descending=True)[:count]].tolist()
+
+
+# Under the pointer ----------------------------------------------------------------------------------------------
+
+
+def test_hover_shows_the_image_of_that_point_after_zoom_and_pan(visit, networks, codes):
+    """A picture that belongs to another point than the one under the pointer teaches the wrong map."""
+    tab = visit()
+    sent = len(tab.sent)
+    for i in lonely(codes["ae"]["test_mean"], 3):
+        z = codes["ae"]["test_mean"][i].tolist()
+        point_at(tab, "L", z)
+        for _ in range(6):
+            tab.mouse.wheel(0, -300)
+        tab.evaluate("frames()")
+        x, y = tab.evaluate("z => onScreen(L, z)", z)
+        tab.mouse.move(x + 120, y + 90)  # grab the ground beside the point and pull it
+        tab.mouse.down()
+        tab.mouse.move(x + 160, y + 60, steps=4)
+        tab.mouse.up()
+        tab.evaluate("frames()")
+        # A pull beside all points must not pick; where it began on one, that one is picked by no click.
+        assert tab.evaluate("V.state.image") == 0
+        point_at(tab, "L", z)
+        assert tab.evaluate("V.hover.index") == i
+        assert np.abs(np.array(tab.evaluate("grey(L)")) - decode(networks["ae"], z)).max() <= STEP
+        other = codes["vae"]["test_mean"][i].tolist()
+        assert np.abs(np.array(tab.evaluate("grey(R)")) - decode(networks["vae"], other)).max() <= STEP
+        # The same image is ringed on the other map, at its own code.
+        assert tab.evaluate("R.plane.markers.get('hover').z") == pytest.approx(other, abs=1e-6)
+        tab.evaluate("L.plane.fit(); frames()")
+    assert len(tab.sent) == sent  # nothing goes to the server while the hand moves
+
+
+def test_an_empty_place_is_decoded_and_found_on_the_other_map(visit, networks, codes):
+    """Between the dots there is a picture, too: the decoder's; the other model says where it would put it."""
+    tab = visit()
+    z = tab.evaluate("""() => {  // the corner of the view that is farthest from every code
+        const [left, bottom, right, top] = L.plane.bounds(), mid = (a, b) => 0.9 * a + 0.1 * b;
+        const corners = [[mid(left, right), mid(bottom, top)], [mid(right, left), mid(bottom, top)],
+                         [mid(left, right), mid(top, bottom)]];
+        const gap = z => { const c = codeOf(L, L.plane.nearest(z)); return Math.hypot(c[0] - z[0], c[1] - z[1]); };
+        return corners.sort((a, b) => gap(b) - gap(a))[0];
+    }""")
+    point_at(tab, "L", z)
+    assert tab.evaluate("V.hover.index") is None
+    z = tab.evaluate("V.hover.z")
+    drawn = decode(networks["ae"], z)
+    assert np.abs(np.array(tab.evaluate("grey(L)")) - drawn).max() <= STEP
+    vae = networks["vae"]
+    with torch.inference_mode():
+        there = vae.encode(vae.observe(torch.tensor(drawn[None]))).mean[0].tolist()
+    assert tab.evaluate("R.plane.markers.get('hover').z") == pytest.approx(there, abs=2e-3)
+    assert np.abs(np.array(tab.evaluate("grey(R)")) - decode(vae, there)).max() <= 2 * STEP
+    sent = len(tab.sent)
+    tab.mouse.down()
+    tab.mouse.up()
+    nearest = (codes["ae"]["test_mean"] - torch.tensor(z)).norm(dim=1).min()
+    answer = f"AE: codes nearest to the place you picked, {nearest:.2f} to"
+    tab.wait_for_selector(f"text={answer}", timeout=PATIENCE)
+    tab.wait_for_selector("text=VAE: codes nearest to where this model puts that drawing", timeout=PATIENCE)
+    rest(tab)
+    assert len(tab.sent) == sent + 1
+
+
+def test_the_same_image_is_marked_on_both_maps_and_python_is_told_once(visit, codes):
+    """One message on release; both rings at that image's codes; the answer below is about that image."""
+    tab = visit()
+    image = next(i for i in lonely(codes["ae"]["test_mean"], 5) if i != 0)
+    point_at(tab, "L", codes["ae"]["test_mean"][image].tolist())
+    sent = len(tab.sent)
+    tab.mouse.down()
+    tab.mouse.up()
+    label = int(codes["ae"]["test_label"][image])
+    tab.wait_for_selector(f"text=show a {label}, too", timeout=PATIENCE)
+    rest(tab)
+    assert len(tab.sent) == sent + 1
+    for side, kind in (("L", "ae"), ("R", "vae")):
+        z = codes[kind]["test_mean"][image].tolist()
+        marker = tab.evaluate(f"{side}.plane.markers.get('pick')")
+        assert marker["z"] == pytest.approx(z, abs=1e-6)
+        assert tab.evaluate(f"{side}.near") == _nearest(codes[kind]["test_mean"], image)
+        # The ring is painted there: the accent, nine pixels from the code.
+        x, y = tab.evaluate(f"z => {side}.plane.toScreen(z)", z)
+        accent = tab.evaluate(
+            "(() => { const c = document.createElement('canvas').getContext('2d');"
+            "c.fillStyle = L.plane.theme.accent; return c.fillStyle; })()"
+        )
+        wanted = [int(accent[k : k + 2], 16) for k in (1, 3, 5)]
+        ring = tab.evaluate(
+            f"([x, y]) => [0, 1, 2, 3].map(k => painted({side}, x + [9, 0, -9, 0][k], y + [0, 9, 0, -9][k]))", [x, y]
+        )
+        near = [max(abs(a - b) for a, b in zip(p, wanted, strict=False)) for p in ring]
+        assert min(near) < 40, ring
+    sigma = tab.evaluate("R.plane.markers.get('pick').sigma")
+    assert sigma == pytest.approx(codes["vae"]["test_logvar"][image].mul(0.5).exp().tolist(), rel=1e-5)
+    assert tab.evaluate("L.plane.markers.get('pick').sigma") is None  # a point has no posterior
+
+
+def _nearest(mean, i):
+    distance = (mean - mean[i]).norm(dim=1)
+    distance[i] = torch.inf
+    return distance.argsort(stable=True)[:8].tolist()
+
+
+# Layers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "label"), [("vae", None), ("cvae", 4)])
+def test_a_tile_lies_where_its_z_lies(visit, networks, kind, label):
+    """Tiles that are shifted or flipped against the codes show a manifold that is not there."""
+    tab = visit(f"?left={kind}&right=ae&layers=tiles" + ("" if label is None else f"&y={label}"))
+    tab.evaluate("""() => {
+        L.plane.showNumerals = false;
+        for (const name of ["pick", "hover"]) L.plane.setMarker(name, null);
+        L.plane.redraw();
+    }""")
+    # Every tile of the finest level is there.
+    tab.wait_for_function(
+        """() => {
+        const [, finest] = L.tiles.levels(), step = 2 ** finest, [left, bottom, right, top] = L.plane.bounds();
+        for (let i = Math.ceil(left / step); i <= right / step; i++)
+            for (let j = Math.ceil(bottom / step); j <= top / step; j++)
+                if (!L.tiles.slots.has(`${finest}:${i}:${j}`)) return false;
+        return true;
+    }""",
+        timeout=PATIENCE,
+    )
+    tab.evaluate("frames()")
+    step = 2 ** tab.evaluate("L.tiles.levels()[1]")
+    side = tab.evaluate("L.plane.scale") * step
+    assert 32 <= side < 64
+    checked = 0
+    for i, j in ((0, 0), (1, 0), (0, 1), (-1, -1), (2, -1)):
+        z = [i * step, j * step]
+        x, y = tab.evaluate("z => L.plane.toScreen(z)", z)
+        if not (
+            side < x < tab.evaluate("L.plane.width") - side - 60 and side < y < tab.evaluate("L.plane.height") - side
+        ):
+            continue  # not whole, or under the buttons and the scale
+        expected = decode(networks[kind], z, label).reshape(28, 28)
+        left, top = np.floor(np.array([x, y]) - side / 2 + 0.5).astype(int).tolist()
+        right, bottom = np.floor(np.array([x, y]) + side / 2 + 0.5).astype(int).tolist()
+        width, height = right - left, bottom - top
+        got = np.array(tab.evaluate("a => painted(L, ...a)", [left, top, width, height]))
+        # At the middle of each of the 28 × 28 pixels: between them it is the browser that rounds.
+        rows, columns = (((np.arange(28) + 0.5) * size / 28).astype(int) for size in (height, width))
+        got = got.reshape(height, width, 4)[np.ix_(rows, columns)][..., 0]
+        difference = np.abs(got / 255 - expected)
+        assert (difference > 2 * STEP).mean() < 0.02, (z, difference.max())  # the scale's words may touch a tile
+        checked += 1
+    assert checked >= 2
+
+
+def test_round_trip_arrows_end_where_the_drawing_is_encoded(visit, networks):
+    """The arrow is an argument about the model: its end must be enc(dec(z) ≥ ½), not anything near it."""
+    tab = visit("?left=vae&right=ae&layers=arrows")
+    tab.wait_for_function("() => L.arrows.ends.size > 20", timeout=PATIENCE)
+    ends = tab.evaluate("[...L.arrows.ends].slice(0, 20)")
+    vae = networks["vae"]
+    for key, end in ends:
+        level, i, j = map(int, key.split(":"))
+        z = [i * 2.0**level, j * 2.0**level]
+        drawn = torch.tensor(decode(vae, z)[None])
+        if ((drawn - 0.5).abs() < 1e-4).any():
+            continue  # a pixel on the threshold may fall either way
+        with torch.inference_mode():
+            assert end == pytest.approx(vae.encode(vae.observe(drawn)).mean[0].tolist(), abs=2e-3)
+
+
+def test_layers_say_what_they_are_for_each_model(visit):
+    """A circle of N(0, I) is a prior for one model and a yardstick for the other; a point has no ellipse."""
+    tab = visit("?left=dae&right=vae&layers=points.circles.ellipses")
+    left, right = tab.evaluate("[L, R].map(side => side.caption.textContent)")
+    assert "yardstick" in left and "no posterior to draw" in left
+    assert "prior N(0, I)" in right and "yardstick" not in right
+    assert tab.evaluate("[L, R].map(side => side.plane.circles)") == ["yardstick", "prior"]
+    assert tab.evaluate("[L, R].map(side => Boolean(side.codes.logvar))") == [False, True]
+
+
+# The walk -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_walk_asks_first_and_measures_what_it_says(visit, networks, codes):
+    """The answer must be the visitor's own: numbers before it would give it away. Then they must be right."""
+    tab = visit("?left=ae&right=vae&walk=3-18&t=0.3")
+    assert tab.locator("dl").count() == 2
+    assert [tab.locator("dl").nth(k).is_visible() for k in (0, 1)] == [False, False]
+    assert not tab.locator(".curves").is_visible()
+    x, y = tab.evaluate("onScreen(L, L.plane.markers.get('t').z)")
+    sent = len(tab.sent)
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    x1, y1 = tab.evaluate("onScreen(L, [0, 1].map(a => 0.35 * L.way[0][a] + 0.65 * L.way[1][a]))")
+    tab.mouse.move(x1, y1, steps=8)
+    tab.mouse.up()
+    tab.evaluate("frames()")
+    assert len(tab.sent) == sent  # pulling costs the server nothing
+    t = tab.evaluate("V.walk.way.t")
+    assert t == pytest.approx(0.65, abs=0.03)
+    for k in (0, 1):
+        tab.locator(".ask").nth(k).get_by_role("button", name="Not one").click()
+    tab.wait_for_function("() => V.walk.curves?.every(points => points.length === 41)", timeout=PATIENCE)
+    tab.evaluate("frames()")
+    for k, kind in enumerate(("ae", "vae")):
+        mean, model = codes[kind]["test_mean"].double(), networks[kind]
+        z = (1 - t) * mean[3] + t * mean[18]
+        factor = torch.linalg.cholesky(torch.cov(mean.T))
+        gap = torch.linalg.solve_triangular(factor, (mean - z).T, upper=False).norm(dim=0).min()
+        drawn = decode(model, z.tolist())
+        with torch.inference_mode():
+            code = model.encode(model.observe(torch.tensor(drawn[None]))).mean
+        cycle = np.linalg.norm(decode(model, code[0].tolist()) - drawn)
+        shown = [float(v.removesuffix(" sd")) for v in tab.locator("dl").nth(k).locator("dd").all_text_contents()]
+        assert shown == pytest.approx([float(gap), float(cycle)], abs=0.011)
+        assert np.abs(np.array(tab.evaluate(f"grey({'LR'[k]})")) - drawn).max() <= STEP
+    # Another pair: nothing said of the last one stands.
+    tab.get_by_role("button", name="Find a hole").click()
+    tab.evaluate("frames()")
+    assert [tab.locator("dl").nth(k).is_visible() for k in (0, 1)] == [False, False]
+
+
+# Without a mouse, on a phone ------------------------------------------------------------------------------------------
+
+
+def test_keys_move_zoom_and_pick(visit):
+    """Whoever cannot use a mouse reaches every place and hears what is there."""
+    tab = visit()
+    tab.evaluate("R.plane.canvas.focus()")
+    tab.keyboard.press("Home")
+    tab.keyboard.press("ArrowUp")
+    tab.evaluate("frames()")
+    assert tab.evaluate("V.hover.side.name") == "right"
+    assert tab.evaluate("V.hover.z[0]") == 0 and tab.evaluate("V.hover.z[1]") > 0
+    sent = len(tab.sent)
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("() => R.plane.markers.get('pick')")
+    rest(tab)
+    assert len(tab.sent) == sent + 1
+    expected = tab.evaluate("V.elements.what.textContent")
+    tab.wait_for_function("text => V.box.querySelector('[aria-live]').textContent.startsWith(text)", arg=expected)
+    assert "Arrow keys" in tab.evaluate("R.plane.canvas.getAttribute('aria-label')")
+
+
+def test_a_finger_looks_and_picks_on_a_phone(visit, networks):
+    """Maps stand under each other, nothing sticks out, and the drawings stay in sight above the finger."""
+    tab = visit(viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=2)
+    boxes = tab.evaluate(
+        "[L, R].map(s => { const b = s.plane.canvas.getBoundingClientRect(); return [b.x, b.y, b.width]; })"
+    )
+    assert boxes[0][0] == boxes[1][0] and boxes[1][1] > boxes[0][1] + boxes[0][2]
+    assert all(x >= 0 and x + width <= 390 for x, _, width in boxes)
+    tab.evaluate("R.plane.canvas.scrollIntoView({block: 'center'})")
+    tab.evaluate("frames()")
+    assert tab.evaluate(
+        "(() => { const b = R.tile.getBoundingClientRect(); return b.top >= 0 && b.bottom <= innerHeight; })()"
+    )
+    finger = tab.context.new_cdp_session(tab)
+    x, y = tab.evaluate("onScreen(R, [0.4, -0.3])")
+    before = tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
+    for kind, points in (("touchStart", [(x - 40, y - 60)]), ("touchMove", [(x, y)]), ("touchEnd", [])):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": a, "y": b} for a, b in points]})
+    tab.evaluate("frames()")
+    assert tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == before
+    hover = tab.evaluate("({z: V.hover.z, index: V.hover.index})")
+    assert hover["z"] == pytest.approx([0.4, -0.3], abs=0.02)
+    z = tab.evaluate("codeOf(R, V.hover.index)") if hover["index"] is not None else hover["z"]
+    assert np.abs(np.array(tab.evaluate("grey(R)")) - decode(networks["vae"], z)).max() <= STEP
+    sent = len(tab.sent)
+    tab.touchscreen.tap(x, y)
+    tab.wait_for_function("() => !V.hover || V.state.place")
+    rest(tab)
+    assert len(tab.sent) == sent + 1
+
+
+# The page -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_restores_the_page(visit, codes):
+    """A teacher's link opens exactly what the teacher saw; a cut link opens the page as it is."""
+    tab = visit()
+    tab.evaluate("L.select.value = 'dae'; L.select.onchange()")
+    tab.wait_for_function("() => L.kind === 'dae'", timeout=PATIENCE)
+    tab.get_by_role("button", name="Density").click()
+    tab.get_by_label("Test image").fill("77")
+    tab.keyboard.press("Enter")
+    tab.evaluate("R.plane.setView([0.5, -0.25], 1.5)")
+    tab.wait_for_url(re.compile(r"image=77.*rv="), timeout=PATIENCE)
+    rest(tab)
+    query = parse_qs(urlsplit(tab.url).query)
+    assert query["left"] == ["dae"] and query["layers"] == ["points.circles.density"]
+    again = visit("?" + urlsplit(tab.url).query)
+    assert again.evaluate("[L.kind, R.kind, V.state.image, [...V.state.layers].join()]") == [
+        *("dae", "vae", 77, "points,circles,density")
+    ]
+    assert again.evaluate("[...R.plane.centre, R.plane.span]") == pytest.approx([0.5, -0.25, 1.5], abs=1e-3)
+    label = int(codes["dae"]["test_label"][77])
+    again.wait_for_selector(f"text=show a {label}, too", timeout=PATIENCE)  # Python reads the same link
+    cut = visit("?left=xae&image=9x&layers=poi&lv=1,2&walk=4-&z=left,1")
+    assert cut.evaluate("[L.kind, R.kind, V.state.image, V.walk.way]") == ["ae", "vae", 0, None]
+
+
+def test_state_outlives_a_switch_of_pages_and_two_tabs_do_not_meet(visit):
+    """Who comes back from another page finds the image still picked; a second visitor has a page of their own."""
+    tab = visit()
+    other = visit(context=tab.context)
+    tab.get_by_label("Test image").fill("123")
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("() => V.state.image === 123")
+    rest(tab)
+    assert other.evaluate("V.state.image") == 0
+    tab.get_by_role("link", name="Restore").click()
+    tab.wait_for_url("**/Restore**", timeout=PATIENCE)
+    tab.get_by_role("heading", name="Restore").wait_for(timeout=PATIENCE)
+    rest(tab)
+    tab.get_by_role("link", name="Map").click()
+    tab.wait_for_url("**/Map**", timeout=PATIENCE)
+    tab.wait_for_function(f"() => ({FIND})() && V.state.image === 123", timeout=PATIENCE)
+
+
+def _hold(held, route):
+    held.append(route)
+
+
+def test_the_first_picture_takes_the_live_maps_place(visit, server, browser):
+    """Before the module is there the page shows its maps already; nothing may jump when they come to life."""
+    for viewport in (DESKTOP, PHONE):
+        context = browser.new_context(viewport=viewport)
+        tab = context.new_page()
+        held = []
+        tab.route("**/static/map.mjs", partial(_hold, held))
+        tab.goto(f"{server}/Map", timeout=PATIENCE)
+        tab.wait_for_selector(".first img", timeout=PATIENCE)
+        tab.wait_for_selector("text=Nearest codes", timeout=PATIENCE)
+        square = "[...{}].map(e => {{ const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; }})"
+        first = tab.locator(".first .square").evaluate_all("es => " + square.format("es"))
+        for route in held:
+            route.continue_()
+        tab.wait_for_selector(".plane canvas", timeout=PATIENCE)
+        live = tab.locator(".plane canvas").evaluate_all("es => " + square.format("es"))
+        context.close()
+        assert np.abs(np.array(first[0]) - live[0]).max() <= 4, viewport
+        assert np.abs(np.array(first) - live)[:, [0, 2, 3]].max() <= 4, viewport
+
+
+@pytest.mark.parametrize("damage", ["truncated", "activation"])
+def test_damaged_payloads_give_one_sentence(visit, damage):
+    """Broken weights must say so in the map's place, in words, whether they come before or after the view asks."""
+    tab = visit()
+    tab.evaluate(
+        """async damage => {
+            const at = name => new URL(`app/static/${name}`, document.baseURI).href;
+            const [registry, map] = await Promise.all(["registry.mjs", "map.mjs"].map(name => import(at(name))));
+            const model = await registry.model("mnist-vae-2d"), codes = await registry.codes("mnist-vae-2d");
+            const card = structuredClone(model.card);
+            if (damage === "activation") card.config.model.activation = "swoosh";
+            registry.registerCodes("broken", codes);
+            registry.register("broken", new Uint8Array(1000), card);
+            const models = ["broken", "other"].map(kind => ({kind, slug: "broken", title: kind, name: kind, code: ""}));
+            const root = document.createElement("div");
+            document.body.append(root);
+            const options = JSON.stringify({models, start: {}});
+            window.refused = await map.mount(root, {data: {options}, setStateValue() {}})
+                .then(() => null, error => ({name: error.name, message: error.message}));
+            root.remove();
+        }""",
+        damage,
+    )
+    refused = tab.evaluate("refused")
+    assert refused["name"] == "EngineError"
+    assert re.fullmatch(r"[A-Z].+\.", refused["message"]) and "\n" not in refused["message"]
