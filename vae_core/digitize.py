@@ -25,10 +25,11 @@ FINE = 8  # sub-pixels: strokes are measured and drawn again on a box of 20 × 8
 # Stroke width in pixels of the 20-pixel box, as ink area by length of its skeleton. The middle half of MNIST
 # has 2.6 … 3.4, 90 % have 2.2 … 4.1. What lies outside the range is brought to its nearer end.
 STROKE = (2.6, 3.4)
-SHARP = 9  # digits have 12 (very blurred) … 26, the edge of a shadow 1 … 7
+MAX_PARTS = 25  # of one digit; a hatched or dotted stroke has many, noise has more
+SHARP = 8  # digits have 10 … 28, even very blurred ones; the edge of a shadow mostly 1 … 7
 STEP_SIDE = 400  # pixels, the longer side of a step's picture
 # Pillow also opens formats that run other programs (EPS) or that nobody draws digits in; each is only risk.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "ICO")
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "ICO")
 ANIMATED = ("PNG", "GIF", "WEBP", "AVIF", "TIFF")
 
 _TOUCHING = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
@@ -133,7 +134,8 @@ def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
     # Pillow's readers meet hostile bytes with whatever exception comes first (OSError, SyntaxError, IndexError,
     # struct.error, zlib.error, …), so the net is wide; it hangs under Pillow alone.
     try:
-        image = Image.open(io.BytesIO(source), formats=FORMATS)
+        Image.init()  # some builds of Pillow lack AVIF, and a format that is not there is an error of its own
+        image = Image.open(io.BytesIO(source), formats=[name for name in FORMATS if name in Image.OPEN])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DigitizeError(_TOO_LARGE) from error
     except Exception as error:
@@ -141,7 +143,7 @@ def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
             raise DigitizeError("This looks like a HEIC photo or a film: save it as JPEG and retry.") from error
         raise DigitizeError("This is not a picture that can be read: use PNG, JPEG, GIF or WebP.") from error
     with image:
-        rgb = _decode(image)
+        rgb = _decode(image, shrink_on_load=True)
         try:
             several = image.format in ANIMATED and getattr(image, "is_animated", False)
         except Exception:  # the first frame is whole, what follows is not: no reason to refuse it
@@ -149,8 +151,11 @@ def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
     return rgb, ["Several frames: took the first."] if several else []
 
 
-def _decode(image: Image.Image) -> np.ndarray:
-    """A Pillow image of any mode, decoded or not -> (H, W, 3) uint8, small, upright, opaque."""
+def _decode(image: Image.Image, shrink_on_load: bool = False) -> np.ndarray:
+    """A Pillow image of any mode, decoded or not -> (H, W, 3) uint8, small, upright, opaque.
+
+    `shrink_on_load` lets a JPEG decode at 1/2, 1/4 or 1/8 at once, which changes `image`: not for somebody else's.
+    """
     width, height = image.size
     if width * height > MAX_PIXELS:  # before anything is decoded
         raise DigitizeError(_TOO_LARGE)
@@ -160,8 +165,8 @@ def _decode(image: Image.Image) -> np.ndarray:
         )
     shrink = max(1.0, (width * height / WORK_PIXELS) ** 0.5)
     try:
-        # A JPEG that is not decoded yet is decoded at 1/2, 1/4 or 1/8 at once; others ignore this.
-        image.draft("RGB", (int(width / shrink), int(height / shrink)))
+        if shrink_on_load:
+            image.draft("RGB", (int(width / shrink), int(height / shrink)))
         image.load()
         turn = _UPRIGHT.get(image.getexif().get(0x0112))
         if image.mode.startswith("I") or image.mode == "F":
@@ -273,6 +278,8 @@ def _flat_colour(rgb: np.ndarray, small: np.ndarray) -> np.ndarray | None:
     """The one colour (3,) of a drawn, scanned or cut-out picture's background; None for a photo's."""
     border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]]).astype(np.int16)
     colour = np.median(border, axis=0).astype(np.float32)
+    if min(rgb.shape[:2]) < 20:
+        return colour  # nobody photographs a digit so small, and it fills all of its picture
     step = max(1, min(rgb.shape[:2]) // 100)
     for pixels, share in ((border, 0.6), (rgb[::step, ::step].astype(np.int16), 0.35)):
         if (np.abs(pixels - colour).max(-1) <= 6).mean() < share:
@@ -324,13 +331,15 @@ def _paper(small: np.ndarray) -> np.ndarray:
 def _closed(small: np.ndarray, share: float) -> np.ndarray:
     """Morphological closing of (3, h, w) with a square window of that share of the shorter side.
 
-    Eroded by a pixel more than dilated: the blurred edge of a sheet would look like a pen's line otherwise.
+    Beside a step down, to the table, it is eroded by a pixel more: the blurred edge of a sheet would look like a
+    pen's line otherwise. Half of that beside a shadow, whose edge is weaker, and where a stroke may cross it.
     """
     from scipy import ndimage as ndi
 
     window = max(3, round(share * min(small.shape[1:])))
-    wide = ndi.grey_dilation(small, (1, window, window))
-    return np.maximum(ndi.grey_erosion(wide, (1, window + 2, window + 2)), 1)
+    closed = ndi.grey_erosion(ndi.grey_dilation(small, (1, window, window)), (1, window, window))
+    lower = ndi.grey_erosion(closed, (1, 3, 3))
+    return np.maximum(np.where(lower < 0.5 * closed, lower, (lower + closed) / 2), 1)
 
 
 def _has_thick_stroke(lost: np.ndarray) -> bool:
@@ -349,7 +358,7 @@ def _has_thick_stroke(lost: np.ndarray) -> bool:
 def _floor(contrast: np.ndarray) -> float:
     """The contrast up to which all may be noise: five standard deviations, from the median deviation."""
     sample = contrast[::3, ::3]
-    return max(0.06, 5 * 1.4826 * float(np.median(np.abs(sample - np.median(sample)))))
+    return float(np.clip(5 * 1.4826 * float(np.median(np.abs(sample - np.median(sample)))), 0.06, 0.25))
 
 
 # Rulings
@@ -393,18 +402,20 @@ def _remove_lines(contrast: np.ndarray, floor: float) -> tuple[np.ndarray, int]:
         rows = (offsets[offset] - columns / 2 * np.cos(angles[angle])) / np.sin(angles[angle])
         inside = (rows >= 0) & (rows < half.shape[0] - 1)
         at = np.round(rows[inside]).astype(int), np.minimum(columns[inside] // 2, half.shape[1] - 1)
-        if not inside.any() or inside.mean() < 0.3:
+        if not inside.any():
             continue
         covered = thick[at].mean()
         beside = (thick[np.clip(at[0] + shift, 0, half.shape[0] - 1), at[1]].mean() for shift in (-5, 5))
         if covered >= 0.75 and max(beside) < 0.6:
-            found.append((covered, 2 * rows))
-    # A single straight line may be somebody's 1; three of them, or one from edge to edge, is print.
-    distinct = _distinct([rows for _, rows in found], spacing=6)
-    if not found or (distinct < 3 and max(covered for covered, _ in found) < 0.95):
+            found.append((covered, inside.mean(), 2 * rows))
+    # A single straight line may be somebody's 1; three of them, or one from edge to edge, is print. What only cuts
+    # a corner of the picture is print if others are.
+    across = [(covered, rows) for covered, length, rows in found if length >= 0.3]
+    distinct = _distinct([rows for _, rows in across], spacing=6)
+    if not across or (distinct < 3 and max(covered for covered, _ in across) < 0.95):
         return contrast, 0
     runs = _run_lengths(mask)
-    for _, rows in found:
+    for _, _, rows in found:
         inside = (rows >= 0) & (rows < height - 1)
         for shift in range(-3, 5):
             at = np.clip(np.round(rows[inside]).astype(int) + shift, 0, height - 1)
@@ -478,10 +489,11 @@ def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]
     mass = np.bincount(labels.ravel(), masses.ravel(), count + 1)
     mass[0] = 0
     members = _choose_group(labels, mass)
-    # Another mark is one of some weight and as dark as this one: grain of the table is neither a mark nor news.
-    darkness = mass / np.maximum(np.bincount(labels.ravel(), minlength=count + 1), 1)
-    own = mass[members].sum() / members[labels].sum()
-    several = bool((~members & (mass > 0.1 * mass[members].sum()) & (darkness > 0.6 * own)).any())
+    # Another mark is one of some weight and as dark as this one: the grain of the table is neither mark nor news.
+    fine = np.kron(labels, np.ones((cell, cell), labels.dtype))[: mask.shape[0], : mask.shape[1]][mask]
+    darkness = np.bincount(fine, contrast[mask], count + 1) / np.maximum(np.bincount(fine, minlength=count + 1), 1)
+    other = ~members & (mass > 0.1 * mass[members].sum())
+    several = bool((darkness[other] > 0.7 * darkness[members].max()).any())
 
     group = np.kron(ndi.binary_dilation(members[labels], _TOUCHING), np.ones((cell, cell), bool))
     ink = np.where(group[: mask.shape[0], : mask.shape[1]], ink, 0)
@@ -495,11 +507,23 @@ def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]
 
 
 def _sharpness(ink: np.ndarray) -> float:
-    """How many of its outline's slopes, from paper to ink, would fit along a mark's longer side."""
+    """How many of its outline's slopes, from paper to ink, would fit along a mark's longer side.
+
+    Infinite for what is too small or too thin to have slopes: it consists of edges alone.
+    """
+    if max(ink.shape) <= 32 or _stroke_width(ink) < 0.04 * max(ink.shape):
+        return np.inf
     small = np.pad(np.asarray(_limited(Image.fromarray(ink.astype(np.float32)), 40)), 1)
-    slope = np.hypot(*np.gradient(small))
-    outline = (small > 0.3) & (small < 0.75)
-    return float(np.median(slope[outline])) * max(small.shape) if outline.any() else np.inf
+    slope = np.hypot(*np.gradient(small))[(small > 0.3) & (small < 0.75)]
+    return float(np.median(slope)) * max(small.shape) if slope.size else np.inf
+
+
+def _stroke_width(ink: np.ndarray) -> float:
+    """In pixels, roughly: within a straight stroke the mean distance to the outline is a quarter of its width."""
+    from scipy import ndimage as ndi
+
+    inside = np.pad(ink > 0.4, 1)
+    return 4 * float(ndi.distance_transform_edt(inside)[inside].mean()) if inside.any() else 0.0
 
 
 def _choose_group(labels: np.ndarray, mass: np.ndarray) -> np.ndarray:
@@ -510,10 +534,13 @@ def _choose_group(labels: np.ndarray, mass: np.ndarray) -> np.ndarray:
     """
     outside = np.isin(np.arange(len(mass)), _border(labels))
     seeds = np.append(False, _lengths(labels) >= 0.04 * min(labels.shape)) & ~outside
-    for seed in np.flatnonzero(seeds)[np.argsort(-mass[seeds])][:20]:
-        members = _grow(labels, mass, seed)
+    for _ in range(10):
+        if not seeds.any():
+            break
+        members = _grow(labels, mass, int(np.where(seeds, mass, 0).argmax()))
         if mass[members & outside].sum() < 0.7 * mass[members].sum():
             return members
+        seeds &= ~members
     members = _grow(labels, mass, int(mass.argmax()))
     if max(side.stop - side.start for side in _bounds(members[labels])) < 0.3 * min(labels.shape):
         raise DigitizeError(_BLANK)
@@ -525,22 +552,19 @@ def _grow(labels: np.ndarray, mass: np.ndarray, seed: int) -> np.ndarray:
     from scipy import ndimage as ndi
 
     members = np.arange(len(mass)) == seed
-    while True:
+    share = mass / mass[seed]
+    while members.sum() <= MAX_PARTS:
         group = members[labels]
         size = max(side.stop - side.start for side in _bounds(group))
-        distance = ndi.distance_transform_edt(~group)
-        share = mass / mass[members].sum()
-        joined = members.copy()
-        joined[labels[distance <= 1 + 0.12 * size]] = True
+        distance = ndi.minimum(ndi.distance_transform_edt(~group), labels, np.arange(len(mass)))
+        near = (distance <= 1 + 0.12 * size) & (share > 0.01)  # without dust
         # The bar of a 5 may lie further off; a part of more weight there is the next digit, one of less is dirt.
-        bars = np.zeros_like(members)
-        bars[labels[distance <= 1 + 0.3 * size]] = True
-        joined |= bars & (share > 0.05) & (share < 0.45)
-        joined &= share > 0.01  # without dust
-        joined[0] = False
-        if (joined == members).all():
+        near |= (distance <= 1 + 0.3 * size) & (share > 0.05) & (share < 0.45)
+        near[0] = False
+        if not (near & ~members).any():
             return members
-        members = joined
+        members |= near
+    raise DigitizeError("The picture is too busy to find a digit in it: show one digit alone on plain paper.")
 
 
 def _normalise_strokes(ink: np.ndarray) -> tuple[np.ndarray, float]:
@@ -553,17 +577,23 @@ def _normalise_strokes(ink: np.ndarray) -> tuple[np.ndarray, float]:
     from scipy import ndimage as ndi
     from skimage.morphology import skeletonize
 
+    ink = ink.astype(np.float32)
     box = BOX * FINE
+    # A hair line would break up when it is scaled down, so it is made thicker before. This only anticipates a part
+    # of what follows, where the whole sum is computed.
+    missing = max(0, int(np.ceil(4 * max(ink.shape) / box - _stroke_width(ink))))
+    ink = ndi.grey_dilation(np.pad(ink, 1 + missing), (1 + missing,) * 2)
     scale = box / max(ink.shape)
-    size = tuple(max(1, round((side + 2) * scale)) for side in reversed(ink.shape))
+    size = tuple(max(1, round(side * scale)) for side in reversed(ink.shape))
     method = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    fine = np.asarray(Image.fromarray(np.pad(ink.astype(np.float32), 1)).resize(size, method))
+    fine = np.asarray(Image.fromarray(ink).resize(size, method))
     fine = ndi.gaussian_filter(np.pad(fine, int(STROKE[1] * FINE)), 1.5)
     inside = fine > min(0.5, 0.7 * float(fine.max()))
+    box = max(side.stop - side.start for side in _bounds(inside))
     skeleton = skeletonize(inside)
     depth = ndi.distance_transform_edt(inside)
     width = float(inside.sum() / skeleton.sum())
-    wanted = float(np.clip(width, STROKE[0] * FINE, STROKE[1] * FINE))
+    wanted = float(np.clip(width, STROKE[0] * box / BOX, STROKE[1] * box / BOX))
     # The digit grows with its outline and is scaled back to the box afterwards:
     # (width + 2 shift) / (box + 2 shift) = wanted / box.
     shift = (wanted - width) / (2 * (1 - wanted / box))
@@ -571,7 +601,7 @@ def _normalise_strokes(ink: np.ndarray) -> tuple[np.ndarray, float]:
     if shift < 0:
         spine = skeleton & (depth > 0.35 * np.median(depth[skeleton]))  # without the spurs into corners
         outline = np.maximum(outline, wanted / 2 - ndi.distance_transform_edt(~spine))
-    return np.clip(outline + 0.5, 0, 1).astype(np.float32), width / FINE
+    return np.clip(outline + 0.5, 0, 1).astype(np.float32), (width - missing * scale) / FINE
 
 
 # Small things
