@@ -1,0 +1,275 @@
+"""The judge: what it says of handwriting from another source, and what it refuses to call a digit."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from vae_core import data, judge
+from vae_core.config import TrainingConfig
+from vae_core.corruption import corrupt
+from vae_core.storage import StorageError, read_json
+
+FOLDER_NAME = "checkpoints/judge"
+
+
+@pytest.fixture(scope="module")
+def shipped(root):
+    return judge.load(root / FOLDER_NAME)
+
+
+@pytest.fixture(scope="module")
+def card(root):
+    return read_json(root / FOLDER_NAME / "card.json")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Other hands, another scanner, another resolution than MNIST's: 359 images."""
+    return data.load("digits", "test")
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# What ships
+
+
+def test_the_card_keeps_what_the_judge_promises(card):
+    """A later number "is a digit" is worth what these rates are: the bounds stand in the issue."""
+    scores = card["test"]
+    assert min(scores["accuracy"].values()) >= 0.992
+    assert min(scores["accepted"].values()) >= 0.95
+    for form in ("grey", "binarised"):
+        assert set(scores["garbage_accepted"][form]) == set(judge.GARBAGE)
+        assert max(scores["garbage_accepted"][form].values()) <= 0.10
+        unseen = scores["unseen_garbage_accepted"][form]
+        assert set(unseen) == set(judge.UNSEEN)
+        # What two digits share is often a readable digit: its rate is told, not promised.
+        assert max(rate for kind, rate in unseen.items() if kind != "overlaps") <= 0.10
+
+
+def test_the_card_says_how_it_came_about(card, shipped):
+    """A threshold that was touched up by hand, or a recipe that is not the code's, could not be trained again."""
+    assert card["command"] == "python -m vae_core train judge"
+    assert card["threshold"] == shipped.threshold
+    assert TrainingConfig(**card["config"]["training"]) == judge.RECIPE
+    assert card["config"]["garbage_share"] == judge.GARBAGE_SHARE
+    assert card["config"]["accepted_when_chosen"] == judge.ACCEPTED
+    # The images that chose the threshold were accepted at the rate that it was chosen for.
+    rates = card["held_out"]["accepted"]
+    assert sum(rates.values()) / 2 == pytest.approx(judge.ACCEPTED, abs=2e-3)
+
+
+def test_it_is_small(root, shipped, card):
+    """It travels with the repository and will run in a browser."""
+    assert sum(p.numel() for p in shipped.parameters()) == card["parameters"] < 300_000
+    assert (root / FOLDER_NAME / "weights.safetensors").stat().st_size < 1_000_000
+
+
+def test_the_card_reproduces(mnist_dir, shipped, card):
+    """Rates that nobody can count again are claims. Two images' leeway: another machine's arithmetic may
+    tip the one that lies on the edge."""
+    test = data.load("mnist", "test", mnist_dir)
+    assert data.fingerprint(test) == card["dataset"]["test_fingerprint"]
+    scores = judge.evaluate_judge(shipped, test, card["test_seed"])
+    assert _flat(scores) == pytest.approx(_flat(card["test"]), abs=2e-4 + 1e-9)
+
+
+def _flat(tree, name=""):
+    if not isinstance(tree, dict):
+        return {name: tree}
+    return {k: v for key, branch in tree.items() for k, v in _flat(branch, f"{name}/{key}").items()}
+
+
+# On handwriting that is not MNIST's
+
+
+@pytest.mark.parametrize("form", ["grey", "binarised"])
+def test_it_reads_other_hands(shipped, digits, form):
+    """A judge that knows only MNIST's scanner would misjudge what visitors bring."""
+    x = digits.images if form == "grey" else judge.binarise(digits.images)
+    assert (shipped.label(x) == digits.labels).float().mean() >= 0.95
+    assert shipped.is_digit(x).float().mean() >= 0.90
+
+
+def test_softness_alone_is_not_garbage(shipped, digits):
+    """A decoder's mean is a soft digit; a judge that refused it would measure sharpness."""
+    sharp = shipped.is_digit(digits.images).float().mean()
+    soft = shipped.is_digit(corrupt(digits.images, "blur", 0.7, seeded())).float().mean()
+    assert soft >= sharp - 0.05
+
+
+@pytest.mark.parametrize("form", ["grey", "binarised"])
+@pytest.mark.parametrize("kind", judge.GARBAGE)
+def test_it_rejects_garbage_of_other_hands(shipped, digits, kind, form):
+    """The rule must not lean on the grain of the images that its garbage was made of in training."""
+    made = judge.make_garbage(judge.GARBAGE[kind], *digits, seeded(), binarised=form == "binarised")
+    # Two coarse digits on top of each other can be a readable third: blends are allowed more.
+    assert shipped.is_digit(made).float().mean() <= (0.15 if kind == "blends" else 0.03)
+
+
+@pytest.mark.parametrize("kind", ["fine_patchworks", "dithered_blends", "scribbles"])
+def test_it_rejects_kinds_that_it_never_saw(shipped, digits, kind):
+    """One that learned its own garbage by heart would accept the next kind."""
+    made = judge.make_garbage(judge.UNSEEN[kind], *digits, seeded(), binarised=False)
+    assert shipped.is_digit(made).float().mean() <= 0.15
+
+
+def test_an_empty_and_a_full_picture_are_no_digits(shipped):
+    """A collapsed decoder draws exactly these."""
+    levels = torch.tensor([[0.0], [0.05], [0.5], [1.0]])
+    assert not shipped.is_digit(levels.expand(4, 784)).any()
+
+
+# The interface
+
+
+def test_the_answers_fit_together(shipped, digits):
+    x = digits.images
+    p = shipped.probabilities(x)
+    assert p.shape == (len(x), 10)
+    torch.testing.assert_close(p.sum(-1), torch.ones(len(x)))
+    assert torch.equal(p.argmax(-1), shipped.label(x))
+    assert shipped.label(x).dtype == torch.int64
+    assert torch.equal(shipped.is_digit(x), shipped.score(x) >= shipped.threshold)
+    # The score is the log-odds of the eleventh class, counted here without logarithms.
+    q = shipped(x.double().float()).double().softmax(-1)
+    odds = (q[:, :10].sum(-1) / q[:, 10]).log()
+    torch.testing.assert_close(shipped.score(x).double(), odds, atol=1e-3, rtol=1e-3)
+
+
+def test_a_picture_is_judged_alone(shipped, digits):
+    """The same picture gets the same answer in any company, and twice."""
+    x = digits.images[:300]
+    together = shipped.score(x)
+    assert torch.equal(together, shipped.score(x))
+    alone = torch.cat([shipped.score(row[None]) for row in x[:20]])
+    torch.testing.assert_close(alone, together[:20], atol=1e-3, rtol=1e-4)
+
+
+def test_no_pictures_give_no_answers(shipped):
+    none = torch.empty(0, 784)
+    assert shipped.label(none).shape == shipped.is_digit(none).shape == (0,)
+    assert shipped.probabilities(none).shape == (0, 10)
+
+
+@pytest.mark.parametrize("shape", [(784,), (28, 28), (2, 1, 28, 28), (3, 783)])
+def test_another_shape_is_refused(shipped, shape):
+    with pytest.raises(ValueError, match=r"expects pictures of shape \(B, 784\)"):
+        shipped.label(torch.zeros(shape))
+
+
+# Files
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path, shipped, card, digits):
+    judge.save(shipped, card, tmp_path)
+    assert torch.equal(judge.load(tmp_path).score(digits.images), shipped.score(digits.images))
+
+
+def test_files_that_do_not_fit_are_refused(tmp_path, shipped, card):
+    with pytest.raises(StorageError, match=r"card\.json"):
+        judge.load(tmp_path)
+    other = card | {"config": card["config"] | {"widths": [8, 16, 16, 16]}}
+    judge.save(shipped, other, tmp_path)
+    with pytest.raises(StorageError, match=r"(?s)do not fit its card.*size mismatch"):
+        judge.load(tmp_path)
+    judge.save(shipped, {"slug": "judge"}, tmp_path)
+    with pytest.raises(StorageError, match="not a judge's card"):
+        judge.load(tmp_path)
+    judge.save(shipped, card, tmp_path)
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(StorageError, match="not a whole safetensors file"):
+        judge.load(tmp_path)
+
+
+# Garbage and training
+
+
+@pytest.mark.parametrize("binarised", [False, True])
+@pytest.mark.parametrize("kind", judge.GARBAGE | judge.UNSEEN)
+def test_garbage_repeats_and_stays_in_range(digits, kind, binarised):
+    """Rates on a card mean nothing when the next run makes other pictures, or pictures that no model can draw."""
+    x, y = digits.images[:60], digits.labels[:60]
+    maker = (judge.GARBAGE | judge.UNSEEN)[kind]
+    first, again, other = (judge.make_garbage(maker, x, y, seeded(s), binarised=binarised) for s in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first.shape == x.shape
+    assert 0 <= first.min() and first.max() <= 1 + 1e-6
+    assert not binarised or set(first.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_a_blend_mixes_two_classes_and_only_those():
+    """A blend of a 3 and a 3 is a soft 3: to call it garbage would poison the rule."""
+    y = torch.arange(400) % 10
+    x = torch.zeros(400, 784)
+    x[torch.arange(400), y] = 1  # an image names its class by one pixel
+    made = judge.blends(x, y, seeded())
+    assert torch.equal((made == 0.5).sum(1), torch.full((400,), 2))
+    assert (made[torch.arange(400), y] == 0.5).all()
+    partners = made.clone()
+    partners[torch.arange(400), y] = 0
+    assert partners.argmax(1).bincount(minlength=10).min() > 20  # and no class is left out
+    union = judge.make_garbage(judge.blends, x, y, seeded(), binarised=True)
+    assert torch.equal(union.sum(1), torch.full((400,), 2.0))
+    with pytest.raises(ValueError, match="two classes"):
+        judge.blends(x[:3], torch.zeros(3, dtype=torch.int64), seeded())
+
+
+@pytest.mark.parametrize("cut", [14, 7])
+def test_a_patchwork_is_sewn_from_turned_pieces(cut):
+    """A piece that was not turned, or not cut from the images, would make another kind than the card says."""
+    x = torch.rand(3, 784, generator=seeded())
+
+    def pieces(images):
+        k = 28 // cut
+        return images.view(-1, k, cut, k, cut).transpose(2, 3).reshape(-1, cut, cut)
+
+    turned = {tuple(p.rot90(q).flatten().tolist()) for p in pieces(x) for q in (1, 2, 3)}
+    made = judge.patchworks(x, torch.arange(3), seeded(1), cut)
+    assert all(tuple(p.flatten().tolist()) in turned for p in pieces(made))
+
+
+def test_the_nearest_of_the_same_class_are_found():
+    """An average over another class would be a blend, taught as a digit."""
+    x = torch.zeros(4, 784)
+    x[:, 0] = torch.tensor([0.0, 0.1, 0.4, 0.05])
+    y = torch.tensor([1, 1, 1, 2])
+    near = judge.nearest_of_the_same_class(x, y, 2)[:, :, 0]
+    expected = torch.tensor([[0.1, 0.4], [0.0, 0.4], [0.1, 0.0], [0.05, 0.05]])  # the lone 2 stays itself
+    torch.testing.assert_close(near, expected)
+
+
+def test_training_never_sees_the_unseen_kinds(monkeypatch, digits):
+    """Otherwise the card's rates of generalisation would be training rates."""
+
+    def forbidden(*args, **kwargs):
+        raise AssertionError("an unseen kind was made in training")
+
+    for maker in judge.UNSEEN.values():
+        monkeypatch.setattr(judge, maker.__name__, forbidden)
+    seen = []
+    for maker in judge.GARBAGE.values():
+        monkeypatch.setattr(
+            judge, maker.__name__, lambda *a, maker=maker, **k: (seen.append(maker.__name__), maker(*a, **k))[1]
+        )
+    terms = judge.Judge().loss(digits.images[:64], digits.labels[:64], seeded())
+    assert set(seen) == set(judge.GARBAGE)
+    assert torch.isfinite(terms.reconstruction).all()
+    assert len(terms.reconstruction) == 64 + round(judge.GARBAGE_SHARE * 64)
+
+
+def test_a_training_repeats_and_sets_its_threshold_on_held_out_images(digits):
+    """The same seed gives the same judge; the threshold accepts its share of images that were not trained on."""
+    train = data.load("digits", "train")
+    recipe = dataclasses.replace(judge.RECIPE, epochs=1, held_out=400, precision="float32")
+    (a, history), (b, _) = (judge.train_judge(train, recipe) for _ in range(2))
+    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+    assert len(history) == 1
+    held_out = train.images[-400:]
+    rate = torch.cat([a.is_digit(held_out), a.is_digit(judge.binarise(held_out))]).double().mean()
+    assert judge.ACCEPTED <= rate <= judge.ACCEPTED + 0.02
