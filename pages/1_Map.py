@@ -1,9 +1,8 @@
-"""Each dot is one of ten thousand test images, put where a model's two numbers place it. Point anywhere on a map:
-what lies there is drawn, and found on the other map."""
+"""Each dot is a test image, put where a model's two numbers place it. Point anywhere: what lies there is drawn."""
 
 import streamlit as st
 
-from ui import figures, live_map, store
+from ui import live_map
 from ui.family import slug, title
 from ui.frame import frame
 
@@ -40,6 +39,7 @@ here = live_map.kinds()
 if not here:
     st.error("No trained 2-D model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
     st.stop()
+live_map.send(here)  # outside of the fragment: megabytes that every pick would weigh again
 maps(here, live_map.start(here))
 live_map.notice()
 with st.expander("What you see"):
@@ -53,6 +53,8 @@ with st.expander("How to move, and what is measured"):
     st.markdown(HANDS)
 # A chart that is read, and Plotly is heavy: it comes on request.
 if st.toggle("Show how the four learned", key="learning"):
+    from ui import figures, store
+
     histories = {title(kind): store.guard(slug(kind, 2))[1]["history"] for kind in here}
     st.plotly_chart(figures.learning_curves(histories), config=figures.CONFIG, alt="Training objective by epoch")
     st.caption(

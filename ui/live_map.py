@@ -63,9 +63,13 @@ def start(here: list[str]) -> dict[str, Any]:
     return {"left": left, "right": right, "image": int(image) if image.isdecimal() and len(image) < 6 else 0}
 
 
+def send(here: list[str]) -> None:
+    """The networks and codes of these members, once a session."""
+    live.models(slug(k, 2) for k in here)
+
+
 def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
     """Show both maps. Returns what is picked: {left, right, image, z (per side) or None, drawn}."""
-    live.models(slug(k, 2) for k in here)
     models = [
         {"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code} for k in here
     ]
