@@ -431,7 +431,8 @@ def load(folder: Path) -> Judge:
         judge.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
     except RuntimeError as error:
         raise StorageError(
-            f"The judge's weights do not fit its card: {error} Restore both, or train the judge again."
+            f"The judge's weights do not fit its card ({' '.join(str(error).split())}). "
+            "Restore both files, or train the judge again."
         ) from error
     return judge.eval().requires_grad_(False)
 
