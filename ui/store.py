@@ -64,8 +64,8 @@ def mnist_notice() -> None:
         return
     text, button = st.columns([5, 1.4], vertical_alignment="center")
     text.caption(
-        "The sample digits come with scikit-learn. MNIST, which the models learned from, is not on this machine: "
-        "where one of its images belongs, the model's own reconstruction stands and says so."
+        "These samples are scikit-learn's digits, enlarged. MNIST, which the models learned from, is not on this "
+        "machine; where one of its images belongs, the model's own drawing stands and says so."
     )
     if not button.button("Fetch MNIST (12 MB)", key="fetch_mnist", width="stretch"):
         return

@@ -141,7 +141,7 @@ def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
     except Exception as error:
         if source[4:8] == b"ftyp":
             raise DigitizeError("This looks like a HEIC photo or a film: save it as JPEG and retry.") from error
-        raise DigitizeError("This is not a picture that can be read: use PNG, JPEG, GIF or WebP.") from error
+        raise DigitizeError("This file is damaged or not a picture. Try a PNG or JPEG.") from error
     with image:
         rgb = _decode(image, shrink_on_load=True)
         try:

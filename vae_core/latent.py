@@ -82,9 +82,7 @@ def interpolate(a: Tensor, b: Tensor, t: Tensor, *, spherical: bool = False) -> 
     angle = torch.arccos(cosine)
     if torch.sin(angle) < 1e-4:
         return straight
-    direction = (
-        torch.sin((1 - t) * angle) * (a / length_a) + torch.sin(t * angle) * (b / length_b)
-    ) / torch.sin(angle)
+    direction = (torch.sin((1 - t) * angle) * (a / length_a) + torch.sin(t * angle) * (b / length_b)) / torch.sin(angle)
     return direction * ((1 - t) * length_a + t * length_b)
 
 
