@@ -42,7 +42,8 @@ export class Answer {
     };
     this.pixels = new Float32Array(PIXELS);
     this.values = { reconstruction: null, kl: null, nelbo: null };
-    this.plane = new Plane(this.at(".map"), { labelText: `Codes of the ${name}. Arrow keys pull the code, Escape lets it go.`, wheel: false, scroll: true });
+    const labelText = `Codes of the ${name}. Arrow keys pull the code, Escape lets it go.`;
+    this.plane = new Plane(this.at(".map"), { labelText, wheel: false, scroll: true });
     this.plane.pointOpacity = 0.6; // the subject is the code, not the cloud
     this.dot = { z: [0, 0], sigma: null, shape: "dot", size: 5.5, drag: true };
     this.trail = { at: new Float32Array(2 * TRAIL), count: 0 };

@@ -2,80 +2,20 @@
 // Answer encodes and decodes them, and Python hears one message when the hand lets go.
 
 import { Answer } from "./answer.mjs";
+import { packed } from "./bring.mjs";
 import { LIMITS, SIDE, corrupt, fromText, toText } from "./digit.mjs";
 import { PIXELS } from "./engine.mjs";
-import { BRUSH, Pad } from "./pad.mjs";
+import { Pad } from "./pad.mjs";
 import { announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
 import { Random } from "./random.mjs";
 import * as registry from "./registry.mjs";
 import { REPLAYS, first } from "./strokes.mjs";
+import { LABELS, SPOILS, template } from "./studio_template.mjs";
 
-const style = await (await fetch(new URL("studio.css", import.meta.url))).text();
-
-const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const COMMON = [1, 1, -1, -1]; // ε that all labels share: two draws whose mean and variances are those of N(0, I)
-const SPOILS = {
-  masking: "Masking", salt_pepper: "Salt and pepper", gaussian: "Gaussian noise", blur: "Blur, new to the DAE",
-};
-const PICTURE_SIDE = 1000; // pixels of a photograph that travels to Python
 const ONE_TIMING = 512; // brush steps whose time is kept
 
 let kept = null; // what the visitor had when they left for another page: the document, and this module, stay
-
-const template = ({ models }) => `
-<style>:host { display: block; } ${style}</style>
-<div class="studio">
-  <section class="hand" aria-label="The digit">
-    <div class="front"><div class="pad"></div>
-      <div class="mini" aria-hidden="true">${models.map(({ kind, name }) => `<figure data-mini="${kind}"><figcaption>${name}</figcaption></figure>`).join("")}</div></div>
-    <div class="row">
-      <button data-do="undo">Undo</button><button data-do="clear">Clear</button>
-      <label class="brush">Brush <input type="range" data-set="brush" min="${BRUSH.least}" max="${BRUSH.most}" step="0.5"
-        value="${BRUSH.normal}" aria-label="Width of the brush"></label>
-    </div>
-    <div class="row">
-      <button data-do="sample" title="A digit of scikit-learn's, by another hand">Sample</button>
-      <span class="file" title="Bring a photograph or a scan of a digit, or drop it on the pad"><label>Picture<input type="file" accept="image/*" aria-label="Bring a picture of a digit"></label></span>
-      <span class="quiet">Replay</span>${Object.entries(REPLAYS).map(([name, r]) => `<button data-replay="${name}" title="${r.says}" aria-label="Replay: ${r.says}">${name}</button>`).join("")}
-    </div>
-    <div class="seen">
-      <div class="tile"></div>
-      <div class="stack">
-        <h2>What the models see</h2>
-        <label><input type="checkbox" data-set="centred" checked>centred as in MNIST</label>
-        <select data-set="kind" aria-label="How the digit is spoilt">
-          ${Object.entries(SPOILS).map(([k, name]) => `<option value="${k}">Spoil: ${name}</option>`).join("")}
-        </select>
-        <label><input type="range" data-set="amount" min="0" max="1" step="0.01" value="0" aria-label="How much is spoilt">
-          <output>0.00</output></label>
-      </div>
-    </div>
-    <div>
-      <div class="switch"><h2>Label for the CVAE</h2><button class="auto" data-do="auto" aria-pressed="true"
-        title="The label of the highest ELBO">auto</button></div>
-      <p class="quiet bars-say"></p>
-      <div class="bars" role="group" aria-label="Label for the CVAE">${LABELS.map((y) =>
-        `<button data-label="${y}" aria-pressed="false"><span class="space"><i></i></span>${y}</button>`).join("")}</div>
-    </div>
-  </section>
-  <section class="answers" aria-label="Four answers">
-    ${models.map(({ kind, title, code }) => `
-    <article class="card" data-kind="${kind}">
-      <header><b>${title}</b><span class="code quiet">${code}</span><span class="best">closest</span></header>
-      <div class="map"></div>
-      <div class="drawing"></div>
-      <div class="under place"><span class="z">z = —</span></div>
-      <div class="under draws"><span class="how"></span>
-        <span><button class="back" hidden title="Give the code back; the next stroke does so too">Back</button>${
-          kind === "vae" || kind === "cvae" ? '<button data-do="resample" title="A new ε: z = μ + σ ε">Resample</button>' : ""}</span></div>
-      <dl class="terms">${[["reconstruction", "reconstruction"], ["kl", "KL"], ["nelbo", "−ELBO"]].map(([term, name]) => `
-        <div data-term="${term}"><dt>${name}</dt><dd class="live">—</dd><dd class="test"></dd></div>`).join("")}
-      </dl>
-    </article>`).join("")}
-    <div class="foot"><p class="verdict"></p><label><input type="checkbox" data-set="sampled">sample the pixels</label>
-      <p class="unit quiet">Numbers are nats for this digit, and for the mean of 10,000 test digits. Reconstruction is −log p(x | z) at the code.</p></div>
-  </section>
-</div>`;
 
 export async function mount(root, component) {
   const options = JSON.parse(component.data.options);
@@ -103,7 +43,6 @@ class Studio {
     this.ready = false;
     this.drawing = new Float32Array(PIXELS);
     this.clean = new Float32Array(PIXELS);
-    this.before = new Float32Array(PIXELS).fill(-1);
     this.spoilt = new Float32Array(PIXELS);
     this.noise = Float32Array.from({ length: PIXELS }, () => Math.random());
     this.timing = { work: new Float64Array(ONE_TIMING), step: new Float64Array(ONE_TIMING), count: 0, since: 0 };
@@ -183,7 +122,9 @@ class Studio {
     const label = link.get("label");
     if (/^\d$/.test(label ?? "")) this.label = Number(label);
     const [kind, amount] = (link.get("spoil") ?? "").split(":");
-    if (Object.hasOwn(SPOILS, kind) && amount > 0) this.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: 1 };
+    if (Object.hasOwn(SPOILS, kind) && amount > 0) {
+      this.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: 1 };
+    }
     const picture = fromText(link.get("d") ?? "");
     const before = !picture && this.label === null && kept;
     if (before) {
@@ -277,7 +218,8 @@ class Studio {
   /** The ten bars, and with auto the label of the highest one. */
   #labels(clean) {
     const cvae = this.answers.find(({ kind }) => kind === "cvae");
-    const bars = this.bars ??= [...this.root.querySelectorAll("[data-label]")].map((button) => ({ button, bar: button.querySelector("i") }));
+    const bars = this.bars ??= [...this.root.querySelectorAll("[data-label]")]
+      .map((button) => ({ button, bar: button.querySelector("i") }));
     let shares = null;
     if (clean && this.label === null && cvae) {
       const elbo = cvae.model.elbo(clean, LABELS, COMMON);
@@ -310,7 +252,8 @@ class Studio {
       text = `${this.spoil.amount > 0 ? "Brings it back best" : "Closest"}: ${best.name}, ${say(best)}.`;
       const told = this.answers.find(({ model }) => model.conditional);
       if (told) text += ` ${told.name}, told that it is ${label === 8 ? "an" : "a"} ${label}: ${say(told)}.`;
-      this.say(`${text} ${this.answers.map((a) => `${a.name} ${a.values.reconstruction.toFixed(1)}`).join(", ")}.`);
+      const all = this.answers.map(({ name, values }) => `${name} ${values.reconstruction.toFixed(1)}`);
+      this.say(`${text} ${all.join(", ")}.`);
     }
     if (element.textContent !== text) element.textContent = text;
   }
@@ -427,12 +370,13 @@ class Studio {
   }
 
   async #sample() {
-    this.samples ??= fetch(new URL("samples.bin", import.meta.url)).then(async (r) => new Uint8Array(await r.arrayBuffer()));
-    const bytes = await this.samples;
+    this.samples ??= fetch(new URL("samples.bin", import.meta.url)).then((response) => response.arrayBuffer());
+    const bytes = new Uint8Array(await this.samples);
     const n = bytes.length / PIXELS;
     this.sample = ((this.sample ?? Math.floor(Math.random() * n)) + 37) % n; // 37 and 100 share no factor: all come
     this.#begin();
-    this.pad.show({ picture: Float32Array.from(bytes.subarray(this.sample * PIXELS, (this.sample + 1) * PIXELS), (v) => v / 255) });
+    const grey = bytes.subarray(this.sample * PIXELS, (this.sample + 1) * PIXELS);
+    this.pad.show({ picture: Float32Array.from(grey, (v) => v / 255) });
     this.#release();
   }
 
@@ -460,27 +404,9 @@ class Studio {
   /** A picture goes to Python, made small by the browser where it can read it; the digit comes back by `update`. */
   async #bring(file) {
     this.#note("Reading the picture …");
-    let blob = file;
-    try {
-      const image = await createImageBitmap(file, { imageOrientation: "from-image" });
-      const share = Math.min(1, PICTURE_SIDE / Math.max(image.width, image.height));
-      if (share < 1) {
-        const canvas = new OffscreenCanvas(Math.round(image.width * share), Math.round(image.height * share));
-        const ctx = canvas.getContext("2d");
-        ctx.imageSmoothingQuality = "high";
-        ctx.drawImage(image, 0, 0, canvas.width, canvas.height);
-        blob = await canvas.convertToBlob({ type: "image/png" });
-      }
-      image.close();
-    } catch { /* Python will say what is wrong with it */ }
-    if (blob.size > 5e6) {
-      this.#note("This file is too large: bring a picture of at most 5 MB.");
-      return;
-    }
-    const bytes = new Uint8Array(await blob.arrayBuffer());
-    let text = "";
-    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-    this.#tell({ picture: btoa(text), name: file.name, id: Date.now() });
+    const { picture, error } = await packed(file);
+    if (error) this.#note(error);
+    else this.#tell({ picture, name: file.name, id: Date.now() });
   }
 
   #take({ error, pixels, notes }) {
