@@ -146,6 +146,7 @@ def moves(page: Page, element: object, rounds: int, *, press: bool) -> dict:
     if press:
         page.mouse.down()
     page.evaluate("settled()")
+    page.wait_for_timeout(1000)  # what an earlier release sends is not this move's
     page.sent.clear()
     result = page.evaluate(MOVES, [element, rounds, 1 if press else 0])
     result["sent"] = sum(map(len, page.sent))

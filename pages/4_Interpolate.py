@@ -5,8 +5,8 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import store
-from ui.family import DIGIT_COLOURS, slug, title
+from ui import live_pages, store
+from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.frame import frame
 from ui.picture import choose_digit, label_for
 from ui.tiles import Strip, numbers, strips
@@ -41,44 +41,82 @@ with right:
     second = choose_digit("to", title="To", start=1)
 with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
     dim = st.segmented_control(
-        "Numbers in the code", (2, 20), default=2, required=True, key="walk_dim", persist_state="session"
+        "Numbers in the code",
+        (2, 20),
+        default=2,
+        required=True,
+        key="walk_dim",
+        persist_state="session",
+        bind="query-params",
     )
     way = st.segmented_control(
-        "Way", ("linear", "spherical"), default="linear", required=True, key="walk_way", persist_state="session"
+        "Way",
+        ("linear", "spherical"),
+        default="linear",
+        required=True,
+        key="walk_way",
+        persist_state="session",
+        bind="query-params",
     )
-    steps = st.select_slider("Pictures", range(5, 16), 9, key="walk_steps", persist_state="session", width=220)
 
-t = torch.linspace(0, 1, steps)
 ends = torch.tensor(np.stack([first.pixels, second.pixels]))
-models = {kind: store.guard(slug(kind, dim))[0] for kind in ("ae", "dae", "vae", "cvae")}
+models = {kind: store.guard(slug(kind, dim))[0] for kind in FAMILY}
+for kind in FAMILY:
+    store.guard_codes(slug(kind, dim))
 cvae = models["cvae"]
 (a, how_a), (b, how_b) = label_for(first, cvae), label_for(second, cvae)
-walks = {}  # codes on the way, (T, D)
-for kind, model in models.items():
-    z = latent.embed(model, ends, torch.tensor([a, b]) if model.conditional else None).mean
-    walks[kind] = latent.interpolate(z[0], z[1], t, spherical=way == "spherical")
 
-z, stay, switch = walks["cvae"], [a] * steps, [a if s < 0.5 else b for s in t.tolist()]
-ways = [
-    line("Pixels", "plain blend", torch.lerp(ends[:1], ends[1:], t[:, None])),
-    *(line(title(k), "code to code", latent.decode(models[k], walks[k])) for k in ("ae", "dae")),
-    line(title("vae"), "mean to mean", latent.decode(models["vae"], walks["vae"])),
-    line(f"{title('cvae')} style", f"label {a} throughout", latent.decode(cvae, z, torch.tensor(stay)), stay),
-]
-if a != b:
-    blend = latent.decode_between_labels(cvae, z[:1].expand(steps, -1), a, b, t)
-    ways += [
+
+def ways(t: Tensor) -> list[Strip]:
+    """Every way at each t (T,), in the order in which the page shows them."""
+    walks = {}  # codes on the way, (T, D)
+    for kind, model in models.items():
+        z = latent.embed(model, ends, torch.tensor([a, b]) if model.conditional else None).mean
+        walks[kind] = latent.interpolate(z[0], z[1], t, spherical=way == "spherical")
+    z, stay, switch = walks["cvae"], [a] * len(t), [a if s < 0.5 else b for s in t.tolist()]
+    start = latent.embed(cvae, ends[:1], torch.tensor([a])).mean
+    shown = [
+        line("Pixels", "plain blend", torch.lerp(ends[:1], ends[1:], t[:, None])),
+        *(line(title(k), "code to code", latent.decode(models[k], walks[k])) for k in ("ae", "dae")),
+        line(title("vae"), "mean to mean", latent.decode(models["vae"], walks["vae"])),
+        line(f"{title('cvae')} style", f"label {a} throughout", latent.decode(cvae, z, torch.tensor(stay)), stay),
+    ]
+    if a == b:
+        return shown
+    blend = latent.decode_between_labels(cvae, start.expand(len(t), -1), a, b, t)
+    both = latent.decode(cvae, z, torch.tensor(switch))
+    return [
+        *shown,
         line(f"{title('cvae')} label", f"{a} blends to {b}: never trained", blend),
-        line(
-            f"{title('cvae')} both", f"label switches {a} to {b}", latent.decode(cvae, z, torch.tensor(switch)), switch
-        ),
+        line(f"{title('cvae')} both", f"label switches {a} to {b}", both, switch),
     ]
 
-strips(ways)
+
+@st.fragment
+def scrub() -> None:
+    """The live view, and whenever the hand lets go, what a classifier reads there."""
+    told = live_pages.digit_option(first, a), live_pages.digit_option(second, b)
+    at = live_pages.interpolate(list(FAMILY), dim, told, way == "spherical", ways)
+    if judge := store.judge():
+        here = ways(torch.tensor([at]))
+        pictures = torch.tensor(np.stack([w.pictures[0] for w in here]))
+        read = zip(here, judge.label(pictures).tolist(), judge.is_digit(pictures).tolist(), strict=True)
+        words = ", ".join(f"{w.name} {y}" if good else f"{w.name} no digit" for w, y, good in read)
+        st.caption(f"At t = {at:.2f} a classifier that knows no autoencoder reads: {words}.")
+    st.download_button(
+        "Save as GIF", lambda: live_pages.animation(ways), "interpolation.gif", "image/gif", on_click="ignore"
+    )
+
+
+scrub()
+st.subheader("The whole way")
+steps = st.select_slider("Pictures", range(5, 16), 9, key="walk_steps", persist_state="session", width=220)
+walked = ways(torch.linspace(0, 1, steps))
+strips(walked)
 if first.label is None or second.label is None:
     st.caption(f"Labels told to the CVAE: {a} ({how_a}) and {b} ({how_b}). You can set yours beside its number.")
 st.subheader("How even is the walk?")
-numbers(HEAD, [pace(way) for way in ways])
+numbers(HEAD, [pace(one) for one in walked])
 st.caption(
     "A step is Σ|Δ| over the pixels of two neighbours: how many pixels of ink change. Longest / mean is 1 where all "
     "steps are equal, and a jump makes it large. Detour is the whole walk over the straight one. The plain blend is "

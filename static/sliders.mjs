@@ -87,8 +87,8 @@ class Sliders {
     const { shown, lead, from, label, offset } = this.state;
     remembered.set(this.size, { shown: new Set(shown), lead, from, label, offset: Float64Array.from(offset) });
     link.set({
-      models: shown.size === this.members.length ? null : [...shown].join("."), lead,
-      y: this.members.some((m) => m.model.conditional) ? label : null, from: from === "digit" ? null : from,
+      models: shown.size === this.members.length ? null : [...shown].join("."), lead: lead === "vae" ? null : lead,
+      y: label === this.options.digit.label ? null : label, from: from === "digit" ? null : from,
       s: offset.some((v) => v) ? toLink(offset) : null,
     });
   }

@@ -49,7 +49,7 @@ class Styles {
     const keep = link.get("keep")?.split(";").map((text) => numbersOf(text, D)).filter(Boolean);
     this.kept = (keep ?? old.kept ?? []).slice(0, KEPT).map((z) => Float32Array.from(z));
     this.#build(style, codes);
-    this.#remember();
+    if (old.z) this.#remember(); // back from another page: the link says it again
     this.draw();
   }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 import torch
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ui import live, live_map, readout, store
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.picture import Chosen
-from ui.tiles import data_uri
+from ui.tiles import Strip, data_uri
 from vae_core import latent
 
 SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
@@ -59,10 +61,10 @@ def figure(pixels: Tensor, caption: str = "", note: str = "", edge: str | None =
     )
 
 
-def first(body: str, bar: str = "") -> str:
+def first(body: str, kind: str = "") -> str:
     """The first picture of a view, with the style sheet that the view goes on using."""
     sheet = f"<style data-views>{SHEET.read_text(encoding='utf-8')}</style>"
-    return f'{sheet}<div class="view"><div class="bar">{bar}</div>{body}</div>'
+    return f'{sheet}<div class="view {kind}"><div class="bar"></div>{body}</div>'
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -73,14 +75,14 @@ def square(name: str) -> str:
     return f'<div class="square"><img style="width:100%;opacity:.45" alt="" src="data:image/png;base64,{png}"></div>'
 
 
-def show(module: str, key: str, options: dict[str, Any], picture: Callable[[], str]) -> dict[str, Any]:
+def show(module: str, key: str, options: dict[str, Any], picture: Callable[[], str], kind: str = "") -> dict[str, Any]:
     """The live view. Returns its last message, after a switch of pages the one from before; {} where there is none.
 
     Once the hand has let go the first picture is history: it is not made again, and nothing of it travels again.
     """
     state = st.session_state
     if not (state.get(key) or {}).get("message"):
-        state[f"{key} first"] = first(picture())
+        state[f"{key} first"] = first(picture(), kind)
     message = live.view(module, key=key, options=options, first=state[f"{key} first"])
     if message:
         state[f"{key} last"] = message  # the component's own state ends with the page
@@ -191,3 +193,68 @@ def digit_codes(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict
         mean = latent.embed(model, x, torch.tensor([label]) if model.conditional else None).mean
         codes[kind] = mean[0].tolist()
     return {"codes": codes, "label": label}
+
+
+# Interpolate ----------------------------------------------------------------------------------------------------------
+
+
+def asked_t() -> float:
+    """The place on the way that the page's address names, else the middle."""
+    at = asked("t", 1)
+    return at[0] if at and 0 <= at[0] <= 1 else 0.5
+
+
+def interpolate(
+    kinds: list[str],
+    size: int,
+    ends: tuple[dict[str, Any], dict[str, Any]],
+    spherical: bool,
+    ways: Callable[[Tensor], list[Strip]],
+) -> float:
+    """Show the live view. Returns t as the hand left it; `ways` gives the first picture, all ways at t (T,)."""
+    members = [{"kind": k, "slug": slug(k, size), "title": title(k), "name": FAMILY[k].name} for k in kinds]
+
+    def picture() -> str:
+        tiles = ""
+        for way in ways(torch.tensor([asked_t()])):
+            edge = f' style="--edge:{way.edges[0]}"' if way.edges else ""
+            tiles += (
+                f'<figure class="tile"{edge}><img src="{data_uri(way.pictures[0])}" alt="{html.escape(way.alt)}">'
+                f'<figcaption><b>{html.escape(way.name)}</b><small class="quiet">{html.escape(way.note)}</small>'
+                '</figcaption><span class="pace"></span></figure>'
+            )
+        maps = "".join(f"<div><h3>{m['title']}</h3>{square(m['slug'])}</div>" for m in members) if size == 2 else ""
+        count = tiles.count("<figure")
+        below = f'<p class="reading"></p><div class="maps">{maps}</div>'
+        return f'<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
+
+    live.models([m["slug"] for m in members])
+    told = {"models": members, "from": ends[0], "to": ends[1], "spherical": spherical}
+    message = show("interpolate.mjs", f"walk {size}", told, picture, kind="walk")
+    return message.get("t", asked_t())
+
+
+def animation(ways: Callable[[Tensor], list[Strip]], frames: int = 25, scale: int = 4) -> bytes:
+    """All ways side by side from one digit to the other and back, as a GIF."""
+    strips = ways(torch.linspace(0, 1, frames))
+    tall = [np.stack([np.asarray(p).reshape(28, 28) for p in way.pictures]) for way in strips]
+    film = np.rint(255 * np.clip(np.concatenate(tall, axis=2), 0, 1)).astype(np.uint8).repeat(scale, 1).repeat(scale, 2)
+    pictures = [name_them(Image.fromarray(frame), [way.name for way in strips]) for frame in film]
+    pictures += pictures[-2:0:-1]
+    buffer = io.BytesIO()
+    durations = [
+        400 if i in (0, frames - 1) else 80 for i in range(len(pictures))
+    ]  # milliseconds; it rests at the digits
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    return buffer.getvalue()
+
+
+def name_them(picture: Image.Image, names: list[str]) -> Image.Image:
+    """The names under equally wide columns; Pillow's own font has no signs, so the words alone."""
+    out = Image.new("L", (picture.width, picture.height + 20))
+    out.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(out)
+    for i, name in enumerate(names):
+        words = "".join(c for c in name if c.isascii()).strip()
+        draw.text(((i + 0.5) * picture.width / len(names), picture.height + 9), words, fill=220, anchor="mm")
+    return out

@@ -32,7 +32,7 @@ def visit(server, browser):
         if broken:
             tab.route("**/registry.mjs", cut_weights)
         tab.goto(f"{server}/{address}")
-        tab.wait_for_selector("[role=alert]" if broken else ".view [role=application], .view input[type=range]")
+        tab.wait_for_selector("[role=alert]" if broken else ".view [role=application], .view input[type=range]:enabled")
         tab.wait_for_selector(READY)
         return tab
 
@@ -99,7 +99,7 @@ def ten(z: torch.Tensor) -> np.ndarray:
 # All three ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["Styles", "Sliders"])
+@pytest.mark.parametrize("address", ["Styles", "Sliders", "Interpolate"])
 def test_damaged_weights_give_one_sentence(visit, address):
     """Otherwise a download that broke off ends in an empty box, or in digits of a broken network."""
     tab = visit(address, broken=True)
@@ -213,7 +213,7 @@ def code_of_digit(kind: str, size: int, index: int) -> tuple[torch.Tensor, int]:
     model, _ = checkpoints.load(f"mnist-{kind}-{size}d")
     y = labels[index : index + 1]
     code = latent.embed(model, images[index : index + 1], y if model.conditional else None)
-    return code.mean[0], int(y)
+    return code.mean[0].clone(), int(y)  # no longer an inference tensor
 
 
 def offsets(kind: str, size: int, s: torch.Tensor) -> torch.Tensor:
@@ -277,7 +277,7 @@ def test_random_codes_come_from_the_right_gaussian(visit):
 
 def test_sliders_by_keyboard_and_models_on_and_off(visit):
     """Otherwise only a pointer can move a slider, or the last model can be put away and nothing is left."""
-    tab = visit("Sliders?sliders_dim=20&digit=5&lead=vae")
+    tab = visit("Sliders?sliders_dim=20&digit=5")
     first = tab.locator(".rows input").first
     z, label = code_of_digit("vae", 20, 5)
     first.focus()
@@ -308,3 +308,33 @@ def test_sliders_fit_a_phone_and_answer_a_finger(visit):
     stage = tab.locator(".stage").bounding_box()
     assert 0 <= stage["y"] < PHONE["height"] / 2, "the pictures left the screen"
     assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+
+
+# Interpolate ----------------------------------------------------------------------------------------------------------
+
+
+def ways(size: int, i: int, j: int, t: float, *, spherical: bool) -> np.ndarray:
+    """Every way at t between two samples of different labels, in the order of the page, (7, 784)."""
+    images, labels = data.load("digits", "test")
+    x, (a, b), at = images[[i, j]], labels[[i, j]].tolist(), torch.tensor([t])
+    shown = [torch.lerp(x[0], x[1], t)[None]]
+    for kind in ("ae", "dae", "vae", "cvae"):
+        model, _ = checkpoints.load(f"mnist-{kind}-{size}d")
+        ends = latent.embed(model, x, labels[[i, j]] if model.conditional else None).mean
+        z = latent.interpolate(ends[0], ends[1], at, spherical=spherical)
+        if not model.conditional:
+            shown.append(latent.decode(model, z))
+            continue
+        shown.append(latent.decode(model, z, torch.tensor([a])))
+        shown.append(latent.decode_between_labels(model, ends[:1], a, b, at))
+        shown.append(latent.decode(model, z, torch.tensor([a if t < 0.5 else b])))
+    return torch.cat(shown).numpy()
+
+
+@pytest.mark.parametrize(("size", "way"), [(2, "linear"), (2, "spherical"), (20, "spherical")])
+def test_every_way_is_at_the_t_of_the_link(visit, size, way):
+    """Otherwise a picture is of another path, another model or another label than its name says."""
+    tab = visit(f"Interpolate?walk_dim={size}&walk_way={way}&from=2&to=3&t=0.37")
+    expected = ways(size, 2, 3, 0.37, spherical=way == "spherical")
+    shown = painted(tab, ".ways figure:not(:has(> img))")[::2]  # the pace below each picture is a canvas, too
+    np.testing.assert_allclose(shown, expected, atol=STEP)

@@ -1,0 +1,370 @@
+// The page "Interpolate": one t for all ways between two digits. Scrubbed, played, or pulled along a map; each way has
+// its picture, its pace (how much ink changes where) and, in two dimensions, its path.
+
+import { PIXELS, slices } from "./engine.mjs";
+import { button, element, pixelsOf, styleSheet } from "./controls.mjs";
+import { COLOURS, announcer, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
+import { Plane } from "./plane.mjs";
+import * as registry from "./registry.mjs";
+
+const PARTS = 50; // of a way, where its pace is measured
+const SWEEP = 4000; // milliseconds from one end to the other
+const COLUMNS = 11; // pictures of a way in the PNG
+const NOTES = { ae: "code to code", dae: "code to code", vae: "mean to mean" };
+
+/** Shows {models: [{kind, slug, title, name}], from, to (digits with label), spherical} (options) in root. */
+export async function mount(root, component) {
+  const view = new Walk(root, component);
+  await view.start();
+  return view;
+}
+
+class Walk {
+  constructor(root, component) {
+    this.root = root;
+    this.component = component;
+    this.options = JSON.parse(component.data.options);
+    const t = Number(link.get("t") ?? NaN);
+    this.t = t >= 0 && t <= 1 ? t : 0.5;
+    this.request = frameLoop((time) => this.draw(time));
+  }
+
+  async start() {
+    const { models } = this.options;
+    const [style, ...loaded] = await Promise.all([
+      styleSheet(this.root),
+      ...models.map(async ({ slug }) => ({ model: await registry.model(slug), codes: await registry.codes(slug) })),
+    ]);
+    if (this.gone) return;
+    this.members = models.map((about, i) => ({ ...about, ...loaded[i] }));
+    this.#build(style);
+    this.#ends();
+  }
+
+  update(component) {
+    this.component = component;
+    const before = JSON.stringify(this.options);
+    this.options = JSON.parse(component.data.options);
+    for (const m of this.members ?? []) m.plane?.retheme();
+    if (this.members && before !== JSON.stringify(this.options)) this.#ends();
+    else if (this.members) this.#drawPaces();
+  }
+
+  destroy() {
+    this.gone = true;
+    this.request.stop();
+    this.work?.abort();
+    for (const m of this.members ?? []) m.plane?.destroy();
+  }
+
+  // Building -----------------------------------------------------------------------------------------------------------
+
+  #build(style) {
+    const box = element("div", { className: "view walk" });
+    this.play = button("Play", () => this.#toggle());
+    this.play.className = "play main";
+    this.range = element("input", { type: "range", min: 0, max: 1, step: 0.001, ariaLabel: "Place on the way, t" });
+    this.range.oninput = () => {
+      this.playing = false;
+      this.#set(this.range.valueAsNumber);
+    };
+    this.range.onchange = () => this.#settle();
+    this.range.onkeydown = (e) => {
+      const far = { ArrowLeft: -0.02, ArrowDown: -0.02, ArrowRight: 0.02, ArrowUp: 0.02, PageUp: 0.1, PageDown: -0.1 }[e.key];
+      if (!far) return;
+      e.preventDefault();
+      this.playing = false;
+      this.#set(this.t + far);
+      clearTimeout(this.keys);
+      this.keys = setTimeout(() => this.#settle(), 400);
+    };
+    this.value = element("span", { className: "value" });
+    this.ends = ["from", "to"].map((end) => {
+      const canvas = digitCanvas({ label: `The digit to walk ${end}` });
+      canvas.style.cssText = "";
+      return { canvas, figure: element("figure", { className: "tile end" }, canvas) };
+    });
+    const save = button("Save as PNG", () => this.#save(), `All ways, ${COLUMNS} pictures each`);
+    save.className = "save";
+    const bar = element("div", { className: "bar" }, this.play, this.ends[0].figure, this.range, this.ends[1].figure,
+      this.value, save);
+    this.waysBox = element("div", { className: "ways" });
+    this.reading = element("p", { className: "reading quiet" });
+    this.maps = element("div", { className: "maps" });
+    box.append(bar, this.waysBox, this.reading, this.maps);
+    this.root.replaceChildren(style, box);
+    this.say = announcer(box);
+    this.maps.hidden = this.members[0].model.latentDim !== 2;
+    if (this.maps.hidden) return;
+    for (const m of this.members) this.#buildMap(m);
+  }
+
+  #buildMap(m) {
+    const host = element("div", { className: "square" });
+    this.maps.append(element("div", {}, element("h3", { textContent: m.title }), host));
+    const plane = m.plane = new Plane(host, {
+      labelText: `Way on the map of the ${m.name}. Pull the ring along it.`, wheel: false, scroll: true,
+    });
+    plane.pointOpacity = 0.4;
+    plane.setCodes(m.codes, COLOURS);
+    plane.layers.push((ctx) => this.#drawPath(ctx, m));
+    plane.onDrag = (name, z) => {
+      this.playing = false;
+      this.#set(nearest(m.path, z));
+    };
+    plane.onRelease = () => this.#settle();
+    plane.onPick = (z) => {
+      this.#set(nearest(m.path, z));
+      this.#settle();
+    };
+    plane.onHover = () => { // only the keyboard's cursor pulls
+      if (plane.cursor) this.#set(nearest(m.path, plane.cursor));
+    };
+  }
+
+  // The ways -----------------------------------------------------------------------------------------------------------
+
+  /** Two new ends: codes, paths, rows, paces. */
+  #ends() {
+    const { from, to, spherical } = this.options;
+    const images = [pixelsOf(from), pixelsOf(to)];
+    this.ends.forEach(({ canvas, figure }, i) => {
+      const { label, name } = [from, to][i];
+      paint(canvas, images[i]);
+      canvas.setAttribute("aria-label", `${i ? "To" : "From"}: ${name}`);
+      figure.style.setProperty("--edge", COLOURS[label]);
+    });
+    const [a, b] = [from.label, to.label];
+    for (const m of this.members) {
+      const [z0, z1] = images.map((x, i) => m.model.encode(m.model.observe(x), i ? b : a).mean);
+      m.way = between(z0, z1, spherical);
+      m.path = Array.from({ length: PARTS + 1 }, (_, i) => m.way(i / PARTS));
+      if (m.plane) lookAt(m.plane, m.path);
+      m.plane?.setMarker("from", { z: z0, shape: "dot", size: 5, text: String(a), colour: m.plane.theme.text });
+      m.plane?.setMarker("to", { z: z1, shape: "dot", size: 5, text: String(b), colour: m.plane.theme.text });
+    }
+    const blend = new Float32Array(PIXELS);
+    this.rows = [{
+      title: "Pixels", note: "plain blend",
+      at: (t) => {
+        for (let i = 0; i < PIXELS; i++) blend[i] = (1 - t) * images[0][i] + t * images[1][i];
+        return blend;
+      },
+    }];
+    for (const m of this.members) {
+      const out = new Float32Array(PIXELS);
+      if (!m.model.conditional) {
+        this.rows.push({ title: m.title, note: NOTES[m.kind], at: (t) => m.model.decode(m.way(t), null, out) });
+        continue;
+      }
+      this.rows.push({ title: `${m.title} style`, note: `label ${a} throughout`, label: () => a,
+        at: (t) => m.model.decode(m.way(t), a, out) });
+      if (a === b) continue;
+      const start = m.way(0);
+      this.rows.push({ title: `${m.title} label`, note: `${a} blends to ${b}: never trained`,
+        at: (t) => m.model.decode(start, { a, b, t: [t] }, out) });
+      const told = (t) => (t < 0.5 ? a : b);
+      this.rows.push({ title: `${m.title} both`, note: `label switches ${a} to ${b}`, label: told, jumps: true,
+        at: (t) => m.model.decode(m.way(t), told(t), out) });
+    }
+    this.#cards();
+    this.#measure();
+    this.request();
+  }
+
+  #cards() {
+    this.waysBox.style.setProperty("--ways", this.rows.length);
+    this.waysBox.replaceChildren(...this.rows.map((row) => {
+      row.canvas = digitCanvas({ label: `${row.title}, ${row.note}` });
+      row.canvas.style.cssText = "";
+      row.pace = element("canvas", { className: "pace" });
+      row.pace.setAttribute("role", "img");
+      row.figure = element("figure", { className: "tile" }, row.canvas, element("figcaption", {},
+        element("b", { textContent: row.title }), element("small", { className: "quiet", textContent: row.note })), row.pace);
+      return row.figure;
+    }));
+  }
+
+  /** How much ink changes in each part of a way, a row after the other and a few pictures at a time. */
+  async #measure() {
+    this.work?.abort();
+    const work = this.work = new AbortController();
+    const { rows } = this;
+    const before = new Float32Array(PIXELS);
+    for (const row of rows) row.steps = new Float64Array(PARTS);
+    const one = (k) => {
+      const row = rows[Math.floor(k / (PARTS + 1))];
+      const i = k % (PARTS + 1);
+      const now = row.at(i / PARTS);
+      if (i) {
+        let sum = 0;
+        for (let p = 0; p < PIXELS; p++) sum += Math.abs(now[p] - before[p]);
+        row.steps[i - 1] = sum;
+      }
+      before.set(now);
+    };
+    this.highest = 0;
+    for await (const _ of slices(rows.length * (PARTS + 1), one, { signal: work.signal }));
+    if (work.signal.aborted || this.gone) return;
+    // A label that switches is one jump that would flatten all the others: it is cut off, and its size written beside it.
+    this.highest = Math.max(...rows.filter((row) => !row.jumps).flatMap((row) => Array.from(row.steps)), 1e-6) * 1.1;
+    this.reading.textContent = `Below each picture: the ink that changes in each ${100 / PARTS} % of its way, Σ|Δ| over ` +
+      `the pixels. One scale for all, up to ${this.highest.toFixed(1)} px; what is beyond is cut and its size written there.`;
+    for (const row of rows) {
+      row.pace.setAttribute("aria-label", `Pace of ${row.title}: at most ${Math.max(...row.steps).toFixed(1)} pixels of ink`);
+    }
+    this.#drawPaces();
+  }
+
+  // Moving -------------------------------------------------------------------------------------------------------------
+
+  #set(t) {
+    this.t = Math.min(1, Math.max(0, t));
+    this.request();
+  }
+
+  #toggle() {
+    this.playing = !this.playing;
+    this.direction ??= 1;
+    if (this.playing && this.t >= 1) this.direction = -1;
+    if (this.playing && this.t <= 0) this.direction = 1;
+    this.last = null;
+    if (!this.playing) this.#settle();
+    this.request();
+  }
+
+  #settle() {
+    const t = Number(this.t.toFixed(3));
+    link.set({ t });
+    this.component.setStateValue("message", { t });
+  }
+
+  // Drawing ------------------------------------------------------------------------------------------------------------
+
+  draw(time) {
+    if (this.playing) {
+      if (this.last) this.t += (this.direction * Math.min(100, time - this.last)) / SWEEP;
+      this.last = time;
+      if (this.t >= 1 || this.t <= 0) {
+        this.t = Math.min(1, Math.max(0, this.t));
+        this.direction = -this.direction;
+      }
+    }
+    const { t } = this;
+    for (const row of this.rows) {
+      paint(row.canvas, row.at(t));
+      if (row.label) row.figure.style.setProperty("--edge", COLOURS[row.label(t)]);
+    }
+    for (const m of this.members) m.plane?.setMarker("t", { z: m.way(t), drag: true, size: 9 });
+    this.range.value = t;
+    this.value.textContent = `t = ${t.toFixed(2)}`;
+    this.play.textContent = this.playing ? "Pause" : "Play";
+    this.#drawPaces();
+    if (this.playing) this.request();
+    else this.say(`t ${t.toFixed(2)}`);
+  }
+
+  #drawPaces() {
+    if (!this.highest) return;
+    const theme = palette(this.root);
+    for (const { pace, steps } of this.rows) {
+      const ratio = Math.min(devicePixelRatio || 1, 2);
+      const [width, height] = [pace.clientWidth, pace.clientHeight];
+      if (pace.width !== Math.round(width * ratio)) [pace.width, pace.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+      const ctx = pace.getContext("2d");
+      ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+      ctx.clearRect(0, 0, width, height);
+      ctx.beginPath();
+      steps.forEach((v, i) => ctx.lineTo(((i + 0.5) / PARTS) * width, height - 2 - (v / this.highest) * (height - 5)));
+      ctx.strokeStyle = theme.text;
+      ctx.lineWidth = 1.5;
+      ctx.stroke();
+      const most = steps.indexOf(Math.max(...steps));
+      if (steps[most] > this.highest) {
+        const right = most > PARTS / 2;
+        ctx.font = `11px ${theme.font}`;
+        ctx.textAlign = right ? "right" : "left";
+        ctx.fillStyle = theme.text;
+        ctx.fillText(steps[most].toFixed(1), ((most + 0.5) / PARTS) * width + (right ? -7 : 7), 13);
+      }
+      ctx.fillStyle = theme.accent;
+      ctx.fillRect(this.t * width - 0.75, 0, 1.5, height);
+    }
+  }
+
+  #drawPath(ctx, { path, plane }) {
+    if (!path) return;
+    for (const [width, colour] of [[5, plane.theme.background], [2, plane.theme.text]]) {
+      ctx.beginPath();
+      for (const z of path) ctx.lineTo(...plane.toScreen(z));
+      ctx.lineWidth = width;
+      ctx.strokeStyle = colour;
+      ctx.stroke();
+    }
+  }
+
+  // Saving -------------------------------------------------------------------------------------------------------------
+
+  #save() {
+    const [tile, gap, names] = [84, 4, 190];
+    const theme = palette(this.root);
+    const sheet = element("canvas", { width: names + COLUMNS * (tile + gap), height: this.rows.length * (tile + gap) + gap });
+    const ctx = sheet.getContext("2d");
+    ctx.fillStyle = theme.background;
+    ctx.fillRect(0, 0, sheet.width, sheet.height);
+    ctx.imageSmoothingEnabled = false;
+    const small = digitCanvas({ label: "" });
+    this.rows.forEach((row, r) => {
+      const y = gap + r * (tile + gap);
+      ctx.fillStyle = theme.text;
+      ctx.font = `650 16px ${theme.font}`;
+      ctx.fillText(row.title, 8, y + tile / 2);
+      ctx.font = `400 12px ${theme.font}`;
+      ctx.fillText(row.note, 8, y + tile / 2 + 18);
+      for (let i = 0; i < COLUMNS; i++) {
+        paint(small, row.at(i / (COLUMNS - 1)));
+        ctx.drawImage(small, names + i * (tile + gap), y, tile, tile);
+      }
+    });
+    sheet.toBlob((blob) => {
+      const url = URL.createObjectURL(blob);
+      element("a", { href: url, download: "interpolation.png" }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    }, "image/png");
+  }
+}
+
+/** The way from a to b as a function of t: vae_core/latent.py's `interpolate`. */
+function between(a, b, spherical) {
+  const mix = (t, p, q) => Float32Array.from(a, (v, i) => p * v + q * b[i]);
+  const straight = (t) => mix(t, 1 - t, t);
+  const [la, lb] = [Math.hypot(...a), Math.hypot(...b)];
+  if (!spherical || Math.min(la, lb) < 1e-6) return straight;
+  const cosine = Math.min(1, Math.max(-1, a.reduce((sum, v, i) => sum + v * b[i], 0) / (la * lb)));
+  const angle = Math.acos(cosine);
+  if (Math.sin(angle) < 1e-4) return straight;
+  return (t) => {
+    const length = ((1 - t) * la + t * lb) / Math.sin(angle);
+    return mix(t, (length * Math.sin((1 - t) * angle)) / la, (length * Math.sin(t * angle)) / lb);
+  };
+}
+
+/** The part of a map in which a path lies, with what is around it. */
+function lookAt(plane, path) {
+  const [low, high] = [Math.min, Math.max].map((f) => [0, 1].map((axis) => f(...path.map((z) => z[axis]))));
+  const span = Math.max(1.7 * Math.max(high[0] - low[0], high[1] - low[1]), 0.5 * plane.home.half);
+  plane.setView(low.map((v, axis) => (v + high[axis]) / 2), span);
+}
+
+/** t of the place on a path (points at equal steps of t) that is nearest to z, between its points too. */
+function nearest(path, z) {
+  let [best, at] = [Infinity, 0];
+  for (let i = 0; i + 1 < path.length; i++) {
+    const [p, q] = [path[i], path[i + 1]];
+    const [dx, dy] = [q[0] - p[0], q[1] - p[1]];
+    const u = Math.min(1, Math.max(0, ((z[0] - p[0]) * dx + (z[1] - p[1]) * dy) / (dx * dx + dy * dy || 1)));
+    const d = Math.hypot(p[0] + u * dx - z[0], p[1] + u * dy - z[1]);
+    if (d < best) [best, at] = [d, (i + u) / (path.length - 1)];
+  }
+  return at;
+}
