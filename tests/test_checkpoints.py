@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vae_core import checkpoints, data, metrics
-from vae_core.config import Config, ModelConfig, TrainingConfig
+from vae_core.config import Config, ConfigError, ModelConfig, TrainingConfig
 from vae_core.storage import StorageError
 
 QUICK = Config(
@@ -143,6 +143,33 @@ def test_an_interrupted_training_leaves_no_checkpoint_and_goes_on(tmp_path):
     assert set(first) == {2}
     codes = checkpoints.load_codes(QUICK.slug, tmp_path)
     assert codes["epochs"].tolist() == [0, 1, 2]
+
+
+def test_a_trial_is_scored_on_what_it_held_out(tmp_path):
+    """Recipes are chosen by trials: one that printed the test split's numbers would be chosen on them."""
+    config = Config(QUICK.model, TrainingConfig(dataset="digits", epochs=1, batch_size=64, held_out=300), "trial")
+    model, card = checkpoints.load_or_train(config, root=tmp_path)
+    train = data.load("digits", "train")
+    assert card["dataset"]["train_images"] == len(train.images) - 300
+    want = metrics.summary(metrics.per_image(model, train.images[-300:], train.labels[-300:]))
+    assert card["test"] == pytest.approx(want, rel=1e-5)
+    too_many = Config(QUICK.model, TrainingConfig(dataset="digits", held_out=5000), "none")
+    with pytest.raises(ConfigError, match="below the 1438 training images"):
+        checkpoints.load_or_train(too_many, root=tmp_path)
+
+
+def test_the_family_keeps_its_order():
+    """Pages list what `available` gives: AE, DAE, VAE, CVAE, and two numbers before twenty."""
+    assert SHIPPED[:5] == ["mnist-ae-2d", "mnist-dae-2d", "mnist-vae-2d", "mnist-cvae-2d", "mnist-ae-20d"]
+
+
+def test_a_card_of_an_unknown_model_is_a_sentence(copy):
+    path = copy / QUICK.slug / "card.json"
+    card = json.loads(path.read_text())
+    card["config"]["model"]["depth"] = 3
+    path.write_text(json.dumps(card))
+    with pytest.raises(StorageError, match="does not describe a model"):
+        checkpoints.load(QUICK.slug, copy)
 
 
 # What ships ----------------------------------------------------------------------------------------------

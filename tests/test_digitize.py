@@ -125,7 +125,7 @@ def assert_is(found: Digit, digit: int, least: float = 0.6) -> None:
     scores = {other: likeness(pixels, clean) for other, clean in CLEAN.items()}
     assert max(scores, key=scores.get) == digit, scores
     assert iou(pixels, CLEAN[digit]) >= least
-    # MNIST's 1st and 99th percentile of the sum of pixels are 45 and 206, those of a 1 the lower ones.
+    # MNIST's 1st and 99th percentile of the sum of pixels are 39 and 196, those of a 1 the lower ones.
     assert 40 <= pixels.sum() <= 190
 
 
@@ -180,6 +180,9 @@ SCENES = {
     "chalk": lambda d: photo(coloured(0.8 * ink(d, (W, H), 380, 16), (45, 62, 52), (215, 215, 210)), d),
     "sheet on a table": on_a_table,
     "dark mode": lambda d: encoded(coloured(ink(d, (300, 400), 150, 7), (24, 26, 32), (235, 180, 60))),
+    "dark mode, thick, JPEG": lambda d: encoded(
+        coloured(ink(d, (330, 480), 360, 60), (24, 26, 32), (235, 180, 60)), "JPEG", quality=60
+    ),
     "yellow on white": lambda d: encoded(coloured(ink(d, (300, 400), 150, 12), (255, 255, 255), (255, 235, 40))),
     "JPEG artefacts": lambda d: encoded(coloured(ink(d, (300, 300), 150, 9), (255,) * 3, (0,) * 3), "JPEG", quality=8),
     "transparent, dark ink": lambda d: transparent(d, (10, 10, 40)),
@@ -193,7 +196,12 @@ SCENES = {
 def test_reads_what_people_bring(name):
     """Otherwise a person brings this kind of picture and the models are asked about something that nobody wrote."""
     # A marker as wide as a third of the digit keeps its shape only roughly, and so does MNIST-sized ink.
-    least = {"thick marker": 0.5, "cropped to its ink": 0.5, "small on the page": 0.5}.get(name, 0.6)
+    least = {
+        "thick marker": 0.5,
+        "dark mode, thick, JPEG": 0.5,
+        "cropped to its ink": 0.5,
+        "small on the page": 0.5,
+    }.get(name, 0.6)
     for digit in SOME:
         assert_is(digitize(SCENES[name](digit)), digit, least)
 
@@ -216,7 +224,7 @@ def test_reads_real_handwriting_from_a_photo():
 def test_strokes_reach_mnists_weight():
     """Otherwise a thin pen's digit breaks or vanishes when it is binarised, and a marker's becomes a blob.
 
-    A pen of 1 % of the digit's height and one of 30 % must come out alike: MNIST's middle half is 87 … 134.
+    A pen of 1 % of the digit's height and one of 30 % must come out alike: MNIST's middle half is 79 … 122, and 90 % are 51 … 160.
     """
     for digit in (0, 2, 3, 6, 8, 9):
         sums = []

@@ -70,6 +70,19 @@ def test_the_state_of_another_run_is_refused(digits, tmp_path):
         run(digits, TrainingConfig(**{**vars(CONFIG), "learning_rate": 0.01}), state_file=state)
 
 
+def test_the_state_of_another_model_is_refused(digits, tmp_path):
+    """The trainer knows no model kind: what the caller says of model and data must fit, or the card would lie."""
+    state = tmp_path / "state.safetensors"
+    run(digits, CONFIG, state_file=state, run="gelu")
+    with pytest.raises(StorageError, match="another run"):
+        run(digits, CONFIG, state_file=state, run="relu")
+
+
+def test_nothing_to_train_on_is_refused():
+    with pytest.raises(ValueError, match="no image"):
+        run((torch.zeros(0, 784), torch.zeros(0, dtype=torch.int64)), CONFIG)
+
+
 def test_a_truncated_state_is_a_sentence(digits, tmp_path):
     """A disk that filled up must not look like a bug of the trainer."""
     state = tmp_path / "state.safetensors"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -92,7 +93,8 @@ def bring_picture(content: bytes, name: str) -> Chosen:
 
 def describe(chosen: Chosen) -> str:
     """One sentence: what is being looked at."""
-    name = chosen.name[0].upper() + chosen.name[1:]
+    # A file's name is not Markdown: my_digit_.png must not turn into italics.
+    name = re.sub(r"([\\`*_{}\[\]#$:~<>!|])", r"\\\1", chosen.name[0].upper() + chosen.name[1:])
     return f"{name}." if chosen.label is None else f"{name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
 
 

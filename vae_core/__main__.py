@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import shlex
 import sys
@@ -143,15 +144,14 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     command = shlex.join(["python", "-m", "vae_core", *_without_places(argv)])
     if args.kind == "judge":
         return _train_judge(args, command)
-    from vae_core import data, metrics
-    from vae_core.checkpoints import load_or_train
+    from vae_core import metrics
+    from vae_core.checkpoints import load_or_train, splits
     from vae_core.training import Epoch, Step
 
     config = Config(_fields(ModelConfig, args), _fields(TrainingConfig, args), args.tag)
     held_out = None
     if config.training.held_out:
-        split = data.load(config.training.dataset, "train", args.data_dir)
-        held_out = data.Split(*(part[-config.training.held_out :] for part in split))
+        held_out = splits(config, args.data_dir)[1]
     bar = _Bar(args, config.slug)
 
     def on_step(step: Step) -> None:
@@ -210,9 +210,9 @@ def _evaluate(args: argparse.Namespace, argv: list[str]) -> int:
         if not args.slugs and not data.is_available(name, args.data_dir):
             _say(args, {"event": "skipped", "slug": slug}, f"{slug}: skipped, {name} is not here")
             continue
-        train, test = (data.load(name, split, args.data_dir) for split in ("train", "test"))
+        train, test = checkpoints.splits(Config.from_dict(card["config"]), args.data_dir)
         _, scores, _ = checkpoints.assess(model, name, train, test)
-        same = all(abs(scores[k] - card["test"].get(k, float("inf"))) < 2e-3 * max(1, abs(scores[k])) for k in scores)
+        same = all(math.isclose(scores[k], card["test"].get(k, math.inf), rel_tol=2e-3, abs_tol=1e-6) for k in scores)
         status = status or (0 if same else 1)
         verdict = "as on the card" if same else f"the card says {card['test']}"
         _say(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import platform
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_core import data, metrics
-from vae_core.config import KINDS, Config, ModelConfig
+from vae_core.config import KINDS, Config, ConfigError, ModelConfig
 from vae_core.judge import Judge
 from vae_core.judge import load as _load_judge
 from vae_core.latent import embed
@@ -32,17 +33,18 @@ FOLLOWED_EPOCHS = (0, 1, 2, 5, 10, 20, 40, 60, 80, 100, 150, 200)
 
 
 def available(root: Path | None = None) -> list[str]:
-    """Names of the autoencoders that are there, the shipped order first: AE, DAE, VAE, CVAE."""
+    """Names of the autoencoders that are there: MNIST's first, by dimension, then AE, DAE, VAE, CVAE."""
     root = root or ROOT
     found = []
-    for card in root.glob("*/card.json"):
+    for path in root.glob("*/card.json"):
         try:
-            kind = read_json(card)["kind"]
+            card = read_json(path)
+            if card["kind"] in KINDS:
+                place = card["dataset"]["name"] != "mnist", card["latent_dim"], KINDS.index(card["kind"])
+                found.append((*place, path.parent.name))
         except (StorageError, KeyError, TypeError):
             continue  # a folder that is not a checkpoint must not hide the others; `load` names what is wrong
-        if kind in KINDS:
-            found.append(card.parent.name)
-    return sorted(found, key=lambda slug: (slug.split("-")[0] != "mnist", slug))
+    return [slug for *_, slug in sorted(found)]
 
 
 def read_card(slug: str, root: Path | None = None) -> dict[str, Any]:
@@ -63,7 +65,13 @@ def read_card(slug: str, root: Path | None = None) -> dict[str, Any]:
 def load(slug: str, root: Path | None = None) -> tuple[Autoencoder, dict[str, Any]]:
     """The model in eval mode, and its card. Raises `StorageError` naming the tensor that does not fit."""
     card = read_card(slug, root)
-    return _read_weights(ModelConfig(**card["config"]["model"]), (root or ROOT) / slug), card
+    try:
+        config = Config.from_dict(card["config"]).model
+    except (ConfigError, AttributeError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"The card of {slug!r} does not describe a model: {error} Restore it or train it again."
+        ) from error
+    return _read_weights(config, (root or ROOT) / slug), card
 
 
 def load_codes(slug: str, root: Path | None = None) -> dict[str, Tensor]:
@@ -80,6 +88,21 @@ def load_codes(slug: str, root: Path | None = None) -> dict[str, Tensor]:
 def load_judge(root: Path | None = None) -> Judge:
     """The classifier behind every "is a digit" and "judged digit"."""
     return _load_judge((root or ROOT) / "judge")
+
+
+def splits(config: Config, data_folder: Path | None = None) -> tuple[data.Split, data.Split]:
+    """What a run is trained on and what it is scored on.
+
+    A trial that holds out training images is scored on those: the test split is for final models only.
+    Raises `ConfigError` where nothing would be left to train on.
+    """
+    train, held_out = data.load(config.training.dataset, "train", data_folder), config.training.held_out
+    if not held_out:
+        return train, data.load(config.training.dataset, "test", data_folder)
+    kept = len(train.images) - held_out
+    if kept < 1:
+        raise ConfigError(f"held_out must be below the {len(train.images)} training images; got {held_out}.")
+    return data.Split(*(part[:kept] for part in train)), data.Split(*(part[kept:] for part in train))
 
 
 def save_baselines(values: dict[str, Any], root: Path | None = None) -> None:
@@ -131,10 +154,9 @@ def _train(
     on_epoch: Callable[[Epoch, nn.Module], None] | None,
     device: torch.device | None,
 ) -> None:
-    train = data.load(config.training.dataset, "train", data_folder)
-    test = data.load(config.training.dataset, "test", data_folder)
+    train, test = splits(config, data_folder)
     fingerprint = data.fingerprint(train)
-    kept = len(train.images) - config.training.held_out
+    run = json.dumps([config.to_dict(), fingerprint])
     followed: dict[int, Tensor] = {}
     follow_file = work / "followed.safetensors"
     if follow_file.exists():
@@ -152,12 +174,13 @@ def _train(
 
     model, history = fit(
         build(config.model, config.training.seed),
-        train.images[:kept],
-        train.labels[:kept],
+        train.images,
+        train.labels,
         config.training,
         on_step=on_step,
         on_epoch=after_epoch,
         state_file=work / "state.safetensors",
+        run=run,
         device=device,
     )
     full = metrics.summary(metrics.per_image(model, test.images, test.labels))
@@ -169,7 +192,11 @@ def _train(
         "latent_dim": config.model.latent_dim,
         "parameters": sum(p.numel() for p in model.parameters()),
         "config": config.to_dict(),
-        "dataset": {"name": config.training.dataset, "train_fingerprint": fingerprint, "train_images": kept},
+        "dataset": {
+            "name": config.training.dataset,
+            "train_fingerprint": fingerprint,
+            "train_images": len(train.images),
+        },
         "seed": config.training.seed,
         "command": command or "python -m vae_core train",
         "date": datetime.date.today().isoformat(),
@@ -178,6 +205,7 @@ def _train(
         "history": [_rounded(row._asdict()) for row in history],
     }
     folder = root / config.slug
+    (folder / "card.json").unlink(missing_ok=True)  # a checkpoint is there when its card is: not while it is written
     _write_weights(model, folder)
     model = _read_weights(config.model, folder)  # what is scored is what ships: the weights after rounding
     card["half_precision_moved"] = round(

@@ -70,16 +70,21 @@ def fit(
     on_step: Callable[[Step], bool | None] | None = None,
     on_epoch: Callable[[Epoch, nn.Module], None] | None = None,
     state_file: Path | None = None,
+    run: str = "",
     device: torch.device | None = None,
 ) -> tuple[nn.Module, list[Epoch]]:
     """Train `model` and return its weight average (in eval mode, on the CPU) with the history.
 
     images (N, 784) float32 in [0, 1], labels (N,) int64. `on_step` may return True to stop, which
     raises `Stopped`. With `state_file` the run is saved after each epoch and resumes from there,
-    bit-identically on one CPU thread; a file of another run raises `StorageError`.
+    bit-identically on one CPU thread; a file of other settings, or of another `run` (what the caller knows of model
+    and data, as text), raises `StorageError`. Raises `ValueError` where there is no image.
     Deterministic by `config.seed` on one device and thread count.
     """
+    if not len(images):
+        raise ValueError("There is no image to train on: fewer must be held out than the data set has.")
     device = device or pick_device()
+    signature = json.dumps([vars(config), run], sort_keys=True)
     model = model.to(device).train()
     average = copy.deepcopy(model).requires_grad_(False)
     images, labels = images.to(device), labels.to(device)
@@ -89,7 +94,7 @@ def fit(
     generator = torch.Generator(device).manual_seed(config.seed)
     history: list[Epoch] = []
     if state_file is not None and state_file.exists():
-        history = _restore(state_file, config, model, average, optimiser, generator)
+        history = _restore(state_file, signature, model, average, optimiser, generator)
 
     per_epoch = max(1, len(images) // config.batch_size)
     steps = per_epoch * config.epochs
@@ -126,11 +131,11 @@ def fit(
         reconstruction, kl = (totals / per_epoch).tolist()
         seconds = before + time.monotonic() - start
         history.append(Epoch(epoch, reconstruction, kl if has_kl else None, seconds))
-        if state_file is not None:
-            _save(state_file, config, model, average, optimiser, generator, history)
         if on_epoch is not None:
             average.eval()
             on_epoch(history[-1], average)
+        if state_file is not None:
+            _save(state_file, signature, model, average, optimiser, generator, history)
     return average.eval().cpu(), history
 
 
@@ -168,7 +173,7 @@ def _follow(averaged: list[Tensor], parameters: list[Tensor], decay: float, step
 
 def _save(
     path: Path,
-    config: TrainingConfig,
+    signature: str,
     model: nn.Module,
     average: nn.Module,
     optimiser: torch.optim.Optimizer,
@@ -180,19 +185,19 @@ def _save(
     for i, state in optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{i}.{k}": v for k, v in state.items()}
     tensors["generator"] = generator.get_state()
-    write_tensors(path, tensors, {"run": _signature(config), "history": json.dumps(history)})
+    write_tensors(path, tensors, {"run": signature, "history": json.dumps(history)})
 
 
 def _restore(
     path: Path,
-    config: TrainingConfig,
+    signature: str,
     model: nn.Module,
     average: nn.Module,
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> list[Epoch]:
     tensors, metadata = read_tensors(path)
-    if metadata.get("run") != _signature(config):
+    if metadata.get("run") != signature:
         raise StorageError(f"{path} belongs to another run. Remove it to train this one from the start.")
     try:
         model.load_state_dict(_under("model.", tensors))
@@ -210,7 +215,3 @@ def _restore(
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _signature(config: TrainingConfig) -> str:
-    return json.dumps(vars(config), sort_keys=True)
