@@ -5,7 +5,7 @@ import math
 import streamlit as st
 import torch
 
-from ui import live_pages, readout, store
+from ui import live, live_pages, readout, store
 from ui.family import FAMILY, slug, title
 from ui.frame import frame
 from ui.picture import Chosen, choose_digit, label_for, show_steps
@@ -69,6 +69,8 @@ label = chosen.label or 0
 if chosen.label is None and "cvae" in here:
     label, _ = label_for(chosen, store.model(slug("cvae", size))[0])
 play(here, size, chosen, label)
+# Outside of the fragment: megabytes that every release would weigh again.
+live.models([slug(kind, size) for kind in here], codes=False)
 show_steps(chosen)
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)

@@ -5,7 +5,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import live_pages, store
+from ui import live, live_pages, store
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.frame import frame
 from ui.picture import choose_digit, label_for
@@ -109,6 +109,8 @@ def scrub() -> None:
 
 
 scrub()
+# Outside of the fragment: megabytes that every release would weigh again.
+live.models([slug(kind, dim) for kind in FAMILY])
 st.subheader("The whole way")
 steps = st.select_slider("Pictures", range(5, 16), 9, key="walk_steps", persist_state="session", width=220)
 walked = ways(torch.linspace(0, 1, steps))

@@ -112,7 +112,6 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
         side = f'<div class="side">{side}<p class="reading"></p></div>'
         return f'<div class="styles">{side}<div class="ten">{tiles}</div></div>'
 
-    live.models([name])
     message = show("styles.mjs", key, {"slug": name, "digit": digit_option(chosen, label)}, picture)
     return torch.tensor(message["z"]) if message else z
 
@@ -180,7 +179,6 @@ def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str
             f'<div class="rows{" many" if size > 2 else ""}">{rows}</div></div></div>'
         )
 
-    live.models([slug(kind, size) for kind in kinds], codes=False)
     told = {"models": options, "digit": digit_option(chosen, label)}
     return show("sliders.mjs", key, told, picture) or start
 
@@ -228,7 +226,6 @@ def interpolate(
         below = f'<p class="reading"></p><div class="maps">{maps}</div>'
         return f'<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
 
-    live.models([m["slug"] for m in members])
     told = {"models": members, "from": ends[0], "to": ends[1], "spherical": spherical}
     message = show("interpolate.mjs", f"walk {size}", told, picture, kind="walk")
     return message.get("t", asked_t())

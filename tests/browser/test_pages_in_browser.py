@@ -94,8 +94,9 @@ def test_page_opens(visit, page, size):
     tab = visit(page, size)
     assert tab.locator(EXCEPTION).count() == 0, tab.inner_text("body")
     assert tab.locator("h1").count() == 1 and tab.locator("h1").inner_text().strip()
-    for image in tab.locator('[data-testid="stMain"] img').all():
-        assert image.evaluate("image => image.naturalWidth"), f"a broken picture: {image.get_attribute('src')}"
+    # All at once: a first picture may leave between two looks. A view's own pictures are canvases.
+    broken = "images => images.filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 99))"
+    assert tab.locator('[data-testid="stMain"] img').evaluate_all(broken) == []
     assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
     assert tab.evaluate(WIDER_THAN_THE_SCREEN) == []
 
