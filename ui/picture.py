@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import NamedTuple
 
@@ -100,15 +99,8 @@ def describe(chosen: Chosen) -> str:
 
 def show_steps(chosen: Chosen, height: int = 120) -> None:
     """How a brought picture became a digit; nothing where the digit is a sample."""
-    figures = ""
-    for step in chosen.steps:
-        name, caption = html.escape(step.name), html.escape(step.caption)
-        figures += (
-            f'<figure class="lse-step"><img style="height:{height}px" src="{tiles.data_uri(step.image)}" '
-            f'alt="{name}"><figcaption><b>{name}</b><br><small>{caption}</small></figcaption></figure>'
-        )
-    if figures:
-        st.html(f'<div class="lse-row">{figures}</div>')
+    if chosen.steps:
+        st.html(f'<div class="lse-row">{tiles.steps_html(chosen.steps, height)}</div>')
 
 
 def next_index(labels: np.ndarray, index: int, only: int | None, step: int) -> int:

@@ -16,7 +16,7 @@ import streamlit as st
 
 from ui import live
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
-from ui.tiles import Strip, data_uri, strips
+from ui.tiles import Strip, data_uri, steps_html, strips
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 SAMPLES = STATIC / "samples.bin"
@@ -205,11 +205,7 @@ def _take_in(key: str) -> None:
     else:
         brought["pixels"] = base64.b64encode(np.rint(digit.pixels * 255).astype(np.uint8).tobytes()).decode()
         brought["notes"] = " ".join(digit.notes)
-        brought["steps"] = "".join(
-            f'<figure class="lse-step"><img style="height:96px" src="{data_uri(step.image)}" alt="{step.name}">'
-            f"<figcaption><b>{step.name}</b><br><small>{html.escape(step.caption)}</small></figcaption></figure>"
-            for step in digit.steps
-        )
+        brought["steps"] = steps_html(digit.steps, 96)
     st.session_state[f"{key}_brought"] = brought
 
 

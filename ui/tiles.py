@@ -6,7 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -51,6 +51,18 @@ def row(tiles: Iterable[Tile], size: int = 112, *, columns: int | None = None) -
     """
     grid = f' lse-grid" style="--columns:{columns}' if columns else ""
     st.html(f'<div class="lse-row{grid}">{"".join(tile_html(t, size) for t in tiles)}</div>')
+
+
+def steps_html(steps: Iterable[Any], height: int) -> str:
+    """How a picture became a digit: `digitize`'s steps as figures of this many pixels' height."""
+    out = ""
+    for step in steps:
+        name, caption = html.escape(step.name), html.escape(step.caption)
+        out += (
+            f'<figure class="lse-step"><img style="height:{height}px" src="{data_uri(step.image)}" '
+            f'alt="{name}"><figcaption><b>{name}</b><br><small>{caption}</small></figcaption></figure>'
+        )
+    return out
 
 
 class Strip(NamedTuple):
