@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 # Lines that are no digits: the accent for none of them, told apart by dash and by the name at their end.
 _DASHES = ("solid", "dot", "solid", "dash")
 _GREYS = ("#8a9099", "#8a9099", "#d6336c", "#d6336c")
+_GREY, _ACCENT = "#8a9099", "#d6336c"  # both can be told from either theme's ground
+_FILL = {_GREY: "rgba(138,144,153,0.28)", _ACCENT: "rgba(214,51,108,0.22)"}
 
 
 def learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure:
@@ -36,5 +39,156 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.
         xaxis={"title": "epoch", "showgrid": False},
         # The first epochs are ten times as high and would flatten what there is to see.
         yaxis={"title": "nats per image", "range": [low - 3, low + 45]},
+    )
+    return figure
+
+
+def draws_from_q(mean: np.ndarray, sigma: np.ndarray, z: np.ndarray) -> go.Figure:
+    """Numbered draws z (n, 2) in the 1σ and 2σ ellipses of q = N(mean (2,), diag sigma² (2,)); true to scale."""
+    figure, turn = go.Figure(), np.linspace(0, 2 * np.pi, 97)
+    for k in (1, 2):
+        x, y = mean[0] + k * sigma[0] * np.cos(turn), mean[1] + k * sigma[1] * np.sin(turn)
+        figure.add_scatter(x=x, y=y, mode="lines", line={"color": _GREY, "width": 1.5}, hoverinfo="skip")
+        figure.add_annotation(x=mean[0], y=mean[1] + k * sigma[1], text=f"{k}σ", showarrow=False, yanchor="bottom")
+    figure.add_scatter(x=mean[:1], y=mean[1:], mode="markers", marker={"symbol": "cross", "color": _GREY, "size": 9})
+    figure.add_scatter(
+        x=z[:, 0],
+        y=z[:, 1],
+        mode="markers+text",
+        text=[str(i + 1) for i in range(len(z))],
+        textposition="middle right",
+        marker={"color": _ACCENT, "size": 9},
+    )
+    reach = 1.15 * max(2.6 * sigma.max(), np.abs(z - mean).max(initial=0))
+    figure.update_layout(
+        showlegend=False,
+        height=330,
+        margin={"l": 60, "r": 10, "t": 10, "b": 50},
+        xaxis={"title": "z₁", "showgrid": False, "zeroline": False, "range": [mean[0] - reach, mean[0] + reach]},
+        yaxis={
+            "title": "z₂",
+            "showgrid": False,
+            "zeroline": False,
+            "range": [mean[1] - reach, mean[1] + reach],
+            "scaleanchor": "x",
+        },
+    )
+    return figure
+
+
+def bound_estimates(
+    lengths: Sequence[int],
+    spreads: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    levels: Mapping[str, float],
+    chosen: int,
+) -> go.Figure:
+    """Mean ± one standard deviation of repeated L-sample estimates against L, beside exact values; nats.
+
+    `spreads`: name → (mean, sd), each (len(lengths),), in grey, then in the accent. `levels`: name → value, the lowest
+    first; its label hangs below its line, the next one's stands above.
+    """
+    figure = go.Figure()
+    for colour, (name, (mean, sd)) in zip((_GREY, _ACCENT), spreads.items(), strict=True):
+        figure.add_scatter(
+            x=[*lengths, *reversed(lengths)],
+            y=[*(mean + sd), *(mean - sd)[::-1]],
+            fill="toself",
+            fillcolor=_FILL[colour],
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(x=list(lengths), y=mean, name=name, mode="lines+markers", line={"color": colour, "width": 2})
+    for i, (name, value) in enumerate(levels.items()):
+        figure.add_hline(y=value, line={"color": (_GREY, _ACCENT)[i], "width": 1.5, "dash": "dash"})
+        figure.add_annotation(
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=value,
+            yanchor=("top", "bottom")[i],
+            text=f"{name} {value:.2f}".replace("-", "−"),
+            showarrow=False,
+        )
+    figure.add_vline(x=chosen, line={"color": _GREY, "width": 1, "dash": "dot"})
+    figure.update_layout(
+        height=360,
+        margin={"l": 70, "r": 10, "t": 10, "b": 50},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        xaxis={
+            "title": "L, draws in one estimate",
+            "type": "log",
+            "tickvals": list(lengths),
+            "ticktext": [str(n) for n in lengths],
+            "showgrid": False,
+        },
+        yaxis={"title": "nats", "showgrid": False},
+    )
+    return figure
+
+
+def gradient_variances(parameters: Sequence[str], variances: Mapping[str, np.ndarray]) -> go.Figure:
+    """Variance of one-draw gradient estimates on a log axis: a group of bars a parameter, a bar an estimator."""
+    figure = go.Figure()
+    looks = ({"color": _ACCENT}, {"color": _GREY}, {"color": _FILL[_GREY], "line": {"color": _GREY, "width": 1.5}})
+    for look, (name, values) in zip(looks, variances.items(), strict=False):
+        # A log axis has no place for an estimator that never varies.
+        figure.add_bar(x=list(parameters), y=np.maximum(values, 1e-9), name=name, marker=look, texttemplate="%{y:.2s}")
+    figure.update_traces(textposition="outside", cliponaxis=False, textangle=0)
+    figure.update_layout(
+        height=340,
+        margin={"l": 70, "r": 10, "t": 10, "b": 50},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.06, "x": 0},
+        barmode="group",
+        xaxis={"title": "gradient in"},
+        yaxis={"title": "variance of one draw, nats²", "type": "log", "exponentformat": "power", "dtick": 1},
+    )
+    return figure
+
+
+def running_mean(values: np.ndarray, level: float, level_name: str) -> go.Figure:
+    """Losses of single draws (L,) as dots, their running mean ± its standard error, and what it runs to; nats."""
+    n = np.arange(1, len(values) + 1)
+    mean = np.cumsum(values) / n
+    squares = np.maximum(np.cumsum(np.square(values - values[0])) - n * np.square(mean - values[0]), 0)
+    error = np.sqrt(squares / np.maximum(n - 1, 1) / n)  # of the mean of the first n; nobody knows it from one draw
+    figure = go.Figure()
+    figure.add_scatter(
+        x=n, y=values, name="one corruption", mode="markers", marker={"color": _GREY, "size": 5, "opacity": 0.6}
+    )
+    figure.add_scatter(
+        x=[*n[1:], *n[:0:-1]],
+        y=[*(mean + error)[1:], *(mean - error)[:0:-1]],
+        fill="toself",
+        fillcolor=_FILL[_ACCENT],
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=n,
+        y=mean,
+        name="running mean ± standard error",
+        mode="lines+markers" if len(n) == 1 else "lines",
+        line={"color": _ACCENT, "width": 2},
+    )
+    figure.add_hline(y=level, line={"color": _GREY, "width": 1.5, "dash": "dash"})
+    figure.add_annotation(
+        x=1,
+        xref="paper",
+        xanchor="right",
+        y=level,
+        yanchor="bottom",
+        text=f"{level_name} {level:.2f}",
+        showarrow=False,
+    )
+    figure.update_layout(
+        height=340,
+        margin={"l": 70, "r": 10, "t": 10, "b": 50},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        xaxis={"title": "corruptions drawn", "showgrid": False},
+        yaxis={"title": "loss, nats", "showgrid": False},
     )
     return figure

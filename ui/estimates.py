@@ -1,0 +1,317 @@
+"""Two parts of the page Inside the bound: what one draw, L draws and repeated draws say of an expectation.
+
+`sampling` draws z ~ q(z | x), `denoising` draws x̃ ~ q_D(x̃ | x). Nats throughout; what is computed is in `expectation`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from ui import expectation, store
+from ui.family import DIGIT_COLOURS, slug
+from ui.picture import Chosen
+from ui.readout import signed
+from ui.tiles import Tile, numbers, row
+from vae_core import latent, likelihood, metrics
+from vae_core.models import Autoencoder, Code
+
+LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # L
+POOL = 10_000  # draws behind the repeated estimates: 20 of L = 500, 10,000 of L = 1
+SLOPE_DRAWS = 1_000
+SHOWN = 6  # draws that are drawn as pictures
+SPOILT_POOL = 4_000
+CORRUPTIONS = {  # name, what the amount is, where its slider starts
+    "masking": ("Masking", "Share of pixels put out", 0.5),
+    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
+    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
+}
+
+
+class Bound(NamedTuple):
+    """Everything that Sampling says of one image and does not change with a click."""
+
+    ledger: likelihood.Ledger
+    elbo: tuple[np.ndarray, np.ndarray]  # mean and sd of L-sample estimates, each (len(LENGTHS),)
+    weighted: tuple[np.ndarray, np.ndarray]  # the same of the importance-weighted bound
+    slopes: expectation.Slopes
+
+
+# Sampling -----------------------------------------------------------------------------------------------------------
+
+
+@st.cache_data(max_entries=32, show_spinner="Drawing ten thousand codes …")
+def _bound(name: str, pixels: bytes, label: int | None) -> Bound:
+    model, _ = store.model(name)
+    x, generator = _image(pixels), torch.Generator().manual_seed(0)
+    code = _code(model, x, label)
+    log_w = likelihood.draws(model, x, code, POOL, generator, label)
+    return Bound(
+        likelihood.ledger(model, x, label),
+        expectation.repeated(log_w, LENGTHS, expectation.average),
+        expectation.repeated(log_w, LENGTHS, likelihood.importance_bound),
+        expectation.slopes(model, x, code, SLOPE_DRAWS, generator, label),
+    )
+
+
+def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
+    """z = μ + σ ε by hand, the ELBO from L samples, the importance-weighted bound, two ways to the gradient."""
+    from ui import figures
+
+    model, _ = store.guard(model_slug)
+    x = torch.tensor(chosen.pixels)
+    try:
+        found = _bound(model_slug, chosen.pixels.tobytes(), label)
+    except likelihood.LikelihoodError as error:
+        st.warning(str(error))
+        return
+    code = _code(model, x, label)
+    sigma = torch.exp(0.5 * code.logvar)
+
+    st.subheader("One draw: z = μ + σ ε")
+    st.markdown(
+        "Every click throws new ε. Look for draws that are alike, as they are where q is narrow; alike is good."
+    )
+    st.button("Draw ε again", on_click=_again, args=("sampling_seed",), key="sampling_again")
+    generator = torch.Generator().manual_seed(st.session_state.get("sampling_seed", 0))
+    eps = torch.randn(SHOWN, 2, generator=generator)
+    z = torch.cat([code.mean, code.mean + sigma * eps])
+    y = None if label is None else torch.full((len(z),), label)
+    pictures, values = latent.decode(model, z, y).numpy(), expectation.log_likelihood(model, x, z, label).tolist()
+    names = [("At μ", "ε = 0"), *((str(i + 1), f"ε {signed(a)}, {signed(b)}") for i, (a, b) in enumerate(eps))]
+    tiles = [Tile(model.observe(x).numpy(), "The digit", "as the model sees it", _edge(chosen.label))]
+    for picture, value, (name, note) in zip(pictures, values, names, strict=True):
+        tiles.append(Tile(picture, f"{name}: {_nats(-value)}", note))
+    left, right = st.columns([1, 1.5], gap="large")
+    with left:
+        figure = figures.draws_from_q(code.mean[0].numpy(), sigma[0].numpy(), z[1:].numpy())
+        alt = f"Six draws of z inside the ellipse of q, μ = {signed(z[0, 0])}, {signed(z[0, 1])}"
+        st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="sampling_ellipse")
+    with right:
+        row(tiles, columns=4)
+        st.caption("Above each ε: −log p(x | z), what the digit costs in nats if this z draws it; less is better.")
+
+    st.subheader("L draws: an estimate of the bound")
+    length = st.select_slider(
+        "L, draws in one estimate", LENGTHS, 10, key="sampling_length", persist_state="session", width=420
+    )
+    log_w = likelihood.draws(model, x, code, length, generator, label)
+    at, book = LENGTHS.index(length), found.ledger
+    numbers(
+        ("nats", "this throw", "mean of repeats", "± sd", "exact"),
+        (
+            ("ELBO, L samples", _nats(log_w.mean()), *map(_nats, (found.elbo[0][at], found.elbo[1][at], book.elbo))),
+            (
+                "importance-weighted bound",
+                _nats(likelihood.importance_bound(log_w[None])[0]),
+                *map(_nats, (found.weighted[0][at], found.weighted[1][at], book.log_p)),
+            ),
+        ),
+    )
+    figure = figures.bound_estimates(
+        LENGTHS,
+        {"ELBO, mean ± 1 sd": found.elbo, "importance-weighted": found.weighted},
+        {"ELBO, exact": book.elbo, "log p(x), exact": book.log_p},
+        length,
+    )
+    alt = "Mean and spread of L-sample estimates: the ELBO's stays in place, the importance-weighted bound rises"
+    st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="sampling_bound")
+    st.markdown(
+        f"The ELBO's mean does not depend on L, its spread falls as 1/√L: {found.elbo[1][0]:.2f} nats with one draw, "
+        f"{found.elbo[1][-1]:.2f} with {LENGTHS[-1]}. That is why training gets by with L = 1: a mini-batch averages "
+        f"over many images anyway. Weighting the same draws lifts the bound from {_nats(found.weighted[0][0])} to "
+        f"{_nats(found.weighted[0][-1])} nats, towards log p(x) = {_nats(book.log_p)}. Higher is better, and a narrow "
+        "band is good."
+    )
+    _gradients(found.slopes, figures)
+    with st.expander("What is drawn and averaged here, in formulas"):
+        st.markdown(_SAMPLING)
+
+
+def _gradients(found: expectation.Slopes, figures) -> None:
+    st.subheader("One draw for the gradient: two ways")
+    figure = figures.gradient_variances(
+        expectation.PARAMETERS, dict(zip(expectation.ESTIMATORS, found.variance, strict=True))
+    )
+    alt = "Variance of one-draw gradient estimates, a group of bars for each parameter of q"
+    st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="sampling_gradients")
+    ratios = found.variance[1:] / np.maximum(found.variance[0], 1e-9)
+    st.markdown(
+        f"The score function's variance is {_range(ratios[0])} times the reparameterised one's; with a baseline, "
+        f"{_range(ratios[1])} times. To be as sure, it needs that many times as many draws: lower is better. "
+        f"{'All agree in mean' if found.off < 4 else 'So few draws do not show yet that all agree in mean'}: the "
+        f"farthest of twelve lies {found.off:.1f} standard errors from the exact gradient; up to about 3 is chance."
+    )
+    cells = [
+        (name, f"{exact:+.2f}".replace("-", "−"), *(_with_error(m, e) for m, e in zip(means, errors, strict=True)))
+        for name, exact, means, errors in zip(
+            expectation.PARAMETERS, found.exact, found.mean.T, found.error.T, strict=True
+        )
+    ]
+    numbers(("gradient, nats", "exact", *(f"{name}, ± se" for name in expectation.ESTIMATORS)), cells)
+    st.caption(f"Means of {found.draws:,} draws ± standard error; exact by Gauss–Hermite quadrature.")
+
+
+_SAMPLING = r"""
+With $\varepsilon \sim \mathcal N(0, I)$, $z = \mu + \sigma \varepsilon$ is a draw from $q(z \mid x)$. One draw gives
+$\log w = \log p(x \mid z) + \log p(z) - \log q(z \mid x)$, and from $L$ of them
+
+$$\mathrm{ELBO} = \mathbb E\, \tfrac1L \sum_l \log w_l \;\le\; \mathbb E \log \tfrac1L \sum_l w_l \;\le\; \log p(x).$$
+
+The middle one is the importance-weighted bound (Burda et al., arXiv 1509.00519): it is the ELBO at $L = 1$ and rises
+with $L$. Repeats are disjoint groups of the same 10,000 draws, so 500 draws were repeated 20 times.
+
+**Reparameterised** (Kingma & Welling, arXiv 1312.6114): move the gradient through the draw, which asks the decoder in
+which direction $z$ should go, $\nabla_\mu = \nabla_z \log p(x \mid z)$ and
+$\nabla_{\log \sigma} = \varepsilon\, \sigma\, \nabla_z \log p(x \mid z)$.
+
+**Score function** (Williams 1992, REINFORCE): use only the value, $\log p(x \mid z)\, \nabla \log q(z)$. It also works
+where nothing can be differentiated, and pays for it: a value of −100 nats shakes every draw. A *baseline*, here the
+mean of the other draws' values, may be taken off, because $\mathbb E\, \nabla \log q = 0$.
+"""
+
+
+# Denoising ----------------------------------------------------------------------------------------------------------
+
+
+@st.cache_data(max_entries=64, show_spinner="Spoiling the digit four thousand times …")
+def _spoilt_losses(name: str, pixels: bytes, kind: str, amount: float) -> np.ndarray:
+    model, _ = store.model(name)
+    generator = torch.Generator().manual_seed(0)
+    return expectation.spoil_and_score(model, _image(pixels), kind, amount, SPOILT_POOL, generator)[2].numpy()
+
+
+def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
+    """The DAE's loss of one digit is a mean over ways to spoil it; L of them estimate it. The model is the DAE's."""
+    from ui import figures
+
+    name = slug("dae", 2)
+    model, card = store.guard(name)
+    x = torch.tensor(chosen.pixels)
+    st.subheader("One digit, L corruptions")
+    st.markdown(
+        "The DAE 2-D is trained on a mean over all ways to spoil a digit. Draw some of them and watch how soon their "
+        "mean says what all of them would."
+    )
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        kind = st.selectbox(
+            "Corruption",
+            CORRUPTIONS,
+            format_func=lambda k: CORRUPTIONS[k][0],
+            key="denoising_kind",
+            persist_state="session",
+            width=200,
+        )
+        _, unit, start = CORRUPTIONS[kind]
+        amount = st.select_slider(
+            unit, metrics.AMOUNTS[kind], start, key=f"denoising_{kind}", persist_state="session", width=260
+        )
+        length = st.select_slider(
+            "L, corruptions", LENGTHS, 50, key="denoising_length", persist_state="session", width=260
+        )
+        st.button("Spoil again", on_click=_again, args=("denoising_seed",), key="denoising_again")
+    generator = torch.Generator().manual_seed(st.session_state.get("denoising_seed", 0) + 1)
+    spoilt, drawn, losses = expectation.spoil_and_score(model, x, kind, amount, length, generator)
+    pool = torch.from_numpy(_spoilt_losses(name, chosen.pixels.tobytes(), kind, amount))
+    clean = float(-expectation.log_likelihood(model, x, model.encode(model.observe(x)[None]).mean)[0])
+
+    n = min(7, length)
+    row(
+        [
+            Tile(model.observe(x).numpy(), "Clean", "what the loss asks for", _edge(chosen.label)),
+            *(Tile(spoilt[i].numpy(), f"Spoilt {i + 1}") for i in range(n)),
+        ],
+        columns=8,
+    )
+    row(
+        [
+            Tile(latent.decode(model, model.encode(model.observe(x)[None]).mean)[0].numpy(), "Unspoilt", _loss(clean)),
+            *(Tile(drawn[i].numpy(), f"Drawn {i + 1}", _loss(losses[i])) for i in range(n)),
+        ],
+        columns=8,
+    )
+    error = float(losses.double().std()) / math.sqrt(length) if length > 1 else None
+    level = float(pool.double().mean())
+    left, right = st.columns([1.5, 1], gap="large")
+    with left:
+        figure = figures.running_mean(losses.double().numpy(), level, f"mean of {SPOILT_POOL:,}:")
+        alt = f"Loss of {length} corruptions and their running mean, which nears {level:.1f} nats"
+        st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="denoising_running")
+    with right:
+        stops = (1, 5, 20, 100)
+        means, spread = expectation.repeated(pool, stops, expectation.average)
+        numbers(
+            ("L", "mean, nats", "spread (sd)", "sd of one/√L"),
+            [
+                (str(n), f"{m:.2f}", f"{s:.2f}", f"{spread[0] / math.sqrt(n):.2f}")
+                for n, m, s in zip(stops, means, spread, strict=True)
+            ],
+        )
+        st.caption(f"The mean of L losses, repeated on disjoint groups of {SPOILT_POOL:,} corruptions of this digit.")
+        said = "from one corruption no error can be stated" if error is None else f"± {error:.2f} standard error"
+        st.markdown(
+            f"These {length}: **{float(losses.double().mean()):.2f} nats**, {said}. Unspoilt, the same digit costs "
+            f"{clean:.2f}. Less is better; what lies between the two is what the corruption hides from the DAE."
+            if length > 1
+            else f"This one: **{float(losses[0]):.2f} nats**; {said}. Unspoilt, the same digit costs {clean:.2f}."
+        )
+    trained = card["config"]["model"]["corruptions"]
+    st.markdown(
+        "**One draw is unbiased.** Its mean over draws is the expectation itself, whatever L is: only the spread "
+        f"changes, as 1/√L. So training may draw L = {trained} for each image and step: many steps do the averaging."
+    )
+    with st.expander("The expectation, in formulas"):
+        st.markdown(_DENOISING)
+
+
+_DENOISING = r"""
+The loss of one digit is an expectation over the corruption process, with encoder $f$, decoder $g$ and the clean $x$:
+
+$$\mathcal L(x) = \mathbb E_{q_D(\tilde x \mid x)} \big[L(x, g(f(\tilde x)))\big]
+\approx \frac1L \sum_{l=1}^{L} L\big(x, g(f(\tilde x_l))\big), \qquad \tilde x_l \sim q_D(\tilde x \mid x),$$
+
+where $L(x, \hat x) = -\sum_p [x_p \log \hat x_p + (1 - x_p) \log(1 - \hat x_p)]$. The mean of $L$ losses has the same
+expectation for every $L$, and the standard deviation of one loss divided by $\sqrt L$; its standard error is estimated
+from the same $L$ draws. Nothing here is sampled in the code: a DAE's code is a point.
+"""
+
+
+# Small things -------------------------------------------------------------------------------------------------------
+
+
+def _again(key: str) -> None:
+    st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
+def _image(pixels: bytes) -> Tensor:
+    return torch.from_numpy(np.frombuffer(pixels, np.float32).copy())
+
+
+def _code(model: Autoencoder, x: Tensor, label: int | None) -> Code:
+    return latent.embed(model, x[None], None if label is None else torch.tensor([label]))
+
+
+def _edge(label: int | None) -> str | None:
+    return None if label is None else DIGIT_COLOURS[label]
+
+
+def _nats(value: float) -> str:
+    return f"{float(value):.2f}".replace("-", "−")
+
+
+def _loss(value: float) -> str:
+    return f"{float(value):.1f} nats"
+
+
+def _with_error(mean: float, error: float) -> str:
+    return f"{mean:+,.2f} ± {error:,.2f}".replace("-", "−")
+
+
+def _range(ratios: np.ndarray) -> str:
+    low, high = (f"{r:,.1f}" if r < 10 else f"{r:,.0f}" for r in (ratios.min(), ratios.max()))
+    return low if low == high else f"{low} to {high}"
