@@ -1,0 +1,75 @@
+// A density over the plane as a picture: what is under a map's codes. Rasters come from Python (ui/inside_view.py).
+
+const LEVELS = [Math.exp(-0.5), Math.exp(-2)]; // of the highest density: where a Gaussian has its 1 σ and its 2 σ
+
+export class Heat {
+  /** bounds: [left, bottom, right, top]; n: cells a side; data: base64 of n × n bytes, row 0 at the top, 255 the highest. */
+  constructor({ bounds, n, data }) {
+    this.bounds = bounds;
+    this.n = n;
+    const bytes = atob(data);
+    this.values = Uint8Array.from({ length: n * n }, (_, i) => bytes.charCodeAt(i));
+    this.contours = LEVELS.map((level) => contour(this.values, n, 255 * level));
+  }
+
+  /** Draw on a plane: for `plane.under`. Nothing is computed again but where the colour has changed. */
+  draw(ctx, plane, { colour, lines = true }) {
+    if (colour !== this.colour) this.#paint(colour);
+    const [left, bottom, right, top] = this.bounds;
+    const [x, y] = plane.toScreen([left, top]);
+    const width = (right - left) * plane.scale;
+    const height = (top - bottom) * plane.scale;
+    ctx.save();
+    ctx.imageSmoothingEnabled = true;
+    ctx.imageSmoothingQuality = "high";
+    ctx.globalAlpha = 0.85;
+    ctx.drawImage(this.picture, x, y, width, height);
+    ctx.restore();
+    if (!lines) return;
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = 1.5;
+    for (const segments of this.contours) {
+      ctx.beginPath();
+      for (let k = 0; k < segments.length; k += 4) {
+        ctx.moveTo(x + (segments[k] / this.n) * width, y + (segments[k + 1] / this.n) * height);
+        ctx.lineTo(x + (segments[k + 2] / this.n) * width, y + (segments[k + 3] / this.n) * height);
+      }
+      ctx.stroke();
+    }
+  }
+
+  #paint(colour) {
+    this.colour = colour;
+    this.picture = document.createElement("canvas");
+    this.picture.width = this.picture.height = this.n;
+    const ctx = this.picture.getContext("2d");
+    ctx.fillStyle = colour;
+    ctx.fillRect(0, 0, this.n, this.n);
+    const image = ctx.getImageData(0, 0, this.n, this.n);
+    this.values.forEach((v, i) => (image.data[4 * i + 3] = v));
+    ctx.putImageData(image, 0, 0);
+  }
+}
+
+/** Where values (n × n, at the middles of cells) cross a level, as segments x, y, x, y in cells from the upper left. */
+export function contour(values, n, level) {
+  const segments = [];
+  const cross = (a, b) => (level - a) / (b - a); // share of the way from a to b
+  for (let row = 0; row + 1 < n; row++) {
+    for (let column = 0; column + 1 < n; column++) {
+      const at = row * n + column;
+      const corner = [values[at], values[at + 1], values[at + n + 1], values[at + n]]; // round the square
+      const x = [column + 0.5, column + 1.5, column + 1.5, column + 0.5];
+      const y = [row + 0.5, row + 0.5, row + 1.5, row + 1.5];
+      const points = [];
+      for (let k = 0; k < 4; k++) {
+        const next = (k + 1) % 4;
+        if (corner[k] >= level === corner[next] >= level) continue;
+        const t = cross(corner[k], corner[next]);
+        points.push(x[k] + t * (x[next] - x[k]), y[k] + t * (y[next] - y[k]));
+      }
+      segments.push(...points); // two crossings, or four at a saddle: either pairing closes the line
+    }
+  }
+  return Float32Array.from(segments);
+}

@@ -1,0 +1,254 @@
+"""The part "Posterior" of Inside the bound from the server's side: what static/inside.mjs is told, and its first picture.
+
+The view follows a hand by itself; what only Python knows is log p(x), the true posterior and the climbs.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ui import live_map, live_pages, store
+from ui.picture import Chosen
+from ui.tiles import data_uri
+from vae_core import latent
+from vae_core.likelihood import Climb, Posterior
+from vae_core.models import Code
+
+SHEET = Path(__file__).resolve().parent.parent / "static" / "inside.css"
+CELLS = 128  # of a heat map, a side, at most on the whole map
+SEEN = 8.0  # nats below the top: what a close-up holds
+FLOOR = 40.0  # nats below the top that stand for "next to nothing"
+CLOSE = 6.0  # times the posterior's own size that a close-up may take to hold q as well
+BLURRED = 1.6  # cells; a posterior of one cell would be no more than a speck on the whole map
+
+Bounds = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+# What the view is told -------------------------------------------------------------------------------------------------
+
+
+def options(
+    slug: str,
+    chosen: Chosen,
+    label: int | None,
+    code: Code,
+    posterior: Posterior,
+    climb: Climb | None = None,
+    names: Sequence[str] = (),
+    extent: tuple[Tensor | np.ndarray, float] = (np.zeros(2), 4.0),
+) -> dict[str, Any]:
+    """What static/inside.mjs reads, as JSON can say it.
+
+    code: the encoder's q, (1, 2) each. climb: an E-step whose starts are called `names`. extent: centre (2,) and half
+    the width of the whole map, as `live_map.extent` gives them. label: the CVAE's, None for a VAE.
+
+    {slug, label, digit, q, best, log_p, heat: [whole map, close-up, one more for each further mode], modes, paths}:
+    means and log variances of q, nats, shares of mass; a heat map is 255 · density / its highest, row 0 on top.
+    """
+    paths = [] if climb is None else [_path(climb, i, name) for i, name in enumerate(names)]
+    ends = [path["points"][-1] for path in paths]
+    best = max(ends, key=lambda end: end[4], default=None)
+    centre, half = np.asarray(extent[0], float), float(extent[1])
+    views = close_ups(posterior, code)
+    whole = _union((centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half), views[0])
+    return {
+        "slug": slug,
+        "label": label,
+        "digit": live_pages.digit_option(chosen, label),
+        "q": {"mean": code.mean[0].tolist(), "logvar": code.logvar[0].tolist()},
+        "best": best and {"mean": best[:2], "logvar": best[2:4], "elbo": best[4]},
+        "log_p": posterior.log_p,
+        "heat": [heat(posterior, whole), *(heat(posterior, bounds, sharp=True) for bounds in views)],
+        "modes": [
+            {"z": z.tolist(), "mass": float(mass)} for z, mass in zip(posterior.modes, posterior.mass, strict=True)
+        ],
+        "paths": paths,
+    }
+
+
+def close_ups(posterior: Posterior, code: Code) -> list[Bounds]:
+    """A square about each mode that holds what can be seen of the posterior there; the first one holds q as well,
+    where q is near enough to let both be seen, and all modes where they lie close together.
+    """
+    seen = posterior.log_density > posterior.log_density.max() - SEEN
+    z, modes = posterior.z[seen].double(), posterior.modes.double()
+    mine = torch.cdist(z, modes).argmin(1)
+    boxes = [_box(z[mine == k] if (mine == k).any() else modes[[k]], posterior.step) for k in range(len(modes))]
+    sigma = torch.exp(0.5 * code.logvar[0].double())
+    ours = _box(torch.stack([code.mean[0].double() - 2.2 * sigma, code.mean[0].double() + 2.2 * sigma]), 0)
+    first = boxes[0]
+    for other in (*boxes[1:], ours):
+        both = _union(first, other)
+        if _side(both) <= CLOSE * _side(boxes[0]):
+            first = both
+    return [_square(first), *(_square(box) for box in boxes[1:])]
+
+
+def heat(posterior: Posterior, bounds: Bounds, *, sharp: bool = False) -> dict[str, Any]:
+    """p(z | x) over a part of the plane as {bounds, n, data}: n × n bytes as base64, 255 at the highest density.
+
+    Where cells of the picture are finer than the quadrature's (`sharp`), log p is interpolated by cubic splines; where
+    they are coarser, each gathers its cells' mass, so that a narrow posterior falls into no gap.
+    """
+    left, bottom, right, top = bounds
+    n = CELLS
+    z, log_density = posterior.z.numpy(), (posterior.log_density - posterior.log_density.max()).numpy()
+    column, row = (z[:, 0] - left) / (right - left) * n, (top - z[:, 1]) / (top - bottom) * n  # 0 … n, downwards
+    if sharp and (right - left) / n < posterior.step:
+        density = _interpolated(z, log_density, posterior.step, bounds, n)
+    else:
+        from scipy.ndimage import gaussian_filter
+
+        inside = (column >= 0) & (column < n) & (row >= 0) & (row < n)
+        density = np.zeros((n, n))
+        np.add.at(density, (row[inside].astype(int), column[inside].astype(int)), np.exp(log_density[inside]))
+        if not sharp:
+            density = gaussian_filter(density, BLURRED / 2)
+    data = np.rint(255 * density / max(density.max(), 1e-300)).astype(np.uint8)
+    return {"bounds": [left, bottom, right, top], "n": n, "data": base64.b64encode(data.tobytes()).decode()}
+
+
+def _interpolated(z: np.ndarray, value: np.ndarray, step: float, bounds: Bounds, n: int) -> np.ndarray:
+    from scipy.ndimage import map_coordinates
+
+    low = z.min(0)
+    index = np.rint((z - low) / step).astype(int)
+    left, bottom, right, top = bounds
+    first = np.floor((np.array([left, bottom]) - low) / step).astype(int) - 3
+    last = np.ceil((np.array([right, top]) - low) / step).astype(int) + 3
+    near = ((index >= first) & (index <= last)).all(1)
+    lattice = np.full(last - first + 1, -FLOOR)
+    lattice[tuple((index[near] - first).T)] = np.maximum(value[near], -FLOOR)
+    middle = (np.arange(n) + 0.5) / n
+    across = (left + middle * (right - left) - low[0]) / step - first[0]
+    up = (top - middle * (top - bottom) - low[1]) / step - first[1]
+    at = np.meshgrid(across, up)  # each (n, n), rows downwards
+    return np.exp(map_coordinates(lattice, at, order=3, mode="nearest"))
+
+
+def _path(climb: Climb, i: int, name: str) -> dict[str, Any]:
+    points = torch.cat([climb.mean[:, i], climb.logvar[:, i], climb.elbo[:, i, None]], 1).double()
+    return {"name": name, "points": [[round(v, 5) for v in point] for point in points.tolist()]}
+
+
+def _box(z: Tensor, step: float) -> Bounds:
+    low, high = (z.amin(0) - step).tolist(), (z.amax(0) + step).tolist()
+    return (low[0], low[1], high[0], high[1])
+
+
+def _union(a: Bounds, b: Bounds) -> Bounds:
+    return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+
+
+def _side(box: Bounds) -> float:
+    return max(box[2] - box[0], box[3] - box[1])
+
+
+def _square(box: Bounds, margin: float = 0.06) -> Bounds:
+    half = _side(box) * (0.5 + margin)
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return (x - half, y - half, x + half, y + half)
+
+
+# The first picture -----------------------------------------------------------------------------------------------------
+
+
+def show(
+    slug: str,
+    chosen: Chosen,
+    label: int | None,
+    code: Code,
+    posterior: Posterior,
+    climb: Climb | None = None,
+    names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Show the live view. Returns the last {slug, digit, mean, logvar, elbo} that a hand left for this digit, else {}.
+
+    The page sends the model itself, `live.models([slug])`, outside of what a release runs again.
+    """
+    extent = live_map.extent(store.guard_codes(slug)["test_mean"].numpy())
+    told = options(slug, chosen, label, code, posterior, climb, names, extent)
+    message = live_pages.show("inside.mjs", f"inside {slug}", told, lambda: first_picture(told, chosen), "inside")
+    return message if message.get("digit") == told["digit"]["id"] else {}
+
+
+def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
+    """Both maps, the digit and its drawing in the view's own boxes, until the networks have come."""
+    model = store.model(told["slug"])[0]
+    label = None if told["label"] is None else torch.tensor([told["label"]])
+    drawn = latent.decode(model, torch.tensor([told["q"]["mean"]]), label)[0].numpy()
+    seen = model.observe(torch.tensor(chosen.pixels)).numpy()
+    tiles = "".join(
+        f'<figure class="tile"><img alt="{name}" src="{data_uri(pixels)}"><figcaption><b>{name}</b></figcaption>'
+        f"<small class='quiet'>{note}</small></figure>"
+        for name, pixels, note in (
+            ("Digit x", seen, "binarised"),
+            ("Drawn at μ", drawn, "mean of p(x | μ)"),
+            ("Its cost", np.zeros(784), ""),
+        )
+    )
+    evidence = "log p(x)" if told["label"] is None else f"log p(x | y = {told['label']})"
+    buttons = "".join(f'<button type="button" disabled>{name}</button>' for name in ("Encoder's q", "Prior", "Best q"))
+    whole, close = told["heat"][:2]
+    points = live_pages.square(told["slug"])
+    return (
+        f"<style data-inside>{SHEET.read_text(encoding='utf-8')}</style>"
+        f'<div class="bar">{buttons}</div>'
+        f'<div class="account"><div class="sum">'
+        f'<span class="term evidence"><small>{html.escape(evidence)}, exact and fixed</small>'
+        f"<b>{_minus(told['log_p'])}</b></span><i>=</i>"
+        '<span class="term elbo"><small>ELBO of q</small><b>—</b></span><i>+</i>'
+        '<span class="term gap"><small>KL(q ‖ p(z | x)), the gap</small><b>—</b></span></div>'
+        '<div class="track"><span class="wall"></span></div><div class="ticks"></div><p class="reading"></p></div>'
+        '<div class="places">'
+        f'<figure class="place whole"><figcaption><b>The whole map</b></figcaption>{_overlaid(points, told, whole)}</figure>'
+        f'<figure class="place near"><figcaption><b>Close-up</b></figcaption>'
+        f'{_overlaid("", told, close, lines=True)}</figure>'
+        f'<div class="facts"><div class="tiles">{tiles}</div></div></div>'
+    )
+
+
+def _overlaid(points: str, told: dict[str, Any], raster: dict[str, Any], *, lines: bool = False) -> str:
+    """A map as an SVG: the posterior, q's ellipses and the prior's circles, over a picture of the codes."""
+    left, bottom, right, top = raster["bounds"]
+    n, width = raster["n"], right - left
+    alpha = np.frombuffer(base64.b64decode(raster["data"]), np.uint8).reshape(n, n)
+    rgba = np.dstack([np.broadcast_to(np.array([0xD6, 0x33, 0x6C], np.uint8), (n, n, 3)), alpha])
+    mean, sigma = told["q"]["mean"], [math.exp(0.5 * v) for v in told["q"]["logvar"]]
+    shapes = f'<image href="{_png(rgba)}" x="{left}" y="{-top}" width="{width}" height="{width}" opacity=".85"/>'
+    style = 'fill="none" stroke="currentColor" vector-effect="non-scaling-stroke"'
+    for times in (1, 2):
+        shapes += f'<circle r="{times}" {style} stroke-dasharray="7 5" opacity=".7"/>'
+        shapes += (
+            f'<ellipse cx="{mean[0]}" cy="{-mean[1]}" rx="{times * sigma[0]}" ry="{times * sigma[1]}" {style} '
+            f'stroke-width="{2 if times == 1 else 1.25}"/>'
+        )
+    svg = (
+        '<svg style="position:absolute;inset:0;width:100%;height:100%" aria-hidden="true" '
+        f'viewBox="{left} {-top} {width} {top - bottom}">{shapes}</svg>'
+    )
+    if points:
+        return points.replace("</div>", f"{svg}</div>")
+    return f'<div class="square">{svg}</div>'
+
+
+def _png(rgba: np.ndarray) -> str:
+    import io
+
+    buffer = io.BytesIO()
+    Image.fromarray(rgba, "RGBA").save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _minus(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
