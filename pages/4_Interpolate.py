@@ -1,129 +1,70 @@
-"""Choose two digits and walk from one to the other: pixels can only fade, a model goes through its codes."""
+"""Choose or draw two digits and walk from one to the other: pixels can only fade, a model goes through its codes."""
 
 import numpy as np
 import streamlit as st
 import torch
-from torch import Tensor
 
 from ui import live, live_pages, store
-from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+from ui.family import FAMILY, slug
 from ui.frame import frame
-from ui.picture import choose_digit, label_for
-from ui.tiles import Strip, numbers, strips
-from vae_core import latent
-
-HEAD = ("", "longest step, px", "longest / mean", "detour", "is a digit")
-
-
-def line(name: str, note: str, pictures: Tensor, labels: list[int] | None = None) -> Strip:
-    """Pictures (T, 784) as a row, framed in the colour of the label that each was told."""
-    edges = labels and [DIGIT_COLOURS[y] for y in labels]
-    return Strip(name, note, pictures.numpy(), f"{name}, {note}: from the first digit to the second", edges)
-
-
-def pace(way: Strip) -> tuple[str, ...]:
-    """How far and how evenly a row walks, and how many of its pictures are digits, as a line of the table."""
-    pictures = torch.tensor(way.pictures)
-    step = (pictures[1:] - pictures[:-1]).abs().sum(1)  # (T - 1,) pixels' worth of ink that changes
-    straight = (pictures[-1] - pictures[0]).abs().sum()
-    ratios = [f"{p / q:.2f}" if q > 1e-3 else "—" for p, q in ((step.max(), step.mean()), (step.sum(), straight))]
-    judge = store.judge()
-    digits = "—" if judge is None else f"{int(judge.is_digit(pictures).sum())} of {len(pictures)}"
-    return way.name.replace(" ", "\u00a0"), f"{step.max():.1f}", *ratios, digits
-
+from ui.picture import choose_or_draw, label_for
+from ui.tiles import numbers, strips
+from ui.ways import HEAD, START, Ways, animation, pace, read
 
 frame("Interpolate", __doc__)
 store.mnist_notice()
-left, right = st.columns(2)
+left, right, more = st.columns([3, 3, 2])
+start = START[store.samples()[2]]
 with left:
-    first = choose_digit("from", title="From")
+    first = choose_or_draw("from", title="From", start=start[0])
 with right:
-    second = choose_digit("to", title="To", start=1)
-with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
-    dim = st.segmented_control(
-        "Numbers in the code",
-        (2, 20),
-        default=2,
-        required=True,
-        key="walk_dim",
-        persist_state="session",
-        bind="query-params",
-    )
-    way = st.segmented_control(
-        "Way",
-        ("linear", "spherical"),
-        default="linear",
-        required=True,
-        key="walk_way",
-        persist_state="session",
-        bind="query-params",
-    )
+    second = choose_or_draw("to", title="To", start=start[1])
+keep = {"required": True, "persist_state": "session", "bind": "query-params"}
+with more, st.container(horizontal=True, gap="medium"):
+    dim = st.segmented_control("Numbers in the code", (2, 20), default=2, key="walk_dim", **keep)
+    way = st.segmented_control("Way", ("linear", "spherical"), default="linear", key="walk_way", **keep)
 
-ends = torch.tensor(np.stack([first.pixels, second.pixels]))
 models = {kind: store.guard(slug(kind, dim))[0] for kind in FAMILY}
 for kind in FAMILY:
     store.guard_codes(slug(kind, dim))
-cvae = models["cvae"]
-(a, how_a), (b, how_b) = label_for(first, cvae), label_for(second, cvae)
-
-
-def ways(t: Tensor) -> list[Strip]:
-    """Every way at each t (T,), in the order in which the page shows them."""
-    walks = {}  # codes on the way, (T, D)
-    for kind, model in models.items():
-        z = latent.embed(model, ends, torch.tensor([a, b]) if model.conditional else None).mean
-        walks[kind] = latent.interpolate(z[0], z[1], t, spherical=way == "spherical")
-    z, stay, switch = walks["cvae"], [a] * len(t), [a if s < 0.5 else b for s in t.tolist()]
-    start = latent.embed(cvae, ends[:1], torch.tensor([a])).mean
-    shown = [
-        line("Pixels", "plain blend", torch.lerp(ends[:1], ends[1:], t[:, None])),
-        *(line(title(k), "code to code", latent.decode(models[k], walks[k])) for k in ("ae", "dae")),
-        line(title("vae"), "mean to mean", latent.decode(models["vae"], walks["vae"])),
-        line(f"{title('cvae')} style", f"label {a} throughout", latent.decode(cvae, z, torch.tensor(stay)), stay),
-    ]
-    if a == b:
-        return shown
-    blend = latent.decode_between_labels(cvae, start.expand(len(t), -1), a, b, t)
-    both = latent.decode(cvae, z, torch.tensor(switch))
-    return [
-        *shown,
-        line(f"{title('cvae')} label", f"{a} blends to {b}: never trained", blend),
-        line(f"{title('cvae')} both", f"label switches {a} to {b}", both, switch),
-    ]
+(a, how_a), (b, how_b) = (label_for(digit, models["cvae"]) for digit in (first, second))
+ends = torch.tensor(np.stack([first.pixels, second.pixels]))
+ways = Ways(models, ends, (a, b), spherical=way == "spherical")
+blank = next((word for word, digit in (("from", first), ("to", second)) if not digit.pixels.any()), None)
 
 
 @st.fragment
 def scrub() -> None:
     """The live view, and whenever the hand lets go, what a classifier reads there."""
-    told = live_pages.digit_option(first, a), live_pages.digit_option(second, b)
-    at = live_pages.interpolate(list(FAMILY), dim, told, way == "spherical", ways)
+    at = live_pages.interpolate(list(FAMILY), dim, (first, second), ways)
+    if blank:
+        return
     if judge := store.judge():
-        here = ways(torch.tensor([at]))
-        pictures = torch.tensor(np.stack([w.pictures[0] for w in here]))
-        read = zip(here, judge.label(pictures).tolist(), judge.is_digit(pictures).tolist(), strict=True)
-        words = ", ".join(f"{w.name} {y}" if good else f"{w.name} no digit" for w, y, good in read)
+        words = read(ways(torch.tensor([at])), judge)
         st.caption(f"At t = {at:.2f} a classifier that knows no autoencoder reads: {words}.")
-    st.download_button(
-        "Save as GIF", lambda: live_pages.animation(ways), "interpolation.gif", "image/gif", on_click="ignore"
-    )
+    st.download_button("Save as GIF", lambda: animation(ways), "interpolation.gif", "image/gif", on_click="ignore")
 
 
 scrub()
 # Outside of the fragment: megabytes that every release would weigh again.
 live.models([slug(kind, dim) for kind in FAMILY])
-st.subheader("The whole way")
-steps = st.select_slider("Pictures", range(5, 16), 9, key="walk_steps", persist_state="session", width=220)
-walked = ways(torch.linspace(0, 1, steps))
-strips(walked)
-if first.label is None or second.label is None:
-    st.caption(f"Labels told to the CVAE: {a} ({how_a}) and {b} ({how_b}). You can set yours beside its number.")
-st.subheader("How even is the walk?")
-numbers(HEAD, [pace(one) for one in walked])
-st.caption(
-    "A step is Σ|Δ| over the pixels of two neighbours: how many pixels of ink change. Longest / mean is 1 where all "
-    "steps are equal, and a jump makes it large. Detour is the whole walk over the straight one. The plain blend is "
-    "perfect in both, and halfway it shows two digits at once: an even pace alone is no good way."
-)
+if blank:
+    st.info(f"The pad is empty. Draw the digit to walk {blank}, and the whole way appears here.")
+else:
+    st.subheader("The whole way")
+    steps = st.select_slider("Pictures", range(5, 16), 9, key="walk_steps", persist_state="session", width=220)
+    walked = ways(torch.linspace(0, 1, steps))
+    strips(walked)
+    if first.label is None or second.label is None:
+        st.caption(f"Labels told to the CVAE: {a} ({how_a}) and {b} ({how_b}). Where you know better, set it above.")
+    st.subheader("How even is the walk?")
+    numbers(HEAD, [pace(one, store.judge()) for one in walked])
+    st.caption(
+        "A step is Σ|Δ| over the pixels of two neighbours: how many pixels of ink change. Longest / mean is 1 where "
+        "all steps are equal, and a jump makes it large. Detour is the whole walk over the straight one: a way through "
+        "other digits is long. The plain blend is perfect in both, and halfway it shows two digits at once: an even "
+        "pace alone is no good way."
+    )
 with st.expander("What happens here, in formulas"):
     st.markdown(
         r"""
@@ -137,9 +78,16 @@ Hats are unit vectors; the length goes evenly from $\|z_A\|$ to $\|z_B\|$ (Shoem
 $\mathcal N(0, I)$ in many dimensions is about $\sqrt D$ long: the straight way cuts through a middle where hardly any
 draw lies, the arc does not. In two dimensions the middle is the likeliest place. An AE has no prior to ask for either.
 
-**What to look for.** In two dimensions a model's way passes the digits that lie between on the map. Nothing asked an
-AE to put sense between its codes, so it may jump or smear there; a VAE was trained on clouds of codes that overlap. A
-CVAE has two things to move. In training a label was one digit or another, so a blend of labels is an input that it
+**What to look for.** In two dimensions a model's way passes the digits that lie between on the map. An AE's codes lie
+in islands of any size, so on a straight way it may stay with one digit for long and then jump. A VAE was trained on
+clouds of codes that overlap and share one room: over 1,500 pairs of different MNIST test digits its steps are the more
+even ones in 82 % (longest / mean, median 1.5 against 2.1). It pays with a longer detour, in 75 % of them (3.6 against
+2.8), for more digits live on its way. In twenty dimensions there is room, hardly any digit stands in between, and the
+order turns: the AE walks the more evenly in 71 % of 1,000 pairs. The pictures on the way are digits for both (in two
+dimensions 97 and 98 of 100; of the plain blend, 45). Nothing here says that a VAE interpolates best; a prior helps
+where codes are crowded.
+
+A CVAE has two things to move. In training a label was one digit or another, so a blend of labels is an input that it
 never saw: only the ends of that row mean anything, and the honest way to change the label is to switch it.
 """
     )

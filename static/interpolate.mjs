@@ -1,18 +1,23 @@
 // The page "Interpolate": one t for all ways between two digits. Scrubbed, played, or pulled along a map; each way has
-// its picture, its pace (how much ink changes where) and, in two dimensions, its path.
+// its picture, its pace (how much ink changes where) and, in two dimensions, its path. Either end may be a pad
+// (end.mjs): then all of it follows the pen.
 
 import { PIXELS, slices } from "./engine.mjs";
-import { button, element, pixelsOf, styleSheet } from "./controls.mjs";
-import { COLOURS, announcer, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
+import { button, element, styleSheet } from "./controls.mjs";
+import { End } from "./end.mjs";
+import { COLOURS, announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
 import { Plane } from "./plane.mjs";
 import * as registry from "./registry.mjs";
 
 const PARTS = 50; // of a way, where its pace is measured
 const SWEEP = 4000; // milliseconds from one end to the other
+const STEP = 0.1; // of the way, for whoever wants no motion
+const REST = 120; // milliseconds without new ink after which the paces are measured again
 const COLUMNS = 11; // pictures of a way in the PNG
 const NOTES = { ae: "code to code", dae: "code to code", vae: "mean to mean" };
+const LABELS = Uint8Array.from({ length: 10 }, (_, y) => y);
 
-/** Shows {models: [{kind, slug, title, name}], from, to (digits with label), spherical} (options) in root. */
+/** Shows {models: [{kind, slug, title, name}], from, to (as end.mjs takes them), spherical} (options) in root. */
 export async function mount(root, component) {
   const view = new Walk(root, component);
   await view.start();
@@ -38,7 +43,7 @@ class Walk {
     if (this.gone) return;
     this.members = models.map((about, i) => ({ ...about, ...loaded[i] }));
     this.#build(style);
-    this.#ends();
+    this.#take();
   }
 
   update(component) {
@@ -46,7 +51,7 @@ class Walk {
     const before = JSON.stringify(this.options);
     this.options = JSON.parse(component.data.options);
     for (const m of this.members ?? []) m.plane?.retheme();
-    if (this.members && before !== JSON.stringify(this.options)) this.#ends();
+    if (this.members && before !== JSON.stringify(this.options)) this.#take();
     else if (this.members) this.#drawPaces();
   }
 
@@ -54,6 +59,8 @@ class Walk {
     this.gone = true;
     this.request.stop();
     this.work?.abort();
+    for (const timer of [this.keys, this.rest]) clearTimeout(timer);
+    for (const end of this.ends ?? []) end.destroy();
     for (const m of this.members ?? []) m.plane?.destroy();
   }
 
@@ -79,21 +86,19 @@ class Walk {
       this.keys = setTimeout(() => this.#settle(), 400);
     };
     this.value = element("span", { className: "value" });
-    this.ends = ["from", "to"].map((end) => {
-      const canvas = digitCanvas({ label: `The digit to walk ${end}` });
-      canvas.style.cssText = "";
-      return { canvas, figure: element("figure", { className: "tile end" }, canvas) };
-    });
-    const save = button("Save as PNG", () => this.#save(), `All ways, ${COLUMNS} pictures each`);
-    save.className = "save";
-    const bar = element("div", { className: "bar" }, this.play, this.ends[0].figure, this.range, this.ends[1].figure,
-      this.value, save);
+    this.say = announcer(box);
+    this.ends = ["from", "to"].map((name) => new End(name, {
+      change: () => this.#redraw(), release: () => this.#release(), say: this.say,
+    }));
+    this.save = button("Save as PNG", () => this.#save(), `All ways, ${COLUMNS} pictures each`);
+    this.save.className = "save";
+    this.bar = element("div", { className: "bar" }, this.play, this.ends[0].element, this.range, this.ends[1].element,
+      this.value, this.save);
     this.waysBox = element("div", { className: "ways" });
     this.reading = element("p", { className: "reading quiet" });
     this.maps = element("div", { className: "maps" });
-    box.append(bar, this.waysBox, this.reading, this.maps);
+    box.append(this.bar, this.waysBox, this.reading, this.maps);
     this.root.replaceChildren(style, box);
-    this.say = announcer(box);
     this.maps.hidden = this.members[0].model.latentDim !== 2;
     if (this.maps.hidden) return;
     for (const m of this.members) this.#buildMap(m);
@@ -114,6 +119,7 @@ class Walk {
     };
     plane.onRelease = () => this.#settle();
     plane.onPick = (z) => {
+      this.playing = false;
       this.#set(nearest(m.path, z));
       this.#settle();
     };
@@ -124,88 +130,132 @@ class Walk {
 
   // The ways -----------------------------------------------------------------------------------------------------------
 
-  /** Two new ends: codes, paths, rows, paces. */
-  #ends() {
-    const { from, to, spherical } = this.options;
-    const images = [pixelsOf(from), pixelsOf(to)];
-    this.ends.forEach(({ canvas, figure }, i) => {
-      const { label, name } = [from, to][i];
-      paint(canvas, images[i]);
-      canvas.setAttribute("aria-label", `${i ? "To" : "From"}: ${name}`);
-      figure.style.setProperty("--edge", COLOURS[label]);
-    });
-    const [a, b] = [from.label, to.label];
-    for (const m of this.members) {
+  /** Python's word on both ends. */
+  #take() {
+    this.ends.forEach((end) => end.take(this.options[end.name]));
+    this.bar.classList.toggle("drawing", this.ends.some(({ pad }) => pad));
+    this.#link();
+    this.#redraw();
+  }
+
+  /** There is other ink, or another end: all of it anew, with the next frame. */
+  #redraw() {
+    this.other = true;
+    this.request();
+  }
+
+  /** The label of an end; of a drawing that nobody has named, the one of the highest ELBO, as Python will guess. */
+  #labelOf(end) {
+    if (end.label !== null) return end.label;
+    const { model } = this.members.find((m) => m.model.conditional);
+    const D = model.latentDim;
+    const elbo = model.elbo(model.observe(end.pixels), LABELS, Float32Array.from({ length: 2 * D }, (_, i) => (i < D ? 1 : -1)));
+    return elbo.reduce((best, v, y) => (v > elbo[best] ? y : best), 0);
+  }
+
+  /** Two ends: codes, paths, rows; the paces as soon as the hand rests. */
+  #between() {
+    const { members, ends } = this;
+    const busy = ends.some((end) => end.busy);
+    const blank = ends.find((end) => end.blank);
+    this.work?.abort();
+    clearTimeout(this.rest);
+    this.highest = 0;
+    if (this.blank) this.reading.textContent = "";
+    this.blank = Boolean(blank);
+    this.save.disabled = this.blank;
+    if (blank) return this.#empty(blank);
+    const images = ends.map(({ pixels }) => pixels);
+    const [a, b] = ends.map((end) => this.#labelOf(end));
+    for (const m of members) {
       const [z0, z1] = images.map((x, i) => m.model.encode(m.model.observe(x), i ? b : a).mean);
-      m.way = between(z0, z1, spherical);
+      m.way = between(z0, z1, this.options.spherical);
       m.path = Array.from({ length: PARTS + 1 }, (_, i) => m.way(i / PARTS));
-      if (m.plane) lookAt(m.plane, m.path);
-      m.plane?.setMarker("from", { z: z0, shape: "dot", size: 5, text: String(a), colour: m.plane.theme.text });
-      m.plane?.setMarker("to", { z: z1, shape: "dot", size: 5, text: String(b), colour: m.plane.theme.text });
+      if (!m.plane) continue;
+      if (!busy || !holds(m.plane, m.path)) lookAt(m.plane, m.path); // a map that swims under the pen cannot be read
+      m.plane.setMarker("from", { z: z0, shape: "dot", size: 5, text: String(a), colour: m.plane.theme.text });
+      m.plane.setMarker("to", { z: z1, shape: "dot", size: 5, text: String(b), colour: m.plane.theme.text });
     }
+    this.two = a !== b || (busy && this.two); // a guess that wavers under the pen takes no row away
     const blend = new Float32Array(PIXELS);
-    this.rows = [{
+    const rows = [{
       title: "Pixels", note: "plain blend",
       at: (t) => {
         for (let i = 0; i < PIXELS; i++) blend[i] = (1 - t) * images[0][i] + t * images[1][i];
         return blend;
       },
     }];
-    for (const m of this.members) {
+    for (const m of members) {
       const out = new Float32Array(PIXELS);
       if (!m.model.conditional) {
-        this.rows.push({ title: m.title, note: NOTES[m.kind], at: (t) => m.model.decode(m.way(t), null, out) });
+        rows.push({ title: m.title, note: NOTES[m.kind], at: (t) => m.model.decode(m.way(t), null, out) });
         continue;
       }
-      this.rows.push({ title: `${m.title} style`, note: `label ${a} throughout`, label: () => a,
+      rows.push({ title: `${m.title} style`, note: `label ${a} throughout`, label: () => a,
         at: (t) => m.model.decode(m.way(t), a, out) });
-      if (a === b) continue;
+      if (!this.two) continue;
       const start = m.way(0);
-      this.rows.push({ title: `${m.title} label`, note: `${a} blends to ${b}: never trained`,
+      rows.push({ title: `${m.title} label`, note: `${a} blends to ${b}: never trained`,
         at: (t) => m.model.decode(start, { a, b, t: [t] }, out) });
       const told = (t) => (t < 0.5 ? a : b);
-      this.rows.push({ title: `${m.title} both`, note: `label switches ${a} to ${b}`, label: told, jumps: true,
+      rows.push({ title: `${m.title} both`, note: `label switches ${a} to ${b}`, label: told, jumps: true,
         at: (t) => m.model.decode(m.way(t), told(t), out) });
     }
-    this.#cards();
-    this.#measure();
-    this.request();
+    this.#cards(rows);
+    if (busy) this.rest = setTimeout(() => this.#measure(), REST);
+    else this.#measure();
   }
 
-  #cards() {
+  /** No digit at one end: an empty picture has a code too, but a way from it would say nothing. */
+  #empty(end) {
+    this.playing = false;
+    this.reading.textContent = `The pad is empty. Draw the digit to walk ${end.name}.`;
+    for (const m of this.members) {
+      m.path = null;
+      for (const name of ["from", "to", "t"]) m.plane?.setMarker(name, null);
+    }
+    for (const row of this.rows ?? []) {
+      paint(row.canvas, null);
+      row.figure.style.removeProperty("--edge");
+      row.steps = null;
+    }
+    this.#drawPaces();
+  }
+
+  /** A card for every row; those that stay keep their canvases. */
+  #cards(rows) {
+    const before = new Map((this.rows ?? []).map((row) => [row.title, row]));
+    this.rows = rows.map((row) => ({ ...before.get(row.title) ?? card(row.title), ...row, steps: null }));
+    for (const row of this.rows) {
+      row.words.textContent = row.note;
+      row.canvas.setAttribute("aria-label", `${row.title}, ${row.note}`);
+      if (!row.label) row.figure.style.removeProperty("--edge");
+    }
+    if (this.rows.length === this.waysBox.childElementCount) return;
     this.waysBox.style.setProperty("--ways", this.rows.length);
-    this.waysBox.replaceChildren(...this.rows.map((row) => {
-      row.canvas = digitCanvas({ label: `${row.title}, ${row.note}` });
-      row.canvas.style.cssText = "";
-      row.pace = element("canvas", { className: "pace" });
-      row.pace.setAttribute("role", "img");
-      row.figure = element("figure", { className: "tile" }, row.canvas, element("figcaption", {},
-        element("b", { textContent: row.title }), element("small", { className: "quiet", textContent: row.note })), row.pace);
-      return row.figure;
-    }));
+    this.waysBox.replaceChildren(...this.rows.map(({ figure }) => figure));
   }
 
   /** How much ink changes in each part of a way, a row after the other and a few pictures at a time. */
   async #measure() {
-    this.work?.abort();
     const work = this.work = new AbortController();
     const { rows } = this;
     const before = new Float32Array(PIXELS);
-    for (const row of rows) row.steps = new Float64Array(PARTS);
+    const steps = rows.map(() => new Float64Array(PARTS));
     const one = (k) => {
-      const row = rows[Math.floor(k / (PARTS + 1))];
+      const r = Math.floor(k / (PARTS + 1));
       const i = k % (PARTS + 1);
-      const now = row.at(i / PARTS);
+      const now = rows[r].at(i / PARTS);
       if (i) {
         let sum = 0;
         for (let p = 0; p < PIXELS; p++) sum += Math.abs(now[p] - before[p]);
-        row.steps[i - 1] = sum;
+        steps[r][i - 1] = sum;
       }
       before.set(now);
     };
-    this.highest = 0;
     for await (const _ of slices(rows.length * (PARTS + 1), one, { signal: work.signal }));
     if (work.signal.aborted || this.gone) return;
+    rows.forEach((row, r) => (row.steps = steps[r]));
     // A label that switches is one jump that would flatten all the others: it is cut off, and its size written beside it.
     this.highest = Math.max(...rows.filter((row) => !row.jumps).flatMap((row) => Array.from(row.steps)), 1e-6) * 1.1;
     this.reading.textContent = `Below each picture: the ink that changes in each ${100 / PARTS} % of its way, Σ|Δ| over ` +
@@ -224,6 +274,13 @@ class Walk {
   }
 
   #toggle() {
+    if (calm()) { // a press is a step, and nothing moves by itself
+      if (this.t > 1 - 1e-6) this.direction = -1;
+      if (this.t < 1e-6) this.direction = 1;
+      this.#set(Math.round((this.t + (this.direction ?? 1) * STEP) / STEP) * STEP);
+      this.#settle();
+      return;
+    }
     this.playing = !this.playing;
     this.direction ??= 1;
     if (this.playing && this.t >= 1) this.direction = -1;
@@ -235,8 +292,19 @@ class Walk {
 
   #settle() {
     const t = Number(this.t.toFixed(3));
-    link.set({ t });
-    this.component.setStateValue("message", { t });
+    this.#link({ t });
+    const drawn = this.ends.filter((end) => end.pad).map((end) => [end.name, end.text]);
+    this.component.setStateValue("message", { t, ...Object.fromEntries(drawn) });
+  }
+
+  /** The pen was lifted, or something taken back: the link keeps the drawings, and Python hears of them once. */
+  #release() {
+    this.#redraw();
+    this.#settle();
+  }
+
+  #link(values = {}) {
+    link.set({ ...values, ...Object.fromEntries(this.ends.map((end) => [`${end.name}_d`, end.text || null])) });
   }
 
   // Drawing ------------------------------------------------------------------------------------------------------------
@@ -250,30 +318,35 @@ class Walk {
         this.direction = -this.direction;
       }
     }
+    if (this.other) {
+      this.other = false;
+      this.#between();
+    }
     const { t } = this;
+    this.range.value = t;
+    this.value.textContent = `t = ${t.toFixed(2)}`;
+    this.play.textContent = calm() ? "Step" : this.playing ? "Pause" : "Play";
+    if (this.blank) return this.say(this.reading.textContent);
     for (const row of this.rows) {
       paint(row.canvas, row.at(t));
       if (row.label) row.figure.style.setProperty("--edge", COLOURS[row.label(t)]);
     }
     for (const m of this.members) m.plane?.setMarker("t", { z: m.way(t), drag: true, size: 9 });
-    this.range.value = t;
-    this.value.textContent = `t = ${t.toFixed(2)}`;
-    this.play.textContent = this.playing ? "Pause" : "Play";
     this.#drawPaces();
     if (this.playing) this.request();
     else this.say(`t ${t.toFixed(2)}`);
   }
 
   #drawPaces() {
-    if (!this.highest) return;
     const theme = palette(this.root);
-    for (const { pace, steps } of this.rows) {
+    for (const { pace, steps } of this.rows ?? []) {
       const ratio = Math.min(devicePixelRatio || 1, 2);
       const [width, height] = [pace.clientWidth, pace.clientHeight];
       if (pace.width !== Math.round(width * ratio)) [pace.width, pace.height] = [Math.round(width * ratio), Math.round(height * ratio)];
       const ctx = pace.getContext("2d");
       ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
       ctx.clearRect(0, 0, width, height);
+      if (!steps) continue; // not measured yet: an old curve would be another way's
       ctx.beginPath();
       steps.forEach((v, i) => ctx.lineTo(((i + 0.5) / PARTS) * width, height - 2 - (v / this.highest) * (height - 5)));
       ctx.strokeStyle = theme.text;
@@ -334,6 +407,17 @@ class Walk {
   }
 }
 
+/** The boxes of one row: its picture, its words, its pace. */
+function card(title) {
+  const canvas = digitCanvas({ label: title });
+  canvas.style.cssText = "";
+  const pace = element("canvas", { className: "pace" });
+  pace.setAttribute("role", "img");
+  const words = element("small", { className: "quiet" });
+  const caption = element("figcaption", {}, element("b", { textContent: title }), words);
+  return { canvas, pace, words, figure: element("figure", { className: "tile" }, canvas, caption, pace) };
+}
+
 /** The way from a to b as a function of t: vae_core/latent.py's `interpolate`. */
 function between(a, b, spherical) {
   const mix = (t, p, q) => Float32Array.from(a, (v, i) => p * v + q * b[i]);
@@ -347,6 +431,12 @@ function between(a, b, spherical) {
     const length = ((1 - t) * la + t * lb) / Math.sin(angle);
     return mix(t, (length * Math.sin((1 - t) * angle)) / la, (length * Math.sin(t * angle)) / lb);
   };
+}
+
+/** True where both ends of a path are in view. */
+function holds(plane, path) {
+  const [left, bottom, right, top] = plane.bounds();
+  return [path[0], path.at(-1)].every(([x, y]) => x > left && x < right && y > bottom && y < top);
 }
 
 /** The part of a map in which a path lies, with what is around it. */

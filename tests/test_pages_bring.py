@@ -14,6 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from ui import store, tiles
 from ui.picture import Chosen, describe, label_for, next_index
+from ui.studio import FIRST, bits
+from ui.ways import START
 from vae_core import checkpoints, corruption, latent, metrics
 from vae_core.digitize import digitize
 
@@ -176,7 +178,7 @@ def test_interpolate_with_one_label_has_one_row_of_the_cvae(root):
 def test_pace_of_the_pixel_blend_is_even_and_straight(root):
     """Otherwise the table measures something else than steps: a plain blend has equal ones and no detour."""
     body = shown(page(root, "4_Interpolate"))
-    (x0, _), (x1, _) = sample(0), sample(1)
+    (x0, _), (x1, _) = map(sample, START[store.samples()[2]])
     step = float((x1 - x0).abs().sum()) / 8
     line = re.search(r"<td[^>]*>Pixels</td>(.*?)</tr>", body)[1]
     assert re.findall(r">([^<]+)</td>", line)[:3] == [f"{step:.1f}", "1.00", "1.00"]
@@ -185,12 +187,29 @@ def test_pace_of_the_pixel_blend_is_even_and_straight(root):
 def test_is_a_digit_is_the_judge_s_word(root):
     """Otherwise the last column counts something else than pictures that the one acceptance rule accepts."""
     body = shown(page(root, "4_Interpolate"))
-    (x0, _), (x1, _) = sample(0), sample(1)
+    (x0, _), (x1, _) = map(sample, START[store.samples()[2]])
     line = re.search(r"<td[^>]*>Pixels</td>(.*?)</tr>", body)[1]
     blend = torch.lerp(x0, x1, torch.linspace(0, 1, 9)[:, None])
     judge = store.judge()
     expected = "—" if judge is None else f"{int(judge.is_digit(blend).sum())} of 9"
     assert re.findall(r">([^<]+)</td>", line)[-1] == expected
+
+
+def test_interpolate_walks_between_what_was_drawn(root):
+    """Otherwise a link shows the sample in place of the drawing, or a cut link or an empty pad ends in a traceback."""
+    for text in (FIRST, "cut", ""):
+        at = AppTest.from_file(str(root / "app.py"), default_timeout=60)
+        at.query_params["from_by"], at.query_params["from_d"] = "Draw", text
+        run(run(at).switch_page("pages/4_Interpolate.py"))
+        drawn = tiles.data_uri(bits(FIRST)) in shown(at)
+        assert drawn == (text == FIRST) and len(at.info) == 0, text
+        if drawn:
+            assert any("guessed: highest ELBO" in c.value for c in at.caption)
+            at.selectbox(key="from_is").set_value(5)
+            assert "label 5 throughout" in shown(run(at))
+    at.session_state["from_drawn"] = ""  # what the view says of a cleared pad
+    assert len(run(at).info) == 1 and "Draw the digit to walk from" in at.info[0].value
+    assert 'class="lse-strip"' not in shown(at)
 
 
 # Restore --------------------------------------------------------------------------------------------------------------
@@ -323,8 +342,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-@pytest.mark.parametrize(("name", "key"), [("3_Styles", "digit"), ("4_Interpolate", "from"), ("5_Restore", "digit")])
-def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name, key):
+@pytest.mark.parametrize("name", ["3_Styles", "4_Interpolate", "5_Restore"])
+def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name):
     """Otherwise a file that is no picture ends the page, or silently shows something that was not brought."""
     content = BAD[what]
     if isinstance(content, Image.Image):
@@ -332,12 +351,17 @@ def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name, key)
         content.save(buffer, "PNG")
         content = buffer.getvalue()
     at = page(root, name)
-    before = shown(at)
+    if name == "4_Interpolate":
+        at.segmented_control(key="from_by").set_value("Picture")
+    before = shown(run(at))
     at.file_uploader[0].upload("bad.png", content, "image/png")
     run(at)
     assert len(at.warning) == 1 and re.fullmatch(r"[A-Z0-9].{15,160}\.", at.warning[0].value)
     assert shown(at) == before
-    at.button(key=f"{key}_another").click()
+    if name == "4_Interpolate":
+        at.segmented_control(key="from_by").set_value("Sample")
+    else:
+        at.button(key="digit_another").click()
     assert not run(at).warning
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ui import live, live_map, readout, store
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.picture import Chosen
-from ui.tiles import Strip, data_uri
+from ui.tiles import data_uri
+from ui.ways import Ways
 from vae_core import latent
 
 SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
@@ -75,7 +74,14 @@ def square(name: str) -> str:
     return f'<div class="square"><img style="width:100%;opacity:.45" alt="" src="data:image/png;base64,{png}"></div>'
 
 
-def show(module: str, key: str, options: dict[str, Any], picture: Callable[[], str], kind: str = "") -> dict[str, Any]:
+def show(
+    module: str,
+    key: str,
+    options: dict[str, Any],
+    picture: Callable[[], str],
+    kind: str = "",
+    on_message: Callable[[], None] | None = None,
+) -> dict[str, Any]:
     """The live view. Returns its last message, after a switch of pages the one from before; {} where there is none.
 
     Once the hand has let go the first picture is history: it is not made again, and nothing of it travels again.
@@ -83,7 +89,7 @@ def show(module: str, key: str, options: dict[str, Any], picture: Callable[[], s
     state = st.session_state
     if not (state.get(key) or {}).get("message"):
         state[f"{key} first"] = first(picture(), kind)
-    message = live.view(module, key=key, options=options, first=state[f"{key} first"])
+    message = live.view(module, key=key, options=options, first=state[f"{key} first"], on_message=on_message)
     if message:
         state[f"{key} last"] = message  # the component's own state ends with the page
     return last(key)
@@ -202,15 +208,10 @@ def asked_t() -> float:
     return at[0] if at and 0 <= at[0] <= 1 else 0.5
 
 
-def interpolate(
-    kinds: list[str],
-    size: int,
-    ends: tuple[dict[str, Any], dict[str, Any]],
-    spherical: bool,
-    ways: Callable[[Tensor], list[Strip]],
-) -> float:
-    """Show the live view. Returns t as the hand left it; `ways` gives the first picture, all ways at t (T,)."""
+def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: Ways) -> float:
+    """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it."""
     members = [{"kind": k, "slug": slug(k, size), "title": title(k), "name": FAMILY[k].name} for k in kinds]
+    key, state = f"walk {size}", st.session_state
 
     def picture() -> str:
         tiles = ""
@@ -226,32 +227,24 @@ def interpolate(
         below = f'<p class="reading"></p><div class="maps">{maps}</div>'
         return f'<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
 
-    told = {"models": members, "from": ends[0], "to": ends[1], "spherical": spherical}
-    message = show("interpolate.mjs", f"walk {size}", told, picture, kind="walk")
+    def hear() -> None:
+        for end in ("from", "to"):
+            told, drawn = state[key]["message"], f"{end}_drawn"
+            if end in told and told[end] != state.get(drawn):
+                state[drawn], state["walk drew"] = told[end], True
+                if not told[end]:
+                    state.pop(f"{end}_is", None)  # what the last drawing was says nothing of the next
+
+    told: dict[str, Any] = {"models": members, "spherical": ways.spherical}
+    for end, chosen, label in zip(("from", "to"), ends, ways.labels, strict=True):
+        drawing = {
+            "draw": state.get(f"{end}_by") == "Draw",
+            "drawn": state.get(f"{end}_drawn"),
+            "sure": chosen.label is not None,
+        }
+        told[end] = digit_option(chosen, label) | drawing
+    kind = "walk drawing" if told["from"]["draw"] or told["to"]["draw"] else "walk"
+    message = show("interpolate.mjs", key, told, picture, kind, hear)
+    if state.pop("walk drew", False):
+        st.rerun()  # the whole page: this is a fragment, and the rows below walk between the same ends
     return message.get("t", asked_t())
-
-
-def animation(ways: Callable[[Tensor], list[Strip]], frames: int = 25, scale: int = 4) -> bytes:
-    """All ways side by side from one digit to the other and back, as a GIF."""
-    strips = ways(torch.linspace(0, 1, frames))
-    tall = [np.stack([np.asarray(p).reshape(28, 28) for p in way.pictures]) for way in strips]
-    film = np.rint(255 * np.clip(np.concatenate(tall, axis=2), 0, 1)).astype(np.uint8).repeat(scale, 1).repeat(scale, 2)
-    pictures = [name_them(Image.fromarray(frame), [way.name for way in strips]) for frame in film]
-    pictures += pictures[-2:0:-1]
-    buffer = io.BytesIO()
-    durations = [
-        400 if i in (0, frames - 1) else 80 for i in range(len(pictures))
-    ]  # milliseconds; it rests at the digits
-    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
-    return buffer.getvalue()
-
-
-def name_them(picture: Image.Image, names: list[str]) -> Image.Image:
-    """The names under equally wide columns; Pillow's own font has no signs, so the words alone."""
-    out = Image.new("L", (picture.width, picture.height + 20))
-    out.paste(picture, (0, 0))
-    draw = ImageDraw.Draw(out)
-    for i, name in enumerate(names):
-        words = "".join(c for c in name if c.isascii()).strip()
-        draw.text(((i + 0.5) * picture.width / len(names), picture.height + 9), words, fill=220, anchor="mm")
-    return out

@@ -1,4 +1,4 @@
-"""One digit to work with: a sample, or a picture that the visitor brings; it follows from page to page."""
+"""One digit to work with: a sample, a picture that the visitor brings, or a drawing; it follows from page to page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import streamlit as st
 import torch
 
 from ui import store, tiles
+from ui.studio import bits
 from vae_core import latent
 from vae_core.digitize import DigitizeError, Step, digitize
 from vae_core.models import Autoencoder
 
 FILES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "tif", "tiff")
+SOURCES = ("Sample", "Draw", "Picture")
 _SOURCES = {"mnist": "MNIST test digit", "digits": "scikit-learn digit"}
 
 
@@ -48,11 +50,7 @@ def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: 
             bind="query-params",
             width=125,
         )
-        if chosen := state.get(f"{key}_brought"):
-            state.setdefault(f"{key}_said", chosen.label)  # another page has a widget of its own
-            said = _digit_box(f"{key}_said", "Which digit it is", "it is …", "it is {}")
-            chosen = state[f"{key}_brought"] = chosen._replace(label=said)
-        else:
+        if not (chosen := _brought(key)):
             chosen = Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
             _digit_box(
                 f"{key}_only",
@@ -67,10 +65,61 @@ def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: 
         if bring:
             with st.popover("Bring yours", icon=":material/add_a_photo:"):
                 _bring_controls(key, camera)
-    st.caption(" ".join((describe(chosen), *chosen.notes)))
-    if refusal := state.get(f"{key}_refused"):
-        st.warning(refusal)
+    _caption(key, chosen)
     return chosen
+
+
+def choose_or_draw(key: str, *, title: str, start: int) -> Chosen:
+    """A choice between a sample, a drawing and a picture, and the digit at which it points.
+
+    The pad itself is in the page's live view (static/end.mjs): what was drawn there is in the state `<key>_drawn`, or
+    in the link as `<key>_d`. A cleared pad gives a digit without ink. Until there is a drawing or a picture, the sample
+    that was there stays.
+    """
+    state, last = st.session_state, f"{key}_sample"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{title}**", width="content")
+        source = st.segmented_control(
+            title,
+            SOURCES,
+            default=SOURCES[0],
+            required=True,
+            key=f"{key}_by",
+            label_visibility="collapsed",
+            persist_state="session",
+            bind="query-params",
+        )
+    if source == "Sample":
+        chosen = choose_digit(key, title="Number", bring=False, start=state.get(last, start))
+        state[last] = chosen.index
+        return chosen
+    images, labels, name = store.samples()
+    index = min(state.get(last, start), len(labels) - 1)
+    sample = Chosen(images[index], int(labels[index]), f"{_SOURCES[name]} {index}", index, (), ())
+    if source == "Picture":
+        picture = f"{key}_picture"
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+            with st.popover("Bring yours", icon=":material/add_a_photo:"):
+                _bring_controls(picture, camera=False)
+            chosen = _brought(picture)
+        _caption(picture, chosen or sample._replace(notes=("Until you bring a picture, it stays.",)))
+        return chosen or sample
+    drawn = drawing(key)
+    if drawn is None:
+        st.caption(f"{describe(sample)} Draw your own in its place, on the pad below.")
+        return sample
+    said = _digit_box(f"{key}_is", "Which digit it is", "it is …", "it is {}")
+    st.caption("Your drawing, on the pad below." if drawn.any() else "The pad below is empty: draw a digit on it.")
+    return Chosen(drawn, said, "your drawing", None, (), ())
+
+
+def drawing(key: str) -> np.ndarray | None:
+    """What the visitor drew, (784,) of 0 and 1, blank where they cleared the pad; None where nothing is drawn."""
+    text = st.session_state.setdefault(f"{key}_drawn", st.query_params.get(f"{key}_d") or None)
+    try:
+        return None if text is None else bits(text) if text else np.zeros(784, np.float32)
+    except ValueError:  # links get cut
+        return None
 
 
 def label_for(chosen: Chosen, model: Autoencoder) -> tuple[int, str]:
@@ -108,6 +157,22 @@ def next_index(labels: np.ndarray, index: int, only: int | None, step: int) -> i
     order = (np.arange(len(labels)) + index + step) % len(labels)
     fitting = order if only is None else order[labels[order] == only]
     return int(fitting[0]) if len(fitting) else index
+
+
+def _brought(key: str) -> Chosen | None:
+    """The picture that was brought, with what the visitor says it shows."""
+    state = st.session_state
+    if chosen := state.get(f"{key}_brought"):
+        state.setdefault(f"{key}_said", chosen.label)  # another page has a widget of its own
+        said = _digit_box(f"{key}_said", "Which digit it is", "it is …", "it is {}")
+        chosen = state[f"{key}_brought"] = chosen._replace(label=said)
+    return chosen
+
+
+def _caption(key: str, chosen: Chosen) -> None:
+    st.caption(" ".join((describe(chosen), *chosen.notes)))
+    if refusal := st.session_state.get(f"{key}_refused"):
+        st.warning(refusal)
 
 
 def _digit_box(key: str, label: str, nothing: str, some: str, **options) -> int | None:

@@ -1,0 +1,60 @@
+"""How evenly and how far the models walk between two digits: medians over pairs of test digits, and who wins how often.
+
+    python benchmarks/ways.py [--data mnist] [--dim 2] [--pairs 1500] [--steps 9] [--spherical]
+
+The page Interpolate quotes it ("What to look for"), and opens with a pair that lies near these medians.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from ui.family import FAMILY, slug
+from ui.ways import Ways, steps
+from vae_core import checkpoints, data
+
+ROWS = ("pixels", "ae", "dae", "vae", "cvae")  # what `Ways` shows first; of the CVAE its style
+NAMES = ("longest step, px", "longest / mean", "detour", "share of digits")
+
+
+def measure(source: str, dim: int, pairs: int, n: int, *, spherical: bool, seed: int = 0) -> dict[str, torch.Tensor]:
+    """For every row the four numbers of every pair of different test digits, (pairs, 4)."""
+    images, labels = data.load(source, "test")
+    models = {kind: checkpoints.load(slug(kind, dim))[0] for kind in FAMILY}
+    judge = checkpoints.load_judge()
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(len(images), (4 * pairs, 2), generator=generator)
+    drawn = drawn[labels[drawn[:, 0]] != labels[drawn[:, 1]]][:pairs]
+    found: dict[str, list[torch.Tensor]] = {row: [] for row in ROWS}
+    for pair in drawn:
+        ways = Ways(models, images[pair], tuple(labels[pair].tolist()), spherical=spherical)
+        for row, strip in zip(ROWS, ways(torch.linspace(0, 1, n)), strict=False):
+            pictures = torch.tensor(strip.pictures)
+            found[row].append(torch.stack([*steps(pictures), judge.is_digit(pictures).float().mean()]))
+    return {row: torch.stack(values) for row, values in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="mnist", choices=("mnist", "digits"))
+    parser.add_argument("--dim", type=int, default=2, choices=(2, 20))
+    parser.add_argument("--pairs", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=9, help="pictures on a way")
+    parser.add_argument("--spherical", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    found = measure(args.data, args.dim, args.pairs, args.steps, spherical=args.spherical)
+    print(f"{'':8}" + "".join(f"{name:>18}" for name in NAMES) + "   (medians; digits: mean)")
+    for row, values in found.items():
+        middle = [*values[:, :3].nanmedian(0).values.tolist(), values[:, 3].mean().item()]
+        print(f"{row:8}" + "".join(f"{v:18.2f}" for v in middle))
+    for left, right in (("vae", "ae"), ("vae", "dae"), ("dae", "ae")):
+        shares = [(found[left][:, i] < found[right][:, i]).float().mean().item() for i in range(3)]
+        print(f"{left} < {right}".ljust(8) + "".join(f"{v:18.2f}" for v in shares) + "   (share of pairs)")
+
+
+if __name__ == "__main__":
+    main()
