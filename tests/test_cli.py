@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -57,8 +58,6 @@ def test_list_and_evaluate_agree_with_the_card(trained, root):
 
 def test_a_card_that_does_not_fit_the_weights_fails_the_evaluation(trained, root, tmp_path):
     """`evaluate` is how anybody checks the README's numbers; it must not nod."""
-    import shutil
-
     shutil.copytree(trained[0], tmp_path / "c")
     path = tmp_path / "c" / "digits-vae-2d" / "card.json"
     card = json.loads(path.read_text())
@@ -69,12 +68,29 @@ def test_a_card_that_does_not_fit_the_weights_fails_the_evaluation(trained, root
     assert "the card says" in scored.stdout
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_score_on_another_data_set_is_refused(trained, root, tmp_path, split):
+    """Scores of other images beside the card's would look like a change of the model: none may be printed."""
+    shutil.copytree(trained[0], tmp_path / "c")
+    path = tmp_path / "c" / "digits-vae-2d" / "card.json"
+    card = json.loads(path.read_text())
+    card["dataset"][f"{split}_fingerprint"] = "0" * 64
+    path.write_text(json.dumps(card))
+    scored = run("evaluate", "--root", tmp_path / "c", cwd=root)
+    assert scored.returncode == 1
+    assert not scored.stdout
+    assert scored.stderr.startswith("error: digits-vae-2d: expected the digits that its card fingerprints")
+    assert "--data-dir" in scored.stderr and len(scored.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
         (("train", "gan"), 2, "invalid choice"),
         (("train", "vae", "--encoder", "wide"), 2, "hidden widths look like 512,512"),
         (("train", "ae", "--encoder-noise", "0.1", "--dataset", "digits"), 1, "denoising one"),
+        (("train", "judge", "--epochs", "3", "--tag=mine"), 1, "got --epochs 3 --tag=mine, which does not apply"),
+        (("train", "vae", "--roo", "elsewhere"), 2, "unrecognized arguments: --roo"),
         (("evaluate", "no-such-model"), 1, "There is no checkpoint 'no-such-model'"),
         ((), 2, "required"),
     ],

@@ -1,6 +1,7 @@
 """The judge: what it says of handwriting from another source, and what it refuses to call a digit."""
 
 import dataclasses
+import threading
 
 import pytest
 import torch
@@ -273,3 +274,81 @@ def test_a_training_repeats_and_sets_its_threshold_on_held_out_images(digits):
     held_out = train.images[-400:]
     rate = torch.cat([a.is_digit(held_out), a.is_digit(judge.binarise(held_out))]).double().mean()
     assert judge.ACCEPTED <= rate <= judge.ACCEPTED + 0.02
+
+
+# Trained once, whole or not there
+
+
+@pytest.fixture
+def small_mnist(monkeypatch, tmp_path):
+    """A folder with a few digits in MNIST's four files, and a recipe that is through with them in a moment."""
+    monkeypatch.setattr(judge, "RECIPE", dataclasses.replace(judge.RECIPE, epochs=1, precision="float32"))
+    monkeypatch.setattr(judge, "HELD_OUT", 20)
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split, prefix, n in (("train", "train", 400), ("test", "t10k", 60)):
+        images, labels = (part[:n] for part in data.load("digits", split))
+        pixels = images.mul(255).round().to(torch.uint8).numpy().tobytes()
+        sizes = b"".join(v.to_bytes(4, "big") for v in (n, 28, 28))
+        (raw / f"{prefix}-images-idx3-ubyte").write_bytes(bytes([0, 0, 8, 3]) + sizes + pixels)
+        label_bytes = labels.to(torch.uint8).numpy().tobytes()
+        (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + n.to_bytes(4, "big") + label_bytes)
+    return tmp_path / "data"
+
+
+def test_two_that_ask_train_it_once(small_mnist, tmp_path):
+    """Two trainings side by side would mix their weights, and one would remove the state the other goes on from."""
+    said = [[], []]
+
+    def ask(lines):
+        judge.load_or_train(tmp_path / "judge", data_folder=small_mnist, on_epoch=lines.append)
+
+    workers = [threading.Thread(target=ask, args=(lines,)) for lines in said]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(map(len, said)) == [0, 2]  # the epoch of the chooser, and that of the final judge
+    assert not (tmp_path / ".training" / "judge").exists()
+
+
+def test_the_card_comes_last_and_says_what_ships(small_mnist, tmp_path, monkeypatch):
+    """A card without its scores, or with those of other weights, would be read by the next page."""
+    folder, there = tmp_path / "judge", []
+    evaluate = judge.evaluate_judge
+
+    def watched(*args):
+        there.append((folder / "card.json").exists())
+        return evaluate(*args)
+
+    monkeypatch.setattr(judge, "evaluate_judge", watched)
+    card = judge.load_or_train(folder, data_folder=small_mnist)
+    assert there == [False, False]
+    assert read_json(folder / "card.json") == card
+    test = data.load("mnist", "test", small_mnist)
+    assert evaluate(judge.load(folder), test, card["test_seed"]) == card["test"]
+
+    def broken(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(judge, "evaluate_judge", broken)
+    with pytest.raises(KeyboardInterrupt):
+        judge.load_or_train(folder, data_folder=small_mnist, retrain=True)
+    assert read_json(folder / "card.json") == card  # the old one stays until the new one is whole
+
+
+def test_a_training_does_not_go_on_with_other_images(small_mnist, tmp_path, monkeypatch):
+    """The card would name a data set that half of the training never saw."""
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(judge, "evaluate_judge", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        judge.load_or_train(tmp_path / "judge", data_folder=small_mnist)
+    labels = small_mnist / "MNIST" / "raw" / "train-labels-idx1-ubyte"
+    content = bytearray(labels.read_bytes())
+    content[-1] = (content[-1] + 1) % 10
+    labels.write_bytes(content)
+    with pytest.raises(StorageError, match="belongs to another run"):
+        judge.load_or_train(tmp_path / "judge", data_folder=small_mnist)

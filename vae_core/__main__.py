@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -73,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data-dir", type=Path, help="folder of the data sets (default: VAE_DATA, else the user cache)"
     )
     common.add_argument("--root", type=Path, help="folder of the checkpoints (default: the project's)")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    # Whole words only: what goes onto a card is told by the option's name.
+    whole = functools.partial(argparse.ArgumentParser, allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=whole)
 
     train = commands.add_parser(
         "train",
@@ -141,9 +144,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace, argv: list[str]) -> int:
-    command = shlex.join(["python", "-m", "vae_core", *_without_places(argv)])
     if args.kind == "judge":
-        return _train_judge(args, command)
+        return _train_judge(args, argv)
+    command = shlex.join(["python", "-m", "vae_core", *_without_places(argv)])
     from vae_core import metrics
     from vae_core.checkpoints import load_or_train, splits
     from vae_core.training import Epoch, Step
@@ -185,15 +188,17 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     return 0
 
 
-def _train_judge(args: argparse.Namespace, command: str) -> int:
-    from vae_core import checkpoints, data, judge
+def _train_judge(args: argparse.Namespace, argv: list[str]) -> int:
+    from vae_core import checkpoints, judge
 
-    folder = (args.root or checkpoints.ROOT) / "judge"
-    if (folder / "card.json").is_file() and not args.retrain:
-        raise ConfigError(f"{folder} exists. Add --retrain to train the judge again.")
-    train, test = (data.load("mnist", split, args.data_dir) for split in ("train", "test"))
-    card = judge.train_and_save(
-        folder, train, test, on_epoch=lambda line: _say(args, {"event": "epoch", "message": line}, line)
+    foreign = shlex.join(word for word in _without_places(argv) if word not in ("train", "judge"))
+    if foreign:
+        raise ConfigError(f"The judge has one recipe of its own; got {foreign}, which does not apply. Leave it out.")
+    card = judge.load_or_train(
+        (args.root or checkpoints.ROOT) / "judge",
+        data_folder=args.data_dir,
+        on_epoch=lambda line: _say(args, {"event": "epoch", "message": line}, line),
+        retrain=args.retrain,
     )
     _say(args, {"event": "done", "slug": "judge", "test": card["test"]}, json.dumps(card["test"], indent=1))
     return 0
@@ -211,6 +216,15 @@ def _evaluate(args: argparse.Namespace, argv: list[str]) -> int:
             _say(args, {"event": "skipped", "slug": slug}, f"{slug}: skipped, {name} is not here")
             continue
         train, test = checkpoints.splits(Config.from_dict(card["config"]), args.data_dir)
+        here = {"train_fingerprint": data.fingerprint(train), "test_fingerprint": data.fingerprint(test)}
+        if any(card["dataset"].get(key) != value for key, value in here.items()):
+            status = 1
+            told = (
+                f"{slug}: expected the {name} that its card fingerprints, got other images or labels. "
+                "Name the right folder with --data-dir, or download the data set again."
+            )
+            _say(args, {"event": "error", "slug": slug, "message": told}, f"error: {told}", stream=sys.stderr)
+            continue
         _, scores, _ = checkpoints.assess(model, name, train, test)
         same = all(math.isclose(scores[k], card["test"].get(k, math.inf), rel_tol=2e-3, abs_tol=1e-6) for k in scores)
         status = status or (0 if same else 1)

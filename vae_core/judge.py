@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from vae_core import data
 from vae_core.config import TrainingConfig
 from vae_core.corruption import corrupt
-from vae_core.storage import StorageError, read_json, read_tensors, write_json, write_tensors
+from vae_core.storage import StorageError, locked, read_json, read_tensors, write_json, write_tensors
 from vae_core.training import Epoch, fit
 
 DIGITS = 10
@@ -282,14 +282,18 @@ def train_judge(
     *,
     on_epoch: Callable[[Epoch, nn.Module], None] | None = None,
     state_file: Path | None = None,
+    run: str = "",
 ) -> tuple[Judge, list[Epoch]]:
-    """Train on a split without its last `recipe.held_out` images; where there are some they set the threshold."""
+    """Train on a split without its last `recipe.held_out` images; where there are some they set the threshold.
+
+    `state_file` and `run` as for `training.fit`.
+    """
     kept = len(train.images) - recipe.held_out
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         judge = Judge()
     fitted, history = fit(
-        judge, train.images[:kept], train.labels[:kept], recipe, on_epoch=on_epoch, state_file=state_file
+        judge, train.images[:kept], train.labels[:kept], recipe, on_epoch=on_epoch, state_file=state_file, run=run
     )
     assert isinstance(fitted, Judge)
     judge = fitted.requires_grad_(False)
@@ -339,15 +343,33 @@ def evaluate_judge(judge: Judge, test: data.Split, seed: int = TEST_SEED) -> dic
     }
 
 
-def train_and_save(
-    folder: Path, train: data.Split, test: data.Split, *, on_epoch: Callable[[str], None] | None = None
+def load_or_train(
+    folder: Path,
+    *,
+    data_folder: Path | None = None,
+    on_epoch: Callable[[str], None] | None = None,
+    retrain: bool = False,
 ) -> dict[str, Any]:
-    """Choose the threshold with a judge that has not seen the last training images, train the final one on
-    all of them, score it once on the test split, and save it. Returns the card.
+    """The card of the judge in `folder`; train it on MNIST and save it first where it is missing.
 
-    Both trainings go on from their last whole epoch when they were interrupted.
+    When several processes ask, one trains and the others wait. A training that was stopped goes on from its last
+    whole epoch.
     """
     work = folder.parent / ".training" / folder.name
+    with locked(work):
+        if not (folder / "card.json").is_file() or retrain:
+            train, test = (data.load("mnist", split, data_folder) for split in ("train", "test"))
+            _train_and_save(folder, work, train, test, on_epoch)
+            shutil.rmtree(work, ignore_errors=True)
+        return read_json(folder / "card.json")
+
+
+def _train_and_save(
+    folder: Path, work: Path, train: data.Split, test: data.Split, on_epoch: Callable[[str], None] | None
+) -> None:
+    """Choose the threshold with a judge that has not seen the last training images, train the final one on
+    all of them, score it once on the test split, and save it."""
+    fingerprint = data.fingerprint(train)
 
     def say(part: str) -> Callable[[Epoch, nn.Module], None]:
         def hook(epoch: Epoch, model: nn.Module) -> None:
@@ -364,9 +386,12 @@ def train_and_save(
         dataclasses.replace(RECIPE, held_out=HELD_OUT),
         on_epoch=say("for the threshold"),
         state_file=work / "threshold.safetensors",
+        run=fingerprint,
     )
     held_out = data.Split(train.images[-HELD_OUT:], train.labels[-HELD_OUT:])
-    judge, history = train_judge(train, RECIPE, on_epoch=say("final"), state_file=work / "final.safetensors")
+    judge, history = train_judge(
+        train, RECIPE, on_epoch=say("final"), state_file=work / "final.safetensors", run=fingerprint
+    )
     judge.threshold = chooser.threshold
     card: dict[str, Any] = {
         "format": 1,
@@ -385,7 +410,7 @@ def train_and_save(
         },
         "dataset": {
             "name": "mnist",
-            "train_fingerprint": data.fingerprint(train),
+            "train_fingerprint": fingerprint,
             "test_fingerprint": data.fingerprint(test),
             "train_images": len(train.images),
         },
@@ -402,17 +427,15 @@ def train_and_save(
         "held_out": evaluate_judge(chooser, held_out),
     }
     full = {form: _share(judge.label(x) == test.labels) for form, x in _forms(test.images).items()}
-    save(judge, card, folder)
-    judge = load(folder)  # what is scored is what ships: the weights after rounding
+    judge = judge.half().float()  # what is scored is what ships: the weights after rounding
     card["test"] = evaluate_judge(judge, test)
     card["half_precision_moved"] = {k: round(v - full[k], 4) for k, v in card["test"]["accuracy"].items()}
     save(judge, card, folder)
-    shutil.rmtree(work, ignore_errors=True)
-    return card
 
 
 def save(judge: Judge, card: dict[str, Any], folder: Path) -> None:
-    """Weights in half precision, then the card."""
+    """Weights in half precision, then the card: a judge is there when its card is."""
+    (folder / "card.json").unlink(missing_ok=True)  # the old card must not speak for the new weights
     write_tensors(folder / "weights.safetensors", {k: v.half() for k, v in judge.state_dict().items()})
     write_json(folder / "card.json", card)
 
