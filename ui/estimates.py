@@ -72,6 +72,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
         return
     code = _code(model, x, label)
     sigma = torch.exp(0.5 * code.logvar)
+    evidence, likely = ("log p(x)", "p(x | z)") if label is None else ("log p(x | y)", "p(x | z, y)")
 
     st.subheader("One draw: z = μ + σ ε")
     st.markdown(
@@ -86,15 +87,15 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
     names = [("At μ", "ε = 0"), *((str(i + 1), f"ε {signed(a)}, {signed(b)}") for i, (a, b) in enumerate(eps))]
     tiles = [Tile(model.observe(x).numpy(), "The digit", "as the model sees it", _edge(chosen.label))]
     for picture, value, (name, note) in zip(pictures, values, names, strict=True):
-        tiles.append(Tile(picture, f"{name}: {_nats(-value)}", note))
+        tiles.append(Tile(picture, f"{name}: {_nats(-value)} nats", note))
     left, right = st.columns([1, 1.5], gap="large")
     with left:
         figure = figures.draws_from_q(code.mean[0].numpy(), sigma[0].numpy(), z[1:].numpy())
         alt = f"Six draws of z inside the ellipse of q, μ = {signed(z[0, 0])}, {signed(z[0, 1])}"
         st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="sampling_ellipse")
     with right:
-        row(tiles, columns=4)
-        st.caption("Above each ε: −log p(x | z), what the digit costs in nats if this z draws it; less is better.")
+        row(tiles, size=128)
+        st.caption(f"Above each ε: −log {likely}, what the digit costs in nats if this z draws it; less is better.")
 
     st.subheader("L draws: an estimate of the bound")
     length = st.select_slider(
@@ -103,7 +104,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
     log_w = likelihood.draws(model, x, code, length, generator, label)
     at, book = LENGTHS.index(length), found.ledger
     numbers(
-        ("nats", "this throw", "mean of repeats", "± sd", "exact"),
+        ("nats", "this throw", "mean of repeats", "± sd", "L → ∞, exact"),
         (
             ("ELBO, L samples", _nats(log_w.mean()), *map(_nats, (found.elbo[0][at], found.elbo[1][at], book.elbo))),
             (
@@ -116,7 +117,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
     figure = figures.bound_estimates(
         LENGTHS,
         {"ELBO, mean ± 1 sd": found.elbo, "importance-weighted": found.weighted},
-        {"ELBO, exact": book.elbo, "log p(x), exact": book.log_p},
+        {"ELBO, exact": book.elbo, f"{evidence}, exact": book.log_p},
         length,
     )
     alt = "Mean and spread of L-sample estimates: the ELBO's stays in place, the importance-weighted bound rises"
@@ -125,8 +126,9 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
         f"The ELBO's mean does not depend on L, its spread falls as 1/√L: {found.elbo[1][0]:.2f} nats with one draw, "
         f"{found.elbo[1][-1]:.2f} with {LENGTHS[-1]}. That is why training gets by with L = 1: a mini-batch averages "
         f"over many images anyway. Weighting the same draws lifts the bound from {_nats(found.weighted[0][0])} to "
-        f"{_nats(found.weighted[0][-1])} nats, towards log p(x) = {_nats(book.log_p)}. Higher is better, and a narrow "
-        "band is good."
+        f"{_nats(found.weighted[0][-1])} nats, towards {evidence} = {_nats(book.log_p)}. "
+        f"{_reached(book.log_p - found.weighted[0][-1])} "
+        "Higher is better, and a narrow band is good."
     )
     _gradients(found.slopes, figures)
     with st.expander("What is drawn and averaged here, in formulas"):
@@ -161,7 +163,9 @@ _SAMPLING = r"""
 With $\varepsilon \sim \mathcal N(0, I)$, $z = \mu + \sigma \varepsilon$ is a draw from $q(z \mid x)$. One draw gives
 $\log w = \log p(x \mid z) + \log p(z) - \log q(z \mid x)$, and from $L$ of them
 
-$$\mathrm{ELBO} = \mathbb E\, \tfrac1L \sum_l \log w_l \;\le\; \mathbb E \log \tfrac1L \sum_l w_l \;\le\; \log p(x).$$
+$$
+\mathrm{ELBO} = \mathbb E\, \tfrac1L \sum_l \log w_l \;\le\; \mathbb E \log \tfrac1L \sum_l w_l \;\le\; \log p(x).
+$$
 
 The middle one is the importance-weighted bound (Burda et al., arXiv 1509.00519): it is the ELBO at $L = 1$ and rises
 with $L$. Repeats are disjoint groups of the same 10,000 draws, so 500 draws were repeated 20 times.
@@ -260,6 +264,8 @@ def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
             if length > 1
             else f"This one: **{float(losses[0]):.2f} nats**; {said}. Unspoilt, the same digit costs {clean:.2f}."
         )
+    if float(pool.double().std()) < 1e-3:
+        st.info("This corruption leaves this picture as it is, so all draws agree: there is nothing to average.")
     trained = card["config"]["model"]["corruptions"]
     st.markdown(
         "**One draw is unbiased.** Its mean over draws is the expectation itself, whatever L is: only the spread "
@@ -272,8 +278,10 @@ def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
 _DENOISING = r"""
 The loss of one digit is an expectation over the corruption process, with encoder $f$, decoder $g$ and the clean $x$:
 
-$$\mathcal L(x) = \mathbb E_{q_D(\tilde x \mid x)} \big[L(x, g(f(\tilde x)))\big]
-\approx \frac1L \sum_{l=1}^{L} L\big(x, g(f(\tilde x_l))\big), \qquad \tilde x_l \sim q_D(\tilde x \mid x),$$
+$$
+\mathcal L(x) = \mathbb E_{q_D(\tilde x \mid x)} \big[L(x, g(f(\tilde x)))\big]
+\approx \frac1L \sum_{l=1}^{L} L\big(x, g(f(\tilde x_l))\big), \qquad \tilde x_l \sim q_D(\tilde x \mid x),
+$$
 
 where $L(x, \hat x) = -\sum_p [x_p \log \hat x_p + (1 - x_p) \log(1 - \hat x_p)]$. The mean of $L$ losses has the same
 expectation for every $L$, and the standard deviation of one loss divided by $\sqrt L$; its standard error is estimated
@@ -302,6 +310,14 @@ def _edge(label: int | None) -> str | None:
 
 def _nats(value: float) -> str:
     return f"{float(value):.2f}".replace("-", "−")
+
+
+def _reached(missing: float) -> str:
+    if missing < 0.1:
+        return "There it is, to a tenth of a nat."
+    if missing < 2:
+        return f"What is missing, {missing:.2f} nats, is for more draws."
+    return f"{missing:,.2f} nats are missing: q hardly ever draws the codes that explain this picture best."
 
 
 def _loss(value: float) -> str:

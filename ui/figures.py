@@ -174,15 +174,12 @@ def running_mean(values: np.ndarray, level: float, level_name: str) -> go.Figure
         mode="lines+markers" if len(n) == 1 else "lines",
         line={"color": _ACCENT, "width": 2},
     )
-    figure.add_hline(y=level, line={"color": _GREY, "width": 1.5, "dash": "dash"})
-    figure.add_annotation(
-        x=1,
-        xref="paper",
-        xanchor="right",
-        y=level,
-        yanchor="bottom",
-        text=f"{level_name} {level:.2f}",
-        showarrow=False,
+    figure.add_scatter(
+        x=[1, max(2, len(n))],
+        y=[level, level],
+        name=f"{level_name} {level:.2f}",
+        mode="lines",
+        line={"color": _GREY, "width": 1.5, "dash": "dash"},
     )
     figure.update_layout(
         height=340,
