@@ -179,20 +179,13 @@ def test_available_needs_all_four_files(folder):
     assert not data.is_available("mnist", folder)
 
 
-@pytest.mark.parametrize("call", [data.is_available, data.class_names, data.download])
+@pytest.mark.parametrize("call", [data.is_available, data.download])
 def test_unknown_names_are_refused(call):
     """A misspelt data set must not look like one that is merely absent."""
     with pytest.raises(ValueError, match=r"mnist, fashion_mnist, kmnist, digits.*'minst'"):
         call("minst")
     with pytest.raises(ValueError, match="'validation'"):
         data.load("digits", "validation")
-
-
-def test_class_names_are_torchvisions():
-    """Copied so that a label needs no torchvision; a copy that drifts names the wrong garment."""
-    assert list(data.class_names("fashion_mnist")) == torchvision.datasets.FashionMNIST.classes
-    assert list(data.class_names("kmnist")) == torchvision.datasets.KMNIST.classes
-    assert [name[0] for name in torchvision.datasets.MNIST.classes] == list(data.class_names("mnist"))
 
 
 def test_data_dir_prefers_what_was_named(monkeypatch, tmp_path):

@@ -166,6 +166,28 @@ def test_every_page_says_what_it_is():
         assert ast.get_docstring(tree_of(path)), f"{name_of(path)} has no docstring"
 
 
+def test_nothing_public_is_left_over():
+    """A function that only its own test calls is read and kept right by everybody, for nobody."""
+    product = [*CORE, *UI, *(ROOT / "benchmarks").glob("*.py")]
+    used = {name for path in product for name in names_in(tree_of(path))}
+    for path in product:
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef) and "Protocol" in names_in(*node.bases):
+                continue  # says what others do, and is itself never called
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                assert node.name in used, f"{name_of(path)}:{node.lineno}: nothing uses {node.name}"
+
+
+def names_in(*nodes: ast.AST) -> set[str]:
+    """Every name that is read: bare, as an attribute, or by an import."""
+    found = [node for top in nodes for node in ast.walk(top)]
+    return {
+        *(node.id for node in found if isinstance(node, ast.Name)),
+        *(node.attr for node in found if isinstance(node, ast.Attribute)),
+        *(node.name for node in found if isinstance(node, ast.alias)),
+    }
+
+
 # The README's file tree -------------------------------------------------------------------------------------
 
 

@@ -83,13 +83,6 @@ def test_nearest_among_equal_codes_leaves_itself_out(codes):
     assert 30 not in found and len(found) == 8
 
 
-def test_share_within_knows_the_normal():
-    """39 % and 86 % on the page are N(0, I)'s; the same function must give them for its draws."""
-    draws = {"test_mean": torch.randn(200_000, 2, generator=torch.Generator().manual_seed(1))}
-    for radius in (1, 2):
-        assert readout.share_within(draws, radius) == pytest.approx(1 - math.exp(-(radius**2) / 2), abs=0.004)
-
-
 def test_reach_is_the_priors_or_the_codes(codes, points):
     """A slider in the prior's σ on a model without prior would show a corner of its map only."""
     assert readout.reach(codes, 1)[:2] == (0.0, 1.0)

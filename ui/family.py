@@ -1,4 +1,4 @@
-"""The four models as people meet them: one order, one name, one sign, one sentence. Imports nothing heavy."""
+"""The four models as people meet them: one order, one name, one sign. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,45 +10,16 @@ class Member(NamedTuple):
     name: str
     sign: str
     full: str
-    says: str  # what it does, one sentence
     code: str  # what its code is
 
 
 FAMILY = {
     m.kind: m
     for m in (
-        Member(
-            "ae",
-            "AE",
-            "●",
-            "autoencoder",
-            "Squeezes a digit into a few numbers and draws it back.",
-            "a point, no posterior",
-        ),
-        Member(
-            "dae",
-            "DAE",
-            "◌",
-            "denoising autoencoder",
-            "The same, but it learned from spoilt digits to draw the clean ones.",
-            "a point, no posterior",
-        ),
-        Member(
-            "vae",
-            "VAE",
-            "○",
-            "variational autoencoder",
-            "Gives each digit a small cloud of codes, and all clouds together fill one known shape.",
-            "a Gaussian q(z | x)",
-        ),
-        Member(
-            "cvae",
-            "CVAE",
-            "◉",
-            "conditional variational autoencoder",
-            "A VAE that is told which digit it is, so its code is free for the style.",
-            "a Gaussian q(z | x, y), label beside it",
-        ),
+        Member("ae", "AE", "●", "autoencoder", "a point, no posterior"),
+        Member("dae", "DAE", "◌", "denoising autoencoder", "a point, no posterior"),
+        Member("vae", "VAE", "○", "variational autoencoder", "a Gaussian q(z | x)"),
+        Member("cvae", "CVAE", "◉", "conditional variational autoencoder", "a Gaussian q(z | x, y), label beside it"),
     )
 }
 

@@ -70,11 +70,6 @@ def nearest(codes: Codes, i: int, k: int) -> list[int]:
     return index[index != i][:k].tolist()
 
 
-def share_within(codes: Codes, radius: float) -> float:
-    """Share of all test codes nearer than `radius` to the origin; of N(0, I) in 2-D it is 1 − exp(−radius²/2)."""
-    return float((codes["test_mean"].norm(dim=1) < radius).double().mean())
-
-
 def source(codes: Codes) -> latent.Gaussian:
     """Where random codes come from: the prior where the model has one, else the Gaussian of its training codes."""
     mean = codes["train_mean"]

@@ -32,13 +32,6 @@ from .digitize import place
 NAMES = ("mnist", "fashion_mnist", "kmnist", "digits")
 
 _TORCHVISION_CLASS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
-_FASHION = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
-_CLASSES = {
-    "mnist": tuple("0123456789"),
-    "digits": tuple("0123456789"),
-    "fashion_mnist": tuple(name.replace("_", " ") for name in _FASHION.split()),
-    "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-}
 _PREFIX = {"train": "train", "test": "t10k"}
 _STALL = 15.0  # seconds without a byte after which a mirror counts as gone
 _NAME_A_FOLDER = "name a folder with --data-dir or the environment variable VAE_DATA"
@@ -112,11 +105,6 @@ def samples(folder: str | Path | None = None) -> tuple[Split, str]:
     """
     name = "mnist" if is_available("mnist", folder) else "digits"
     return load(name, "test", folder), name
-
-
-def class_names(name: str) -> tuple[str, ...]:
-    """The ten classes in the order of their labels."""
-    return _CLASSES[_known(name)]
 
 
 def fingerprint(split: Split) -> str:

@@ -57,13 +57,6 @@ def grid(n: int, extent: float, centre: tuple[float, float] = (0.0, 0.0)) -> Ten
     return torch.stack([right, up], dim=-1).reshape(-1, 2)
 
 
-def traverse(z: Tensor, dimension: int, values: Tensor) -> Tensor:
-    """One code (D,) with one number replaced by each value in turn: (len(values), D)."""
-    out = z.repeat(len(values), 1)
-    out[:, dimension] = values
-    return out
-
-
 def interpolate(a: Tensor, b: Tensor, t: Tensor, *, spherical: bool = False) -> Tensor:
     """Codes on the way from a to b (D,) at each t (T,) in [0, 1]: (T, D).
 
