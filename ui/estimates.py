@@ -65,11 +65,6 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
 
     model, _ = store.guard(model_slug)
     x = torch.tensor(chosen.pixels)
-    try:
-        found = _bound(model_slug, chosen.pixels.tobytes(), label)
-    except likelihood.LikelihoodError as error:
-        st.warning(str(error))
-        return
     code = _code(model, x, label)
     sigma = torch.exp(0.5 * code.logvar)
     evidence, likely = ("log p(x)", "p(x | z)") if label is None else ("log p(x | y)", "p(x | z, y)")
@@ -98,6 +93,11 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
         st.caption(f"Above each ε: −log {likely}, what the digit costs in nats if this z draws it; less is better.")
 
     st.subheader("L draws: an estimate of the bound")
+    try:  # after what is there at once: a second's work
+        found = _bound(model_slug, chosen.pixels.tobytes(), label)
+    except likelihood.LikelihoodError as error:
+        st.warning(str(error))
+        return
     length = st.select_slider(
         "L, draws in one estimate", LENGTHS, 10, key="sampling_length", persist_state="session", width=420
     )
@@ -155,7 +155,10 @@ def _gradients(found: expectation.Slopes, figures) -> None:
             expectation.PARAMETERS, found.exact, found.mean.T, found.error.T, strict=True
         )
     ]
-    numbers(("gradient, nats", "exact", *(f"{name}, ± se" for name in expectation.ESTIMATORS)), cells)
+    numbers(
+        ("gradient, nats", "exact", *(f"{n.removeprefix('score function ')}, ± se" for n in expectation.ESTIMATORS)),
+        cells,
+    )
     st.caption(f"Means of {found.draws:,} draws ± standard error; exact by Gauss–Hermite quadrature.")
 
 

@@ -136,13 +136,19 @@ def gradient_variances(parameters: Sequence[str], variances: Mapping[str, np.nda
         # A log axis has no place for an estimator that never varies.
         figure.add_bar(x=list(parameters), y=np.maximum(values, 1e-9), name=name, marker=look, texttemplate="%{y:.2s}")
     figure.update_traces(textposition="outside", cliponaxis=False, textangle=0)
+    shown = np.log10(np.maximum(np.concatenate(list(variances.values())), 1e-9))
     figure.update_layout(
         height=340,
         margin={"l": 70, "r": 10, "t": 10, "b": 50},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.06, "x": 0},
         barmode="group",
         xaxis={"title": "gradient in"},
-        yaxis={"title": "variance of one draw, nats²", "type": "log", "exponentformat": "power", "dtick": 1},
+        yaxis={
+            "title": "variance of one draw, nats²",
+            "type": "log",
+            "exponentformat": "power",
+            "dtick": max(1, round(np.ptp(shown) / 6)),
+        },
     )
     return figure
 

@@ -109,7 +109,8 @@ def observation(model_slug: str, chosen: Chosen, label: int | None) -> None:
     numbers(("test mean", "−ELBO, nats", "reconstruction", "KL, nats", "MSE", "σ", "2σ²"), rows)
     st.caption(
         "MSE: of the mean at μ, against what the model is trained on: pixels binarised at 0.5 (Bernoulli), grey pixels "
-        "(Gaussian). Less is better within a column and a kind of pixels."
+        "(Gaussian). Less is better within a column and a kind of pixels. Gaussian nats keep their constants, "
+        "log σ + ½ log 2π a pixel."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -160,8 +161,8 @@ volume: almost every real image lies beside it, where the density is zero and $\
 $p(x \mid z)$ gives the sheet a thickness, so every image has a likelihood and training has a slope to follow. That is
 what σ buys; drawing it, as above, is not what anybody wants to look at, so the mean is shown.
 
-With σ learned, its best value is the typical pixel error, σ² = mean $(x - \mu)^2$: the likelihood is then as sharp as
-the decoder deserves (Rybkin et al., arXiv 2006.13202).
+With σ learned, its best value is the typical pixel error, σ² = mean $(x - \mu)^2$ over what it is trained on:
+the likelihood is then as sharp as the decoder deserves (Rybkin et al., arXiv 2006.13202).
 """
 
 
