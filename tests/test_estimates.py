@@ -11,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch.distributions import Bernoulli, Normal
 
-from ui import estimates, expectation, figures, observation
+from ui import denoising, expectation, figures, observation
 from vae_core import checkpoints, data, likelihood
 from vae_core.config import Config, ModelConfig
 from vae_core.losses import gaussian_kl
@@ -232,7 +232,7 @@ def test_the_running_mean_is_a_mean_with_its_standard_error(n):
 SCRIPT = """
 import numpy as np
 import torch
-from ui import estimates, observation
+from ui import denoising, estimates, observation
 from ui.picture import Chosen
 from vae_core import data
 
@@ -243,7 +243,7 @@ elif what == "noise":
     pixels = torch.rand(784, generator=torch.Generator().manual_seed(0)).numpy()
 else:
     pixels = np.full(784, float(what), np.float32)
-part = {{"sampling": estimates.sampling, "denoising": estimates.denoising, "observation": observation.observation}}
+part = {{"sampling": estimates.sampling, "denoising": denoising.denoising, "observation": observation.observation}}
 part[{part!r}]({model!r}, Chosen(pixels, None, "a picture", None, (), ()), {label!r})
 """
 
@@ -301,7 +301,7 @@ def test_what_is_no_digit_has_numbers_and_a_sentence(part, what):
 def test_every_corruption_has_its_mean_and_its_error():
     """One corruption has a loss and no standard error; more have both."""
     app = show("denoising")
-    for kind in estimates.CORRUPTIONS:
+    for kind in denoising.CORRUPTIONS:
         assert "± " in sound(app.selectbox(key="denoising_kind").set_value(kind).run())
     one = sound(app.select_slider(key="denoising_length").set_value(1).run())
     assert "no error can be stated" in one

@@ -1,11 +1,10 @@
-"""Two parts of the page Inside the bound: what one draw, L draws and repeated draws say of an expectation.
+"""A part of the page Inside the bound: what one draw z ~ q(z | x), L draws and repeated draws say of the bound.
 
-`sampling` draws z ~ q(z | x), `denoising` draws x̃ ~ q_D(x̃ | x). Nats throughout; what is computed is in `expectation`.
+Nats throughout; what is computed is in `expectation`.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,23 +13,17 @@ import torch
 from torch import Tensor
 
 from ui import expectation, store
-from ui.family import DIGIT_COLOURS, slug
+from ui.family import DIGIT_COLOURS
 from ui.picture import Chosen
 from ui.readout import signed
 from ui.tiles import Tile, numbers, row
-from vae_core import latent, likelihood, metrics
+from vae_core import latent, likelihood
 from vae_core.models import Autoencoder, Code
 
 LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # L
 POOL = 10_000  # draws behind the repeated estimates: 20 of L = 500, 10,000 of L = 1
 SLOPE_DRAWS = 1_000
 SHOWN = 6  # draws that are drawn as pictures
-SPOILT_POOL = 4_000
-CORRUPTIONS = {  # name, what the amount is, where its slider starts
-    "masking": ("Masking", "Share of pixels put out", 0.5),
-    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
-    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
-}
 
 
 class Bound(NamedTuple):
@@ -40,9 +33,6 @@ class Bound(NamedTuple):
     elbo: tuple[np.ndarray, np.ndarray]  # mean and sd of L-sample estimates, each (len(LENGTHS),)
     weighted: tuple[np.ndarray, np.ndarray]  # the same of the importance-weighted bound
     slopes: expectation.Slopes
-
-
-# Sampling -----------------------------------------------------------------------------------------------------------
 
 
 @st.cache_data(max_entries=32, show_spinner="Drawing ten thousand codes …")
@@ -73,7 +63,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
     st.markdown(
         "Every click throws new ε. Look for draws that are alike, as they are where q is narrow; alike is good."
     )
-    st.button("Draw ε again", on_click=_again, args=("sampling_seed",), key="sampling_again")
+    st.button("Draw ε again", on_click=_again, key="sampling_again")
     generator = torch.Generator().manual_seed(st.session_state.get("sampling_seed", 0))
     eps = torch.randn(SHOWN, 2, generator=generator)
     z = torch.cat([code.mean, code.mean + sigma * eps])
@@ -183,120 +173,8 @@ mean of the other draws' values, may be taken off, because $\mathbb E\, \nabla \
 """
 
 
-# Denoising ----------------------------------------------------------------------------------------------------------
-
-
-@st.cache_data(max_entries=64, show_spinner="Spoiling the digit four thousand times …")
-def _spoilt_losses(name: str, pixels: bytes, kind: str, amount: float) -> np.ndarray:
-    model, _ = store.model(name)
-    generator = torch.Generator().manual_seed(0)
-    return expectation.spoil_and_score(model, _image(pixels), kind, amount, SPOILT_POOL, generator)[2].numpy()
-
-
-def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
-    """The DAE's loss of one digit is a mean over ways to spoil it; L of them estimate it. The model is the DAE's."""
-    from ui import figures
-
-    name = slug("dae", 2)
-    model, card = store.guard(name)
-    x = torch.tensor(chosen.pixels)
-    st.subheader("One digit, L corruptions")
-    st.markdown(
-        "The DAE 2-D is trained on a mean over all ways to spoil a digit. Draw some of them and watch how soon their "
-        "mean says what all of them would."
-    )
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        kind = st.selectbox(
-            "Corruption",
-            CORRUPTIONS,
-            format_func=lambda k: CORRUPTIONS[k][0],
-            key="denoising_kind",
-            persist_state="session",
-            width=200,
-        )
-        _, unit, start = CORRUPTIONS[kind]
-        amount = st.select_slider(
-            unit, metrics.AMOUNTS[kind], start, key=f"denoising_{kind}", persist_state="session", width=260
-        )
-        length = st.select_slider(
-            "L, corruptions", LENGTHS, 50, key="denoising_length", persist_state="session", width=260
-        )
-        st.button("Spoil again", on_click=_again, args=("denoising_seed",), key="denoising_again")
-    generator = torch.Generator().manual_seed(st.session_state.get("denoising_seed", 0) + 1)
-    spoilt, drawn, losses = expectation.spoil_and_score(model, x, kind, amount, length, generator)
-    pool = torch.from_numpy(_spoilt_losses(name, chosen.pixels.tobytes(), kind, amount))
-    clean = float(-expectation.log_likelihood(model, x, model.encode(model.observe(x)[None]).mean)[0])
-
-    n = min(7, length)
-    row(
-        [
-            Tile(model.observe(x).numpy(), "Clean", "what the loss asks for", _edge(chosen.label)),
-            *(Tile(spoilt[i].numpy(), f"Spoilt {i + 1}") for i in range(n)),
-        ],
-        columns=8,
-    )
-    row(
-        [
-            Tile(latent.decode(model, model.encode(model.observe(x)[None]).mean)[0].numpy(), "Unspoilt", _loss(clean)),
-            *(Tile(drawn[i].numpy(), f"Drawn {i + 1}", _loss(losses[i])) for i in range(n)),
-        ],
-        columns=8,
-    )
-    error = float(losses.double().std()) / math.sqrt(length) if length > 1 else None
-    level = float(pool.double().mean())
-    left, right = st.columns([1.5, 1], gap="large")
-    with left:
-        figure = figures.running_mean(losses.double().numpy(), level, f"mean of {SPOILT_POOL:,}:")
-        alt = f"Loss of {length} corruptions and their running mean, which nears {level:.1f} nats"
-        st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="denoising_running")
-    with right:
-        stops = (1, 5, 20, 100)
-        means, spread = expectation.repeated(pool, stops, expectation.average)
-        numbers(
-            ("L", "mean, nats", "spread (sd)", "sd of one/√L"),
-            [
-                (str(n), f"{m:.2f}", f"{s:.2f}", f"{spread[0] / math.sqrt(n):.2f}")
-                for n, m, s in zip(stops, means, spread, strict=True)
-            ],
-        )
-        st.caption(f"The mean of L losses, repeated on disjoint groups of {SPOILT_POOL:,} corruptions of this digit.")
-        said = "from one corruption no error can be stated" if error is None else f"± {error:.2f} standard error"
-        st.markdown(
-            f"These {length}: **{float(losses.double().mean()):.2f} nats**, {said}. Unspoilt, the same digit costs "
-            f"{clean:.2f}. Less is better; what lies between the two is what the corruption hides from the DAE."
-            if length > 1
-            else f"This one: **{float(losses[0]):.2f} nats**; {said}. Unspoilt, the same digit costs {clean:.2f}."
-        )
-    if float(pool.double().std()) < 1e-3:
-        st.info("This corruption leaves this picture as it is, so all draws agree: there is nothing to average.")
-    trained = card["config"]["model"]["corruptions"]
-    st.markdown(
-        "**One draw is unbiased.** Its mean over draws is the expectation itself, whatever L is: only the spread "
-        f"changes, as 1/√L. So training may draw L = {trained} for each image and step: many steps do the averaging."
-    )
-    with st.expander("The expectation, in formulas"):
-        st.markdown(_DENOISING)
-
-
-_DENOISING = r"""
-The loss of one digit is an expectation over the corruption process, with encoder $f$, decoder $g$ and the clean $x$:
-
-$$
-\mathcal L(x) = \mathbb E_{q_D(\tilde x \mid x)} \big[L(x, g(f(\tilde x)))\big]
-\approx \frac1L \sum_{l=1}^{L} L\big(x, g(f(\tilde x_l))\big), \qquad \tilde x_l \sim q_D(\tilde x \mid x),
-$$
-
-where $L(x, \hat x) = -\sum_p [x_p \log \hat x_p + (1 - x_p) \log(1 - \hat x_p)]$. The mean of $L$ losses has the same
-expectation for every $L$, and the standard deviation of one loss divided by $\sqrt L$; its standard error is estimated
-from the same $L$ draws. Nothing here is sampled in the code: a DAE's code is a point.
-"""
-
-
-# Small things -------------------------------------------------------------------------------------------------------
-
-
-def _again(key: str) -> None:
-    st.session_state[key] = st.session_state.get(key, 0) + 1
+def _again() -> None:
+    st.session_state["sampling_seed"] = st.session_state.get("sampling_seed", 0) + 1
 
 
 def _image(pixels: bytes) -> Tensor:
@@ -321,10 +199,6 @@ def _reached(missing: float) -> str:
     if missing < 2:
         return f"What is missing, {missing:.2f} nats, is for more draws."
     return f"{missing:,.2f} nats are missing: q hardly ever draws the codes that explain this picture best."
-
-
-def _loss(value: float) -> str:
-    return f"{float(value):.1f} nats"
 
 
 def _with_error(mean: float, error: float) -> str:
