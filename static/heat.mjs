@@ -12,6 +12,19 @@ export class Heat {
     this.contours = LEVELS.map((level) => contour(this.values, n, 255 * level));
   }
 
+  get side() {
+    return this.bounds[2] - this.bounds[0];
+  }
+
+  holds([x, y]) {
+    const [left, bottom, right, top] = this.bounds;
+    return x >= left && x <= right && y >= bottom && y <= top;
+  }
+
+  touches({ bounds: [left, bottom, right, top] }) {
+    return this.bounds[0] < right && this.bounds[2] > left && this.bounds[1] < top && this.bounds[3] > bottom;
+  }
+
   /** Draw on a plane: for `plane.under`. Nothing is computed again but where the colour has changed. */
   draw(ctx, plane, { colour, lines = true }) {
     if (colour !== this.colour) this.#paint(colour);
@@ -46,7 +59,7 @@ export class Heat {
     ctx.fillStyle = colour;
     ctx.fillRect(0, 0, this.n, this.n);
     const image = ctx.getImageData(0, 0, this.n, this.n);
-    this.values.forEach((v, i) => (image.data[4 * i + 3] = v));
+    this.values.forEach((v, i) => (image.data[4 * i + 3] = 255 * (v / 255) ** 0.6)); // so that a light mode shows
     ctx.putImageData(image, 0, 0);
   }
 }

@@ -133,12 +133,12 @@ class Inside {
 
   /** Both maps onto what they show: all codes and the posterior; the posterior and q. */
   #frame() {
-    const { whole, near, options: { heat: [, close] } } = this;
+    const { whole, near, options: { heat: [all, close] } } = this;
     const [left, bottom, right, top] = close.bounds;
     const centre = [(left + right) / 2, (bottom + top) / 2];
-    // The posterior can lie beyond the codes of the test split.
-    const far = Math.max(...centre.map((v, d) => Math.abs(v - whole.home.centre[d]) + right - left));
-    whole.setView(whole.home.centre, 2 * Math.max(whole.home.half, far));
+    const [from, , to] = all.bounds;
+    whole.fit = () => whole.setView(whole.home.centre, to - from); // the posterior can lie beyond the codes
+    whole.fit();
     near.home = { centre, half: Math.max(3, right - left) }; // how far one can zoom out
     near.fit = () => near.setView(centre, Math.max(right - left, top - bottom));
     near.fit();
@@ -154,7 +154,7 @@ class Inside {
       this.#buildPlace("near", "Close-up", ""),
       this.#buildFacts());
     this.climb = this.#buildClimb();
-    this.box = element("div", { className: "view inside" }, this.bar, this.account, places, this.climb);
+    this.box = element("div", { className: "view inside" }, this.bar, this.account, this.verdict, places, this.climb);
     this.root.replaceChildren(views, own, this.box);
     this.say = announcer(this.box);
     const plane = (host, labelText, wheel) => new Plane(this.box.querySelector(host), { labelText, wheel, scroll: true });
@@ -170,7 +170,7 @@ class Inside {
       this.#listen(p);
     }
     this.whole.under.push((ctx, p) => this.heat[0].draw(ctx, p, { colour: p.theme.accent, lines: false }));
-    this.near.under.push((ctx, p) => this.heat.slice(1).forEach((heat) => heat.draw(ctx, p, { colour: p.theme.accent })));
+    this.near.under.push((ctx, p) => this.#drawPosterior(ctx, p));
     for (const p of this.planes) {
       p.over.push((ctx) => this.#drawPaths(ctx, p));
       p.layers.push((ctx) => this.#drawQ(ctx, p));
@@ -208,7 +208,7 @@ class Inside {
       return tick;
     }), element("b", {}, element("span", { innerHTML: "<span data-evidence>log p(x)</span>" })));
     this.verdict = element("p", { className: "reading" });
-    const box = element("div", { className: "account" }, sum, this.track, ticks, this.verdict);
+    const box = element("div", { className: "account" }, sum, this.track, ticks);
     this.terms = Object.fromEntries(["evidence", "elbo", "gap"].map((name) => [name, sum.querySelector(`.${name} b`)]));
     return box;
   }
@@ -312,7 +312,7 @@ class Inside {
     ];
     if (modes.length < 2) return;
     modes.forEach(({ z, mass }, k) => {
-      const [left, bottom, right, top] = (heat[k + 1] ?? heat[1]).bounds;
+      const [left, bottom, right, top] = (heat[k + 2] ?? heat[1]).bounds;
       const frame = () => this.near.setView([(left + right) / 2, (bottom + top) / 2], Math.max(right - left, top - bottom));
       this.presets.push(go(`Mode ${k + 1} · ${(100 * mass).toFixed(mass < 0.1 ? 1 : 0)} %`,
         "A place of its own where the posterior has this share of its mass", { mean: z, logvar: q.logvar }, frame));
@@ -580,6 +580,25 @@ class Inside {
       plane.markers.set("mu", { z: [...q.mean], drag: true, size: plane === this.near ? 8 : 5, colour });
       plane.request();
     }
+  }
+
+  /** The posterior in the close-up; near one of several modes that mode's own raster, which is finer. */
+  #drawPosterior(ctx, plane) {
+    const [, first, ...modes] = this.heat;
+    const near = modes.find((heat) => heat.holds(plane.centre) && plane.span < 1.8 * heat.side && heat.side < first.side);
+    ctx.save();
+    if (near) {
+      const [left, bottom, right, top] = near.bounds;
+      const [[x, y], [u, v]] = [plane.toScreen([left, top]), plane.toScreen([right, bottom])];
+      ctx.beginPath();
+      ctx.rect(0, 0, plane.width, plane.height);
+      ctx.rect(x, y, u - x, v - y);
+      ctx.clip("evenodd");
+    }
+    const options = { colour: plane.theme.accent };
+    for (const heat of [first, ...modes.filter((m) => m !== near && !m.touches(first))]) heat.draw(ctx, plane, options);
+    ctx.restore();
+    near?.draw(ctx, plane, options);
   }
 
   /** q as ellipses of 1 and 2 σ with a halo, its handles' arms, and an arrow where it is out of sight. */

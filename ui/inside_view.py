@@ -1,4 +1,4 @@
-"""The part "Posterior" of Inside the bound from the server's side: what static/inside.mjs is told, and its first picture.
+"""The part "Posterior" of Inside the bound from the server's side: what static/inside.mjs is told and shows first.
 
 The view follows a hand by itself; what only Python knows is log p(x), the true posterior and the climbs.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import streamlit as st
 import torch
 from PIL import Image
 from torch import Tensor
@@ -25,16 +27,15 @@ from vae_core.likelihood import Climb, Posterior
 from vae_core.models import Code
 
 SHEET = Path(__file__).resolve().parent.parent / "static" / "inside.css"
-CELLS = 128  # of a heat map, a side, at most on the whole map
+CELLS = 128  # of a heat map, a side
 SEEN = 8.0  # nats below the top: what a close-up holds
 FLOOR = 40.0  # nats below the top that stand for "next to nothing"
 CLOSE = 6.0  # times the posterior's own size that a close-up may take to hold q as well
-BLURRED = 1.6  # cells; a posterior of one cell would be no more than a speck on the whole map
 
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top
 
 
-# What the view is told -------------------------------------------------------------------------------------------------
+# What the view is told ------------------------------------------------------------------------------------------------
 
 
 def options(
@@ -52,15 +53,16 @@ def options(
     code: the encoder's q, (1, 2) each. climb: an E-step whose starts are called `names`. extent: centre (2,) and half
     the width of the whole map, as `live_map.extent` gives them. label: the CVAE's, None for a VAE.
 
-    {slug, label, digit, q, best, log_p, heat: [whole map, close-up, one more for each further mode], modes, paths}:
+    {slug, label, digit, q, best, log_p, heat: [whole map, close-up, one a mode where there are several], modes, paths}:
     means and log variances of q, nats, shares of mass; a heat map is 255 · density / its highest, row 0 on top.
     """
     paths = [] if climb is None else [_path(climb, i, name) for i, name in enumerate(names)]
     ends = [path["points"][-1] for path in paths]
     best = max(ends, key=lambda end: end[4], default=None)
-    centre, half = np.asarray(extent[0], float), float(extent[1])
     views = close_ups(posterior, code)
-    whole = _union((centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half), views[0])
+    (x, y), half = np.asarray(extent[0], float).tolist(), float(extent[1])
+    left, bottom, right, top = views[0]
+    half = max(half, abs(left - x), abs(right - x), abs(bottom - y), abs(top - y))  # beyond the codes of the test split
     return {
         "slug": slug,
         "label": label,
@@ -68,7 +70,10 @@ def options(
         "q": {"mean": code.mean[0].tolist(), "logvar": code.logvar[0].tolist()},
         "best": best and {"mean": best[:2], "logvar": best[2:4], "elbo": best[4]},
         "log_p": posterior.log_p,
-        "heat": [heat(posterior, whole), *(heat(posterior, bounds, sharp=True) for bounds in views)],
+        "heat": [
+            heat(posterior, (x - half, y - half, x + half, y + half)),
+            *(heat(posterior, bounds, sharp=True) for bounds in views),
+        ],
         "modes": [
             {"z": z.tolist(), "mass": float(mass)} for z, mass in zip(posterior.modes, posterior.mass, strict=True)
         ],
@@ -77,8 +82,9 @@ def options(
 
 
 def close_ups(posterior: Posterior, code: Code) -> list[Bounds]:
-    """A square about each mode that holds what can be seen of the posterior there; the first one holds q as well,
-    where q is near enough to let both be seen, and all modes where they lie close together.
+    """The square that the close-up opens with, and where there are several modes, one about each.
+
+    It holds what can be seen of the posterior at its heaviest mode; q and the other modes where they are near enough.
     """
     seen = posterior.log_density > posterior.log_density.max() - SEEN
     z, modes = posterior.z[seen].double(), posterior.modes.double()
@@ -91,31 +97,46 @@ def close_ups(posterior: Posterior, code: Code) -> list[Bounds]:
         both = _union(first, other)
         if _side(both) <= CLOSE * _side(boxes[0]):
             first = both
-    return [_square(first), *(_square(box) for box in boxes[1:])]
+    return [_square(box) for box in (first, *(boxes if len(boxes) > 1 else []))]
 
 
 def heat(posterior: Posterior, bounds: Bounds, *, sharp: bool = False) -> dict[str, Any]:
     """p(z | x) over a part of the plane as {bounds, n, data}: n × n bytes as base64, 255 at the highest density.
 
-    Where cells of the picture are finer than the quadrature's (`sharp`), log p is interpolated by cubic splines; where
-    they are coarser, each gathers its cells' mass, so that a narrow posterior falls into no gap.
+    Where cells of the picture are finer than the quadrature's, log p is interpolated by cubic splines; where they are
+    coarser, each gathers the mass that lies on it, so that a narrow posterior falls into no gap. Not `sharp`: blurred
+    by a cell, so that a posterior of one cell is more than a speck.
     """
     left, bottom, right, top = bounds
-    n = CELLS
-    z, log_density = posterior.z.numpy(), (posterior.log_density - posterior.log_density.max()).numpy()
-    column, row = (z[:, 0] - left) / (right - left) * n, (top - z[:, 1]) / (top - bottom) * n  # 0 … n, downwards
-    if sharp and (right - left) / n < posterior.step:
-        density = _interpolated(z, log_density, posterior.step, bounds, n)
+    z, log_density = posterior.z.double().numpy(), (posterior.log_density - posterior.log_density.max()).numpy()
+    if (right - left) / CELLS < posterior.step:
+        density = _interpolated(z, log_density, posterior.step, bounds, CELLS)
     else:
+        density = _gathered(z, np.exp(log_density), posterior.step, bounds, CELLS)
+    if not sharp:
         from scipy.ndimage import gaussian_filter
 
-        inside = (column >= 0) & (column < n) & (row >= 0) & (row < n)
-        density = np.zeros((n, n))
-        np.add.at(density, (row[inside].astype(int), column[inside].astype(int)), np.exp(log_density[inside]))
-        if not sharp:
-            density = gaussian_filter(density, BLURRED / 2)
+        density = gaussian_filter(density, 1.0)
+    n = CELLS
     data = np.rint(255 * density / max(density.max(), 1e-300)).astype(np.uint8)
     return {"bounds": [left, bottom, right, top], "n": n, "data": base64.b64encode(data.tobytes()).decode()}
+
+
+def _gathered(z: np.ndarray, mass: np.ndarray, step: float, bounds: Bounds, n: int) -> np.ndarray:
+    """Mass of cells no larger than a pixel: each is shared out among the four pixels that it may lie on, by area."""
+    left, _, right, top = bounds
+    side = (right - left) / n
+    picture = np.zeros((n + 2, n + 2))  # with a margin for what lies across the edge
+    corner = np.stack([z[:, 0] - step / 2 - left, top - z[:, 1] - step / 2], 1) / side  # upper left, in pixels
+    seen = ((corner > -1) & (corner < n)).all(1)
+    corner, mass = corner[seen], mass[seen]
+    first = np.floor(corner).astype(int)
+    over = np.clip((corner + step / side - first - 1) / (step / side), 0, 1)  # share beyond the first pixel, each way
+    for right_one in (0, 1):
+        for lower in (0, 1):
+            share = np.abs(1 - right_one - over[:, 0]) * np.abs(1 - lower - over[:, 1])
+            np.add.at(picture, (first[:, 1] + 1 + lower, first[:, 0] + 1 + right_one), share * mass)
+    return picture[1:-1, 1:-1]
 
 
 def _interpolated(z: np.ndarray, value: np.ndarray, step: float, bounds: Bounds, n: int) -> np.ndarray:
@@ -160,7 +181,7 @@ def _square(box: Bounds, margin: float = 0.06) -> Bounds:
     return (x - half, y - half, x + half, y + half)
 
 
-# The first picture -----------------------------------------------------------------------------------------------------
+# The first picture ----------------------------------------------------------------------------------------------------
 
 
 def show(
@@ -198,34 +219,36 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         )
     )
     evidence = "log p(x)" if told["label"] is None else f"log p(x | y = {told['label']})"
-    buttons = "".join(f'<button type="button" disabled>{name}</button>' for name in ("Encoder's q", "Prior", "Best q"))
     whole, close = told["heat"][:2]
-    points = live_pages.square(told["slug"])
+    climb = '<section class="climb"><h3>The E-step: let q climb</h3><div class="room"></div></section>'
     return (
         f"<style data-inside>{SHEET.read_text(encoding='utf-8')}</style>"
-        f'<div class="bar">{buttons}</div>'
         f'<div class="account"><div class="sum">'
         f'<span class="term evidence"><small>{html.escape(evidence)}, exact and fixed</small>'
         f"<b>{_minus(told['log_p'])}</b></span><i>=</i>"
         '<span class="term elbo"><small>ELBO of q</small><b>—</b></span><i>+</i>'
         '<span class="term gap"><small>KL(q ‖ p(z | x)), the gap</small><b>—</b></span></div>'
-        '<div class="track"><span class="wall"></span></div><div class="ticks"></div><p class="reading"></p></div>'
+        '<div class="track"><span class="wall"></span></div><div class="ticks"></div></div><p class="reading"></p>'
         '<div class="places">'
-        f'<figure class="place whole"><figcaption><b>The whole map</b></figcaption>{_overlaid(points, told, whole)}</figure>'
-        f'<figure class="place near"><figcaption><b>Close-up</b></figcaption>'
-        f'{_overlaid("", told, close, lines=True)}</figure>'
-        f'<div class="facts"><div class="tiles">{tiles}</div></div></div>'
+        f'<figure class="place whole"><figcaption><b>The whole map</b></figcaption>{_map(told, whole)}</figure>'
+        f'<figure class="place near"><figcaption><b>Close-up</b></figcaption>{_map(told, close)}</figure>'
+        f'<div class="facts"><div class="tiles">{tiles}</div></div></div>{climb if told["paths"] else ""}'
     )
 
 
-def _overlaid(points: str, told: dict[str, Any], raster: dict[str, Any], *, lines: bool = False) -> str:
-    """A map as an SVG: the posterior, q's ellipses and the prior's circles, over a picture of the codes."""
+def _map(told: dict[str, Any], raster: dict[str, Any]) -> str:
+    """A map as an SVG: the codes of the test split, the posterior, the prior's circles and the ellipses of q."""
     left, bottom, right, top = raster["bounds"]
     n, width = raster["n"], right - left
+    codes = store.guard_codes(told["slug"])
+    (x, y), half = live_map.extent(codes["test_mean"].numpy())
     alpha = np.frombuffer(base64.b64decode(raster["data"]), np.uint8).reshape(n, n)
     rgba = np.dstack([np.broadcast_to(np.array([0xD6, 0x33, 0x6C], np.uint8), (n, n, 3)), alpha])
     mean, sigma = told["q"]["mean"], [math.exp(0.5 * v) for v in told["q"]["logvar"]]
     shapes = f'<image href="{_png(rgba)}" x="{left}" y="{-top}" width="{width}" height="{width}" opacity=".85"/>'
+    if width > half:  # in a close-up the picture of all points would be a few large squares
+        place = f'x="{x - half}" y="{-y - half}" width="{2 * half}" height="{2 * half}"'
+        shapes = f'<image href="{_points(told["slug"])}" {place} opacity=".4"/>{shapes}'
     style = 'fill="none" stroke="currentColor" vector-effect="non-scaling-stroke"'
     for times in (1, 2):
         shapes += f'<circle r="{times}" {style} stroke-dasharray="7 5" opacity=".7"/>'
@@ -237,14 +260,17 @@ def _overlaid(points: str, told: dict[str, Any], raster: dict[str, Any], *, line
         '<svg style="position:absolute;inset:0;width:100%;height:100%" aria-hidden="true" '
         f'viewBox="{left} {-top} {width} {top - bottom}">{shapes}</svg>'
     )
-    if points:
-        return points.replace("</div>", f"{svg}</div>")
     return f'<div class="square">{svg}</div>'
 
 
-def _png(rgba: np.ndarray) -> str:
-    import io
+@st.cache_data(max_entries=8, show_spinner=False)
+def _points(slug: str) -> str:
+    codes = store.guard_codes(slug)
+    png = live_map.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy())
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
+
+def _png(rgba: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(rgba, "RGBA").save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
