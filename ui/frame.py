@@ -1,8 +1,10 @@
-"""The frame of every page: page configuration, look, sidebar, title. Nothing heavy is imported here."""
+"""The frame of every page: page configuration, look, sidebar, title, early end. Nothing heavy is imported here."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 
@@ -88,3 +90,16 @@ def frame(title: str, lead: str) -> None:
                 st.page_link(path, label=label)
     st.title(title)
     st.html(f'<p class="lse-lead">{lead}</p>')
+
+
+def give_up(slug: str, error: Exception) -> NoReturn:
+    """End the page with one sentence where a checkpoint is broken or missing.
+
+    The error itself goes to the server's log: its paths are the host's business and help no visitor.
+    """
+    logging.getLogger(__name__).warning("Checkpoint %s: %s", slug, error, exc_info=error)
+    st.error(
+        f"The model {slug} cannot be loaded. Whoever runs this app finds the reason in the server's log; restore the "
+        f"folder checkpoints/{slug}, or train the model again with `python -m vae_core train`."
+    )
+    st.stop()

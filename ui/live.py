@@ -16,6 +16,8 @@ import numpy as np
 import streamlit as st
 from safetensors import SafetensorError
 
+from ui.frame import give_up
+
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
 # Inline modules are blobs and cannot import relatively: the base address of the document leads to static/.
@@ -76,36 +78,34 @@ _view = st.components.v2.component("lse_view", html="<div></div>", js=_LOADER, i
 _feed = st.components.v2.component("lse_models", html="<span hidden></span>", js=_FEEDER, isolate_styles=True)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _payload(slugs: tuple[str, ...], codes: bool) -> dict[str, Any]:
-    """Straight from the files: vae_core.checkpoints would import torch, and a live page paints before that."""
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _payload(slug: str, codes: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What of the card travels, and the arrays. Straight from the files: vae_core.checkpoints would import torch, and
+    a live page paints before that."""
     from safetensors.numpy import load_file
 
-    data: dict[str, Any] = {}
-    cards = {}
-    for slug in slugs:
-        folder = CHECKPOINTS / slug
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        cards[slug] = {key: card[key] for key in ("slug", "kind", "config", "test")}
-        data[slug] = np.frombuffer((folder / "weights.safetensors").read_bytes(), dtype=np.uint8)
-        if codes:
-            stored = load_file(folder / "codes.safetensors")
-            data[f"{slug}/mean"] = stored["test_mean"].astype(np.float32).ravel()
-            data[f"{slug}/label"] = stored["test_label"].astype(np.uint8)
-            if "test_logvar" in stored:
-                data[f"{slug}/logvar"] = stored["test_logvar"].astype(np.float32).ravel()
-    data["cards"] = json.dumps(cards)
-    return data
+    folder = CHECKPOINTS / slug
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    arrays = {slug: np.frombuffer((folder / "weights.safetensors").read_bytes(), dtype=np.uint8)}
+    if codes:
+        stored = load_file(folder / "codes.safetensors")
+        arrays[f"{slug}/mean"] = stored["test_mean"].astype(np.float32).ravel()
+        arrays[f"{slug}/label"] = stored["test_label"].astype(np.uint8)
+        if "test_logvar" in stored:
+            arrays[f"{slug}/logvar"] = stored["test_logvar"].astype(np.float32).ravel()
+    return {key: card[key] for key in ("slug", "kind", "config", "test")}, arrays
 
 
 def models(slugs: Iterable[str], *, codes: bool = True) -> None:
     """Send these models to the browser, once a session; views reach them by `registry.model(slug)`."""
-    slugs = tuple(slugs)
-    try:
-        data = _payload(slugs, codes)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        st.error(f"The files of {', '.join(slugs)} cannot be read ({error}). Restore the folder checkpoints/.")
-        st.stop()
+    slugs, cards, data = tuple(slugs), {}, {}
+    for slug in slugs:
+        try:
+            cards[slug], arrays = _payload(slug, codes)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            give_up(slug, error)
+        data |= arrays
+    data["cards"] = json.dumps(cards)
     _feed(key=f"models {' '.join(slugs)} {codes}", data=data, height="content")
 
 

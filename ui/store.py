@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 import torch
 
+from ui.frame import give_up
 from vae_core import checkpoints, data
 from vae_core.config import KINDS
 from vae_core.judge import Judge
@@ -87,8 +88,7 @@ def guard(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
     try:
         return model(slug)
     except StorageError as error:
-        st.error(str(error))
-        st.stop()
+        give_up(slug, error)
 
 
 def guard_codes(slug: str) -> dict[str, torch.Tensor]:
@@ -96,8 +96,7 @@ def guard_codes(slug: str) -> dict[str, torch.Tensor]:
     try:
         return codes(slug)
     except StorageError as error:
-        st.error(str(error))
-        st.stop()
+        give_up(slug, error)
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
