@@ -1,4 +1,4 @@
-// A density over the plane as a picture: what is under a map's codes. Rasters come from Python (ui/inside_view.py).
+// A density over the plane as a picture on a map. Rasters come from Python (ui/inside_view.py).
 
 const LEVELS = [Math.exp(-0.5), Math.exp(-2)]; // of the highest density: where a Gaussian has its 1 σ and its 2 σ
 
@@ -25,7 +25,7 @@ export class Heat {
     return this.bounds[0] < right && this.bounds[2] > left && this.bounds[1] < top && this.bounds[3] > bottom;
   }
 
-  /** Draw on a plane: for `plane.under`. Nothing is computed again but where the colour has changed. */
+  /** Draw on a plane: for `plane.over` or `plane.under`. Nothing is computed again but where the colour has changed. */
   draw(ctx, plane, { colour, lines = true }) {
     if (colour !== this.colour) this.#paint(colour);
     const [left, bottom, right, top] = this.bounds;
@@ -65,7 +65,7 @@ export class Heat {
 }
 
 /** Where values (n × n, at the middles of cells) cross a level, as segments x, y, x, y in cells from the upper left. */
-export function contour(values, n, level) {
+function contour(values, n, level) {
   const segments = [];
   const cross = (a, b) => (level - a) / (b - a); // share of the way from a to b
   for (let row = 0; row + 1 < n; row++) {

@@ -31,7 +31,7 @@ const sigmas = (q) => q.logvar.map((v) => Math.exp(0.5 * v));
 const copy = ({ mean, logvar }) => ({ mean: [...mean], logvar: [...logvar] });
 const same = (a, b) => [0, 1].every((d) => Math.abs(a.mean[d] - b.mean[d]) < 1e-9 && Math.abs(a.logvar[d] - b.logvar[d]) < 1e-9);
 /** A gap in nats → its place between log p(x), 0, and the end of the axis, 1. */
-export const place = (gap) => Math.min(1, Math.max(0, Math.asinh(gap / KNEE) / Math.asinh(REACH / KNEE)));
+const place = (gap) => Math.min(1, Math.max(0, Math.asinh(gap / KNEE) / Math.asinh(REACH / KNEE)));
 
 /** Shows what ui/inside_view.py describes (options) in root. */
 export async function mount(root, component) {
@@ -152,6 +152,7 @@ class Inside {
     const places = element("div", { className: "places" },
       this.#buildPlace("whole", "The whole map", "faint: test digits; frame: the close-up"),
       this.#buildPlace("near", "Close-up", ""),
+      this.#buildHint(),
       this.#buildFacts());
     this.climb = this.#buildClimb();
     this.box = element("div", { className: "view inside" }, this.bar, this.account, this.verdict, places, this.climb);
@@ -169,8 +170,8 @@ class Inside {
       p.setCircles("prior");
       this.#listen(p);
     }
-    this.whole.under.push((ctx, p) => this.heat[0].draw(ctx, p, { colour: p.theme.accent, lines: false }));
-    this.near.under.push((ctx, p) => this.#drawPosterior(ctx, p));
+    this.whole.over.push((ctx, p) => this.heat[0].draw(ctx, p, { colour: p.theme.accent, lines: false }));
+    this.near.over.push((ctx, p) => this.#drawPosterior(ctx, p));
     for (const p of this.planes) {
       p.over.push((ctx) => this.#drawPaths(ctx, p));
       p.layers.push((ctx) => this.#drawQ(ctx, p));
@@ -219,12 +220,14 @@ class Inside {
       caption.append(element("span", { className: "key truth", textContent: "true posterior" }),
         element("span", { className: "key ours", textContent: "q, 1σ and 2σ" }));
     } else caption.append(element("small", { className: "quiet", textContent: note }));
-    const figure = element("figure", { className: `place ${name}` }, caption, element("div", { className: "square" }));
-    if (name === "near") return figure;
+    return element("figure", { className: `place ${name}` }, caption, element("div", { className: "square" }));
+  }
+
+  #buildHint() {
     this.where = element("p", { className: "where" });
-    figure.append(this.where, element("p", { className: "quiet help", textContent: "Drag the ring to move μ, the dots to " +
-      "stretch σ; a click brings μ. Keys: arrows move, Shift + arrows stretch, Home is the encoder's q." }));
-    return figure;
+    return element("div", { className: "hint" }, this.where, element("p", { className: "quiet help", textContent:
+      "Drag the ring to move μ, the dots to stretch σ; a click brings μ. Keys: arrows move, Shift + arrows stretch, " +
+      "Home is the encoder's q." }));
   }
 
   #buildFacts() {

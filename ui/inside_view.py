@@ -232,6 +232,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         '<div class="places">'
         f'<figure class="place whole"><figcaption><b>The whole map</b></figcaption>{_map(told, whole)}</figure>'
         f'<figure class="place near"><figcaption><b>Close-up</b></figcaption>{_map(told, close)}</figure>'
+        '<div class="hint"></div>'
         f'<div class="facts"><div class="tiles">{tiles}</div></div></div>{climb if told["paths"] else ""}'
     )
 
