@@ -1,17 +1,14 @@
 """How evenly and how far the models walk between two digits: medians over pairs of test digits, and who wins how often.
 
-    python benchmarks/ways.py [--data mnist] [--dim 2] [--pairs 1500] [--steps 9] [--spherical]
+    python -m benchmarks.ways [--data mnist] [--dim 2] [--pairs 5000] [--steps 9] [--spherical]
 
 The page Interpolate quotes it ("What to look for"), and opens with a pair that lies near these medians.
 """
 
 import argparse
-import sys
-from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ui.family import FAMILY, slug
 from ui.ways import Ways, steps
 from vae_core import checkpoints, data
@@ -41,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="mnist", choices=("mnist", "digits"))
     parser.add_argument("--dim", type=int, default=2, choices=(2, 20))
-    parser.add_argument("--pairs", type=int, default=1500)
+    parser.add_argument("--pairs", type=int, default=5000)
     parser.add_argument("--steps", type=int, default=9, help="pictures on a way")
     parser.add_argument("--spherical", action="store_true")
     args = parser.parse_args()

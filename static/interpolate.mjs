@@ -17,6 +17,8 @@ const COLUMNS = 11; // pictures of a way in the PNG
 const NOTES = { ae: "code to code", dae: "code to code", vae: "mean to mean" };
 const LABELS = Uint8Array.from({ length: 10 }, (_, y) => y);
 
+let kept = null; // t when the visitor left for another page: this module stays
+
 /** Shows {models: [{kind, slug, title, name}], from, to (as end.mjs takes them), spherical} (options) in root. */
 export async function mount(root, component) {
   const view = new Walk(root, component);
@@ -29,7 +31,7 @@ class Walk {
     this.root = root;
     this.component = component;
     this.options = JSON.parse(component.data.options);
-    const t = Number(link.get("t") ?? NaN);
+    const t = Number(link.get("t") ?? kept ?? NaN);
     this.t = t >= 0 && t <= 1 ? t : 0.5;
     this.request = frameLoop((time) => this.draw(time));
   }
@@ -43,6 +45,7 @@ class Walk {
     if (this.gone) return;
     this.members = models.map((about, i) => ({ ...about, ...loaded[i] }));
     this.#build(style);
+    if (kept !== null) link.set({ t: Number(this.t.toFixed(3)) });
     this.#take();
   }
 
@@ -57,6 +60,7 @@ class Walk {
 
   destroy() {
     this.gone = true;
+    kept = Number(this.t.toFixed(3));
     this.request.stop();
     this.work?.abort();
     for (const timer of [this.keys, this.rest]) clearTimeout(timer);

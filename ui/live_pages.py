@@ -247,4 +247,4 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
     message = show("interpolate.mjs", key, told, picture, kind, hear)
     if state.pop("walk drew", False):
         st.rerun()  # the whole page: this is a fragment, and the rows below walk between the same ends
-    return message.get("t", asked_t())
+    return float(message.get("t", asked_t()))  # at an end JSON says 0 or 1, without a point

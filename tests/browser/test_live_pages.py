@@ -312,33 +312,3 @@ def test_sliders_fit_a_phone_and_answer_a_finger(visit):
     stage = tab.locator(".stage").bounding_box()
     assert 0 <= stage["y"] < PHONE["height"] / 2, "the pictures left the screen"
     assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
-
-
-# Interpolate ----------------------------------------------------------------------------------------------------------
-
-
-def ways(size: int, i: int, j: int, t: float, *, spherical: bool) -> np.ndarray:
-    """Every way at t between two samples of different labels, in the order of the page, (7, 784)."""
-    images, labels = data.load("digits", "test")
-    x, (a, b), at = images[[i, j]], labels[[i, j]].tolist(), torch.tensor([t])
-    shown = [torch.lerp(x[0], x[1], t)[None]]
-    for kind in ("ae", "dae", "vae", "cvae"):
-        model, _ = checkpoints.load(f"mnist-{kind}-{size}d")
-        ends = latent.embed(model, x, labels[[i, j]] if model.conditional else None).mean
-        z = latent.interpolate(ends[0], ends[1], at, spherical=spherical)
-        if not model.conditional:
-            shown.append(latent.decode(model, z))
-            continue
-        shown.append(latent.decode(model, z, torch.tensor([a])))
-        shown.append(latent.decode_between_labels(model, ends[:1], a, b, at))
-        shown.append(latent.decode(model, z, torch.tensor([a if t < 0.5 else b])))
-    return torch.cat(shown).numpy()
-
-
-@pytest.mark.parametrize(("size", "way"), [(2, "linear"), (2, "spherical"), (20, "spherical")])
-def test_every_way_is_at_the_t_of_the_link(visit, size, way):
-    """Otherwise a picture is of another path, another model or another label than its name says."""
-    tab = visit(f"Interpolate?walk_dim={size}&walk_way={way}&from=2&to=3&t=0.37")
-    expected = ways(size, 2, 3, 0.37, spherical=way == "spherical")
-    shown = painted(tab, ".ways figure:not(:has(> img))")[::2]  # the pace below each picture is a canvas, too
-    np.testing.assert_allclose(shown, expected, atol=STEP)
