@@ -30,21 +30,29 @@ def _no_traces(tmp_path_factory: pytest.TempPathFactory):
         yield
 
 
+def on_this_machine(host: str) -> bool:
+    """Whether an address or a host name leads nowhere else; a name is not looked up, that would ask the network."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_network():
     """A test that needs the network fails where there is one, and not first at a person who has none."""
-    connect = socket.socket.connect
 
-    def connect_to_this_machine(self: socket.socket, address):
-        local = self.family not in (socket.AF_INET, socket.AF_INET6) or (
-            address[0] == "localhost" or ipaddress.ip_address(address[0]).is_loopback
-        )
-        if not local:
-            raise AssertionError(f"A test tried to reach {address}: tests must pass without a network.")
-        return connect(self, address)
+    def local_only(call):
+        def guarded(self: socket.socket, address):
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not on_this_machine(address[0]):
+                raise AssertionError(f"A test tried to reach {address}: tests must pass without a network.")
+            return call(self, address)
+
+        return guarded
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", connect_to_this_machine)
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, local_only(getattr(socket.socket, name)))
         yield
 
 
