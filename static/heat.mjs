@@ -1,6 +1,8 @@
 // A density over the plane as a picture on a map. Rasters come from Python (ui/inside_view.py).
 
 const LEVELS = [Math.exp(-0.5), Math.exp(-2)]; // of the highest density: where a Gaussian has its 1 σ and its 2 σ
+// Steeper than the density, so that a light mode shows beside a heavy one; the lowest bytes fade out without an edge.
+const OPACITY = Uint8Array.from({ length: 256 }, (_, v) => (255 * (v / 255) ** 0.6 * v) / (v + 3));
 
 export class Heat {
   /** bounds: [left, bottom, right, top]; n: cells a side; data: base64 of n × n bytes, row 0 at the top, 255 the highest. */
@@ -59,7 +61,7 @@ export class Heat {
     ctx.fillStyle = colour;
     ctx.fillRect(0, 0, this.n, this.n);
     const image = ctx.getImageData(0, 0, this.n, this.n);
-    this.values.forEach((v, i) => (image.data[4 * i + 3] = 255 * (v / 255) ** 0.6)); // so that a light mode shows
+    this.values.forEach((v, i) => (image.data[4 * i + 3] = OPACITY[v]));
     ctx.putImageData(image, 0, 0);
   }
 }

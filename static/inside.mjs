@@ -217,7 +217,8 @@ class Inside {
   #buildPlace(name, title, note) {
     const caption = element("figcaption", {}, element("b", { textContent: title }), " ");
     if (name === "near") {
-      caption.append(element("span", { className: "key truth", textContent: "true posterior" }),
+      caption.append(element("span", { className: "key truth", textContent: "true posterior",
+        title: "Its lines lie where a Gaussian would have its 1 σ and its 2 σ" }),
         element("span", { className: "key ours", textContent: "q, 1σ and 2σ" }));
     } else caption.append(element("small", { className: "quiet", textContent: note }));
     return element("figure", { className: `place ${name}` }, caption, element("div", { className: "square" }));
