@@ -212,6 +212,23 @@ def test_interpolate_walks_between_what_was_drawn(root):
     assert 'class="lse-strip"' not in shown(at)
 
 
+def test_interpolate_walks_from_a_brought_picture_and_back_to_the_samples(root):
+    """Otherwise the third source does nothing, or a picture that was tried once hides the samples for good."""
+    at = page(root, "4_Interpolate")
+    before = shown(at)
+    at.segmented_control(key="from_by").set_value("Picture")
+    assert shown(run(at)) == before  # until there is a picture, the sample stays
+    at.file_uploader[0].upload("mine.png", picture(1), "image/png")
+    mine = tiles.data_uri(digitize(picture(1)).pixels.reshape(784))
+    assert mine in shown(run(at)) and any("Your picture (mine.png)" in c.value for c in at.caption)
+    at.selectbox(key="from_picture_said").set_value(1)
+    assert "label 1 throughout" in shown(run(at))
+    at.segmented_control(key="from_by").set_value("Sample")
+    assert shown(run(at)) == before
+    at.segmented_control(key="from_by").set_value("Picture")
+    assert mine in shown(run(at))
+
+
 # Restore --------------------------------------------------------------------------------------------------------------
 
 

@@ -240,7 +240,7 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
         drawing = {
             "draw": state.get(f"{end}_by") == "Draw",
             "drawn": state.get(f"{end}_drawn"),
-            "sure": chosen.label is not None,
+            "sure": chosen.index is None and chosen.label is not None,  # a sample's label is not its drawing's
         }
         told[end] = digit_option(chosen, label) | drawing
     kind = "walk drawing" if told["from"]["draw"] or told["to"]["draw"] else "walk"

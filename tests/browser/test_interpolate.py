@@ -382,7 +382,7 @@ def test_all_ways_follow_the_pen_and_python_hears_once(visit, finger):
     scrolled = tab.evaluate(at_top)
     (touch if finger else mouse)(tab, box, SEVEN, lift=False)
     frames(tab)
-    during = painted(tab)
+    during, guess = painted(tab), told_labels(tab)
     assert len(tab.sent) == start and (np.abs(during - before).max(1) > 0.2)[:4].all()
     assert during[0].max() > 0.9  # the visitor's ink is in the plain blend already
     let_go(tab)
@@ -391,6 +391,7 @@ def test_all_ways_follow_the_pen_and_python_hears_once(visit, finger):
     ready(tab)
     assert len(messages(tab, start)) == 1
     assert tab.evaluate(at_top) == scrolled
+    assert guess == told_labels(tab) == (7, guess[1])  # while the pen was down, the browser guessed as Python does
     drawn = drawn_link(tab).reshape(28, 28)
     assert drawn[:, 4:24].sum() == drawn.sum() > 30  # placed as MNIST's digits are
     np.testing.assert_allclose(painted(tab), between(tab), atol=STEP)
