@@ -1,0 +1,304 @@
+"""The exact integral against closed forms, against finer steps, and against sampling that knows nothing of lattices."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Independent, LowRankMultivariateNormal, Normal, kl_divergence
+
+from vae_core import data, likelihood, losses
+from vae_core.checkpoints import available, integrate, load, load_exact, load_or_train, read_card
+from vae_core.config import Config, ModelConfig, TrainingConfig
+from vae_core.latent import embed
+from vae_core.likelihood import LikelihoodError
+from vae_core.models import Code, build
+
+DIGITS = 24
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits", "test")
+
+
+@pytest.fixture(scope="module", params=["mnist-vae-2d", "mnist-cvae-2d"])
+def shipped(request, digits):
+    """A shipped model, bundled digits, and their labels where the model is told them."""
+    model, _ = load(request.param)
+    return model, digits.images[:DIGITS], digits.labels[:DIGITS] if model.conditional else None
+
+
+def linear_gaussian(scale: float, sigma: float):
+    """A VAE whose decoder is one linear map: log p(x) has a closed form."""
+    model = build(ModelConfig(kind="vae", encoder=(8,), decoder=(), likelihood="gaussian", sigma=sigma), seed=3)
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(0)
+        model.decoder[0].weight.copy_(scale * torch.randn(784, 2, generator=generator))
+        model.decoder[0].bias.copy_(0.3 * torch.randn(784, generator=generator))
+    return model.eval().requires_grad_(False)
+
+
+def label_of(y, i):
+    return None if y is None else int(y[i])
+
+
+@pytest.mark.parametrize(("scale", "sigma"), [(0.01, 1.0), (0.05, 0.5), (0.4, 0.5), (0.5, 0.1), (0.0, 1.0)])
+def test_log_p_of_a_linear_gaussian_model_is_the_closed_form(scale, sigma):
+    """Posteriors from the prior's own width down to σ = 0.007: a lattice that lost mass would differ."""
+    model = linear_gaussian(scale, sigma)
+    z = torch.tensor([[0.0, 0.0], [1.7, -0.4], [-3.9, 2.2], [0.123, 3.3]])
+    x = model.decode(z) + sigma * torch.randn(4, 784, generator=torch.Generator().manual_seed(1))
+    weight, bias = model.decoder[0].weight.double(), model.decoder[0].bias.double()
+    exact = LowRankMultivariateNormal(bias, weight, torch.full((784,), sigma**2).double()).log_prob(x.double())
+    found = likelihood.evidence(model, x)
+    # Thousands of nats are summed in single precision.
+    torch.testing.assert_close(found.log_p, exact, atol=5e-3, rtol=3e-6)
+    assert (found.modes == 1).all()
+    precision = torch.eye(2).double() + weight.T @ weight / sigma**2
+    mean = torch.linalg.solve(precision, weight.T @ (x[1].double() - bias) / sigma**2)
+    p = likelihood.posterior(model, x[1])
+    mass = p.log_density.exp() * p.cell
+    spread = (mass[:, None, None] * (p.z - mean)[:, :, None] * (p.z - mean)[:, None, :]).sum(0)
+    covariance = torch.linalg.inv(precision)
+    sigma = float(covariance.max().sqrt())
+    torch.testing.assert_close((mass[:, None] * p.z).sum(0), mean, atol=2e-3 * sigma, rtol=0)
+    torch.testing.assert_close(spread, covariance, rtol=0.01, atol=2e-3 * float(covariance.max()))
+
+
+def test_half_the_step_changes_nothing(shipped):
+    """The rule for the step would be wrong if more cells gave another integral."""
+    model, x, y = shipped
+    plain = likelihood.evidence(model, x, y, modes=False)
+    finer = likelihood.evidence(model, x, y, modes=False, halvings=1)
+    assert torch.equal(finer.step, plain.step / 2)
+    assert float((finer.log_p - plain.log_p).abs().max()) < 0.01
+    assert float(plain.lost.max()) < 1e-6
+
+
+def test_log_p_against_importance_sampling(shipped):
+    """Half Gaussians at the modes, half N(0, I) cover everything; the mean weight is unbiased for p(x)."""
+    model, x, y = shipped
+    generator = torch.Generator().manual_seed(0)
+    n = 20_000
+    for i in range(4):
+        p = likelihood.posterior(model, x[i], label_of(y, i))
+        mass = p.log_density.exp() * p.cell
+        mean = (mass[:, None] * p.z).sum(0)
+        spread = (mass[:, None] * (p.z - mean).square()).sum(0).sqrt().float().clamp(min=0.01)
+        # Wider than each mode, so that weights stay bounded.
+        parts = [Independent(Normal(mode, 1.5 * spread), 1) for mode in p.modes]
+        prior = Independent(Normal(torch.zeros(2), torch.ones(2)), 1)
+        which = torch.randint(len(parts), (n,), generator=generator)
+        at_modes = p.modes[which] + 1.5 * spread * torch.randn(n, 2, generator=generator)
+        from_prior = torch.randn(n, 2, generator=generator)
+        z = torch.where(torch.rand(n, 1, generator=generator) < 0.5, at_modes, from_prior)
+        q = torch.stack([part.log_prob(z) for part in parts]).logsumexp(0) - math.log(len(parts))
+        log_q = torch.logaddexp(q, prior.log_prob(z)) - math.log(2)
+        weight = (likelihood.log_joint(model, x[i][None], z, label_of(y, i))[0] - log_q - p.log_p).double().exp()
+        assert float((weight.mean() - 1).abs()) < 4 * float(weight.std() / math.sqrt(n)), f"digit {i}"
+
+
+def test_the_ledger_closes(shipped):
+    """Both sides are computed on their own: a slip in a quadrature, a KL or Gauss–Hermite opens the identity."""
+    model, x, y = shipped
+    for i in range(8):
+        found = likelihood.ledger(model, x[i], label_of(y, i))
+        assert abs(found.log_p - found.elbo - found.posterior_kl) < 0.05
+        assert found.posterior_kl > 0
+        assert found.elbo == pytest.approx(-found.reconstruction - sum(found.kl), abs=1e-4)
+
+
+def test_the_ledger_of_another_q_closes_too(shipped):
+    """The visitor pulls q about: the identity holds for every q, not only for the encoder's."""
+    model, x, y = shipped
+    code = embed(model, x[:1], None if y is None else y[:1])
+    other = Code(code.mean + 0.02, code.logvar + 0.7)
+    found = likelihood.ledger(model, x[0], label_of(y, 0), other)
+    assert found.posterior_kl > likelihood.ledger(model, x[0], label_of(y, 0)).posterior_kl
+    assert abs(found.log_p - found.elbo - found.posterior_kl) < 0.05
+
+
+def test_elbo_against_sampling(shipped):
+    """Gauss–Hermite would be biased where the decoder bends within q."""
+    model, x, y = shipped
+    code = embed(model, x[:3], None if y is None else y[:3])
+    exact = likelihood.elbo(model, x[:3], code, None if y is None else y[:3])
+    for i in range(3):
+        one = Code(code.mean[i : i + 1], code.logvar[i : i + 1])
+        draws = likelihood.draws(model, x[i], one, 4000, torch.Generator().manual_seed(i), label_of(y, i)).double()
+        assert abs(float(draws.mean()) - float(exact[i])) < 4 * float(draws.std()) / math.sqrt(4000)
+        terms = likelihood.terms(model, x[i], one, 4000, torch.Generator().manual_seed(i), label_of(y, i)).double()
+        kl = float(losses.gaussian_kl(*one).sum())
+        assert abs(float(terms.mean()) - kl - float(exact[i])) < 4 * float(terms.std()) / math.sqrt(4000)
+
+
+def test_closed_form_kl_against_sampling():
+    """KL(N(μ, σ²) ‖ N(0, 1)) by its formula, by torch.distributions and by the mean of log q − log p."""
+    code = Code(torch.tensor([[1.3, -0.2]]), torch.tensor([[-3.0, 0.4]]))
+    q = Normal(code.mean, torch.exp(0.5 * code.logvar))
+    z = code.mean + torch.exp(0.5 * code.logvar) * torch.randn(100_000, 2, generator=torch.Generator().manual_seed(0))
+    log_ratio = (q.log_prob(z) - Normal(0.0, 1.0).log_prob(z)).double()
+    expected = losses.gaussian_kl(*code)[0].double()
+    torch.testing.assert_close(kl_divergence(q, Normal(0.0, 1.0))[0].double(), expected, rtol=1e-5, atol=1e-6)
+    assert ((log_ratio.mean(0) - expected).abs() < 4 * log_ratio.std(0) / math.sqrt(len(z))).all()
+
+
+def test_the_importance_weighted_bound_rises_and_stays_below(shipped):
+    """In expectation L draws bound log p(x) from below, more of them closer; one that passes it is no bound."""
+    model, x, y = shipped
+    for i in range(3):
+        code = embed(model, x[i : i + 1], None if y is None else y[i : i + 1])
+        exact = likelihood.posterior(model, x[i], label_of(y, i)).log_p
+        draws = likelihood.draws(model, x[i], code, 200 * 64, torch.Generator().manual_seed(i), label_of(y, i))
+        means = []
+        for many in (1, 8, 64):
+            bound = likelihood.importance_bound(draws.view(-1, many))
+            error = float(bound.std()) / math.sqrt(len(bound))
+            assert float(bound.mean()) <= exact + 3 * error
+            means.append(float(bound.mean()))
+        assert means[0] < means[1] < means[2]
+
+
+def test_both_gradient_estimators_agree_in_mean(shipped):
+    """They estimate the same slope, and the score function's spread is the larger by far."""
+    model, x, y = shipped
+    code = embed(model, x[:1], None if y is None else y[:1])
+    one, two = likelihood.gradients(model, x[0], code, 20_000, torch.Generator().manual_seed(0), label_of(y, 0))
+    difference = (one - two).double()
+    assert (difference.mean(0).abs() < 4.5 * difference.std(0) / math.sqrt(len(one))).all()
+    assert (two.var(0) > 10 * one.var(0)).all()
+    mean, log_sigma = code.mean.clone().requires_grad_(), (0.5 * code.logvar).clone().requires_grad_()
+    bound = likelihood.elbo(model, x[:1], Code(mean, 2 * log_sigma), None if y is None else y[:1])
+    expected = (bound + losses.gaussian_kl(mean, 2 * log_sigma).sum()).sum()
+    slope = torch.cat(torch.autograd.grad(expected, (mean, log_sigma)), 1)[0]
+    assert ((one.mean(0) - slope).abs() < 4.5 * one.std(0) / math.sqrt(len(one)) + 0.01 * slope.abs()).all()
+
+
+def test_no_climb_ends_below_its_start(shipped):
+    """An E-step that loses is none; from the encoder's q it stays below log p(x)."""
+    model, x, y = shipped
+    for i in range(3):
+        p = likelihood.posterior(model, x[i], label_of(y, i))
+        code = embed(model, x[i : i + 1], None if y is None else y[i : i + 1])
+        start = Code(torch.cat([code.mean, torch.zeros(1, 2), p.modes]), code.logvar.repeat(2 + len(p.modes), 1))
+        start.logvar[1] = 0.0  # the prior
+        path = likelihood.climb(model, x[i], start, label_of(y, i), steps=25)
+        assert (path.elbo.diff(dim=0) >= 0).all()
+        label = None if y is None else y[i].repeat(len(start.mean))
+        end = likelihood.elbo(model, x[i].expand(len(start.mean), -1), path.end, label)
+        assert (end[[0, *range(2, len(end))]] <= p.log_p + 0.02).all()
+        assert path.elbo[-1, 0] > path.elbo[0, 0]
+
+
+def test_two_mirrored_modes_share_the_mass():
+    """A decoder that sees only |z₁| makes each posterior symmetric: two modes, half of the mass each."""
+    model = build(ModelConfig(kind="vae", encoder=(8,), decoder=(3,), activation="relu", likelihood="gaussian"), seed=0)
+    with torch.no_grad():
+        model.decoder[0].weight.copy_(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]))
+        model.decoder[0].bias.copy_(torch.tensor([0.0, 0.0, 5.0]))
+        pattern = torch.randn(784, generator=torch.Generator().manual_seed(0))
+        model.decoder[2].weight.copy_(torch.stack([pattern, pattern, pattern.flip(0)], 1))
+        model.decoder[2].bias.zero_()
+    model.eval().requires_grad_(False)
+    x = model.decode(torch.tensor([[1.1, 0.4]]))[0]
+    p = likelihood.posterior(model, x)
+    assert len(p.modes) == 2
+    torch.testing.assert_close(p.mass, torch.full((2,), 0.5).double(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(p.modes[:, 0].abs(), torch.full((2,), 1.1), atol=0.03, rtol=0)
+    torch.testing.assert_close(p.modes[:, 0].sum(), torch.tensor(0.0), atol=1e-5, rtol=0)
+    found = likelihood.evidence(model, x[None])
+    assert found.modes.tolist() == [2]
+
+
+def test_cells_hold_all_the_mass_and_lie_where_the_raster_says(shipped):
+    """The heat map and the integral must be of the same density, right way up."""
+    model, x, y = shipped
+    p = likelihood.posterior(model, x[5], label_of(y, 5))
+    assert float(p.log_density.exp().sum() * p.cell) == pytest.approx(1, abs=1e-9)
+    top = p.z[p.log_density.argmax()]
+    half = 3 * p.step
+    bounds = (float(top[0]) - half, float(top[1]) - half, float(top[0]) + half, float(top[1]) + half + 2 * p.step)
+    picture = likelihood.raster(model, x[5], bounds, 16, label_of(y, 5))
+    row, column = divmod(int(picture.argmax()), 16)
+    z = torch.tensor([bounds[0] + (column + 0.5) * 6 * p.step / 16, bounds[3] - (row + 0.5) * 8 * p.step / 16])
+    assert float((z - top).abs().max()) < 1.5 * p.step
+    assert float(picture.max()) - p.log_p == pytest.approx(float(p.log_density.max()), abs=0.05)
+
+
+def test_every_label_of_a_conditional_model(digits):
+    """log p(x | y) is what the label's posterior integrates to, and the digit's own label explains it best."""
+    model, _ = load("mnist-cvae-2d")
+    found = likelihood.label_evidence(model, digits.images[3])
+    for y in (0, 7):
+        assert float(found[y]) == pytest.approx(likelihood.posterior(model, digits.images[3], y).log_p, abs=1e-4)
+    assert int(found.argmax()) == int(digits.labels[3])
+
+
+@pytest.mark.parametrize("kind", ["blank", "white", "noise", "frame"])
+def test_pictures_that_are_no_digits_give_finite_numbers(shipped, kind):
+    """A visitor clears the pad or paints it full: mass beyond the lattice must be found, not lost."""
+    model, _, y = shipped
+    x = {
+        "blank": torch.zeros(784),
+        "white": torch.ones(784),
+        "noise": (torch.rand(784, generator=torch.Generator().manual_seed(0)) < 0.5).float(),
+        "frame": torch.nn.functional.pad(torch.zeros(20, 20), (4, 4, 4, 4), value=1.0).flatten(),
+    }[kind]
+    found = likelihood.ledger(model, x, label_of(y, 0))
+    assert all(math.isfinite(v) for v in (*found[:2], *found.kl, *found[3:]))
+    p = likelihood.posterior(model, x, label_of(y, 0))
+    finer = likelihood.posterior(model, x, label_of(y, 0), halvings=1)
+    assert p.log_p == pytest.approx(finer.log_p, abs=0.02)
+
+
+def test_mass_beyond_the_lattice_is_found():
+    """Codes beyond ±7 must make the lattice grow: here log p(x) has a closed form and its mass lies near z₁ = 11."""
+    model = linear_gaussian(0.5, 0.5)
+    x = model.decode(torch.tensor([[11.0, -1.0]]))
+    weight, bias = model.decoder[0].weight.double(), model.decoder[0].bias.double()
+    exact = LowRankMultivariateNormal(bias, weight, torch.full((784,), 0.25).double()).log_prob(x.double())
+    torch.testing.assert_close(likelihood.evidence(model, x).log_p, exact, atol=0.01, rtol=1e-5)
+
+
+def test_questions_that_cannot_be_answered(digits):
+    """The message must say what is missing rather than give a wrong number."""
+    x = digits.images[:1]
+    with pytest.raises(LikelihoodError, match="no prior"):
+        likelihood.evidence(load("mnist-ae-2d")[0], x)
+    with pytest.raises(LikelihoodError, match="this model has 20"):
+        likelihood.evidence(load("mnist-vae-20d")[0], x)
+    with pytest.raises(LikelihoodError, match="name y"):
+        likelihood.evidence(load("mnist-cvae-2d")[0], x)
+
+
+def test_integrating_remembers_what_it_found(tmp_path):
+    """Pages read percentiles from the file and means from the card: both must be of the same images."""
+    config = Config(
+        ModelConfig(kind="vae", encoder=(32,), decoder=(32,)), TrainingConfig(dataset="digits", epochs=3, batch_size=32)
+    )
+    model, _ = load_or_train(config, root=tmp_path)
+    found = integrate(config.slug, root=tmp_path)
+    stored, card = load_exact(config.slug, tmp_path), read_card(config.slug, tmp_path)
+    test = data.load("digits", "test")
+    direct = likelihood.evidence(model, test.images, modes=False).log_p
+    torch.testing.assert_close(stored["log_p"].double(), direct, atol=1e-4, rtol=0)
+    assert card["exact"] == found
+    assert found["nll"] == pytest.approx(-float(direct.mean()), abs=1e-4)
+    assert found["nelbo"] == pytest.approx(card["test"]["nelbo"], abs=0.5)
+    best = stored["best_elbo"]
+    assert (best >= stored["elbo"][: len(best)] - 1e-4).all()
+    assert (best <= stored["log_p"][: len(best)] + 0.05).all()
+    assert found["approximation"] + found["amortisation"] == pytest.approx(found["gap"], abs=1e-3)
+
+
+@pytest.mark.parametrize("slug", [s for s in available() if "exact" in read_card(s)])
+def test_shipped_exact_numbers_belong_to_their_model(slug, digits):
+    """A model that was trained again would leave old numbers behind."""
+    model, _ = load(slug)
+    stored = load_exact(slug)
+    few = slice(0, 12)
+    found = likelihood.evidence(model, digits.images[few], digits.labels[few] if model.conditional else None)
+    name = "bundled_" if "bundled_log_p" in stored else ""
+    torch.testing.assert_close(stored[f"{name}log_p"][few].double(), found.log_p, atol=2e-3, rtol=0)
+    assert stored[f"{name}modes"][few].tolist() == found.modes.tolist()
+    assert (stored["elbo"] <= stored["log_p"] + 0.02).all()
