@@ -1,63 +1,37 @@
 """Spoil a digit and let each model draw it again. The DAE learned exactly this; the others were never asked to."""
 
 import streamlit as st
-import torch
 
-from ui import store
-from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.frame import frame
-from ui.picture import choose_digit, label_for, show_steps
-from ui.tiles import Tile, numbers, row
-from vae_core import corruption, latent, metrics
-
-KINDS = {  # name, what the amount is, where its slider starts
-    "masking": ("Masking", "Share of pixels put out", 0.5),
-    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
-    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
-    "blur": ("Blur, never seen by the DAE", "σ in pixels", 1.5),
-}
-FIELDS = metrics.Restoration._fields
-HEAD, FORMATS, BETTER = (
-    ("", "nats", "MSE", "PSNR, dB", "wrong pixels"),
-    ("{:.2f}", "{:.4f}", "{:.2f}", "{:.1%}"),
-    (min, min, max, min),
-)
-
-
-def spoil_again() -> None:
-    st.session_state["spoil_seed"] = st.session_state.get("spoil_seed", 0) + 1
-
-
-def table(rows: dict[str, list[float] | None]) -> None:
-    """The four fields of each rival, None where they are not known; the best of each column in bold."""
-    known = [values for values in rows.values() if values]
-    best = [better(column) for better, column in zip(BETTER, zip(*known, strict=True), strict=False)]
-    numbers(
-        HEAD,
-        [
-            (name, *(f.format(v) for f, v in zip(FORMATS, line, strict=True))) if line else (name, *"————")
-            for name, line in rows.items()
-        ],
-        best_cells={
-            (r, c + 1) for r, line in enumerate(rows.values()) for c, v in enumerate(line or ()) if v == best[c]
-        },
-    )
-
 
 frame("Restore", __doc__)
+with st.spinner("Starting …"):  # once in a server's life: torch takes seconds, and the title does not wait for it
+    import torch
+
+    from ui import restoring, store
+    from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+    from ui.picture import choose_digit, label_for, show_steps
+    from ui.tiles import Tile, row
+    from vae_core import corruption, latent, metrics
+
 store.mnist_notice()
 chosen = choose_digit("digit", camera=True)
 with st.container(horizontal=True, gap="medium"):
     kind = st.selectbox(
-        "Corruption", KINDS, format_func=lambda k: KINDS[k][0], key="spoil_kind", persist_state="session", width=240
+        "Corruption",
+        restoring.KINDS,
+        format_func=lambda k: restoring.KINDS[k][0],
+        key="spoil_kind",
+        persist_state="session",
+        width=240,
     )
-    _, unit, start = KINDS[kind]
+    _, unit, start = restoring.KINDS[kind]
     amount = st.select_slider(
         unit, metrics.AMOUNTS[kind], start, key=f"spoil_{kind}", persist_state="session", width=260
     )
     with st.container(width="content", gap=None):
         st.space(28)  # a button has no label above it
-        st.button("Spoil again", on_click=spoil_again)
+        st.button("Spoil again", on_click=restoring.spoil_again)
     dim = st.segmented_control(
         "Numbers in the code", (2, 20), default=20, required=True, key="spoil_dim", persist_state="session"
     )
@@ -83,15 +57,15 @@ show_steps(chosen)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("This digit")
-    table(scores)
+    restoring.table(scores)
 with right:
     st.subheader(f"Mean of {metrics.DENOISING_IMAGES:,} test digits")
-    table({name: t and [t[f] for f in FIELDS] for name, t in zip(restored, tests, strict=True)})
-noisy = ", ".join(f"{FAMILY[k].name} {n:.0%}" for k, (m, _) in models.items() if (n := m.config.encoder_noise))
+    restoring.table(
+        {name: t and [t[f] for f in metrics.Restoration._fields] for name, t in zip(restored, tests, strict=True)}
+    )
 st.caption(
     f"Bold is best. The CVAE is told the label, {label} ({how}). Nats: cross-entropy against the clean pixels, with "
-    "probabilities kept 1e-4 away from 0 and 1. Means: the first MNIST test images, one fixed seed. "
-    + (f"In training these saw flipped pixels, which makes them a little of a DAE: {noisy}." if noisy else "")
+    "probabilities kept 1e-4 away from 0 and 1. Means: the first MNIST test images, one fixed seed."
 )
 with st.expander("What happens here, in formulas"):
     st.markdown(

@@ -173,6 +173,19 @@ def test_the_studio_loads_nothing_heavy():
     assert not loaded & {"torch", "torchvision", "plotly", "sklearn", "skimage", "scipy", "vae_core"}
 
 
+@pytest.mark.parametrize("page", ["app.py", "pages/1_Map.py", "pages/5_Restore.py"])
+def test_the_title_does_not_wait_for_torch(page):
+    """A cold server needs seconds to import it: until then a visitor would look at an empty page."""
+    code = (
+        "import runpy, sys, ui.frame\n"
+        "ui.frame.frame = lambda *_: sys.exit('torch' in sys.modules)\n"
+        f"runpy.run_path({page!r})\n"
+        "sys.exit('the page has no frame')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, f"torch is imported before the frame is drawn. {run.stderr}"
+
+
 def test_the_studio_has_a_card_for_every_page(visit):
     """Whoever does not look at the sidebar finds the other pages below the Studio."""
     app = well(visit("app.py"))

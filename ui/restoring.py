@@ -1,0 +1,43 @@
+"""What the page "Restore" offers to spoil a digit with, and its table of who brings it back best."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.tiles import numbers
+
+KINDS = {  # name, what the amount is, where its slider starts
+    "masking": ("Masking", "Share of pixels put out", 0.5),
+    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
+    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
+    "blur": ("Blur, never seen by the DAE", "σ in pixels", 1.5),
+}
+# Of the fields of `metrics.Restoration`, in its order: the head, how it is written, which of many is the best.
+COLUMNS = (
+    ("nats", "{:.2f}", min),
+    ("MSE", "{:.4f}", min),
+    ("PSNR, dB", "{:.2f}", max),
+    ("wrong pixels", "{:.1%}", min),
+)
+
+
+def spoil_again() -> None:
+    """The next run of the page spoils with another seed."""
+    st.session_state["spoil_seed"] = st.session_state.get("spoil_seed", 0) + 1
+
+
+def table(rows: dict[str, list[float] | None]) -> None:
+    """The four fields of each rival, None where they are not known; the best of each column in bold."""
+    heads, formats, betters = zip(*COLUMNS, strict=True)
+    known = [values for values in rows.values() if values]
+    best = [better(column) for better, column in zip(betters, zip(*known, strict=True), strict=False)]
+    numbers(
+        ("", *heads),
+        [
+            (name, *(f.format(v) for f, v in zip(formats, line, strict=True))) if line else (name, *"————")
+            for name, line in rows.items()
+        ],
+        best_cells={
+            (r, c + 1) for r, line in enumerate(rows.values()) for c, v in enumerate(line or ()) if v == best[c]
+        },
+    )
