@@ -21,6 +21,13 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("pages/4_Interpolate.py", "Interpolate", "Walk from one digit to another, in every model."),
         ("pages/5_Restore.py", "Restore", "Spoil a digit and see who brings it back."),
     ),
+    "Understand": (
+        (
+            "pages/6_Inside_the_bound.py",
+            "Inside the bound",
+            "The exact likelihood of a digit, and what a VAE's bound loses.",
+        ),
+    ),
 }
 
 # What Streamlit's theme cannot say: tiles keep their pixels, numbers keep their columns.

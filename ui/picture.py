@@ -225,6 +225,12 @@ def _back_to_samples(key: str) -> None:
     state[f"{key}_round"] = state.get(f"{key}_round", 0) + 1
 
 
+def take_sample(key: str, index: int) -> None:
+    """Choose a sample from elsewhere on the page: for callbacks."""
+    st.session_state[key] = index
+    _back_to_samples(key)
+
+
 def _go_to_next(key: str, step: int) -> None:
     labels, state = store.samples()[1], st.session_state
     state[key] = next_index(labels, state[key], state.get(f"{key}_only"), step)

@@ -99,6 +99,15 @@ def guard_codes(slug: str) -> dict[str, torch.Tensor]:
         give_up(slug, error)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def exact(slug: str) -> dict[str, torch.Tensor] | None:
+    """Exact log p(x) of the test split, or None where nobody has integrated this model."""
+    try:
+        return checkpoints.load_exact(slug)
+    except StorageError:
+        return None
+
+
 @st.cache_data(max_entries=1, show_spinner=False)
 def baselines() -> dict[str, Any]:
     """Test means of what needs no network; empty where they are not there, so that a page shows "—"."""
