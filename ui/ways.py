@@ -16,7 +16,7 @@ from vae_core import latent
 from vae_core.judge import Judge
 from vae_core.models import Autoencoder
 
-# Samples to open with, by data set: a pair whose paces lie near the medians over all pairs (benchmarks/ways.py), both well legible.
+# Samples to open with, by data set: well legible, their paces near the medians over all pairs (benchmarks/ways.py).
 START = {"mnist": (3, 7), "digits": (13, 16)}
 HEAD = ("", "longest step, px", "longest / mean", "detour", "is a digit")
 
