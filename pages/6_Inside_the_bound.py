@@ -1,4 +1,4 @@
-"""In two dimensions the integral behind a VAE can be done: see the true posterior beside q, and what the bound costs."""
+"""In two dimensions the integral behind a VAE can be done: see the true posterior beside q, and who loses how much."""
 
 from importlib import import_module
 

@@ -175,11 +175,12 @@ def account(name: str, found: Found, exact: dict[str, Tensor] | None, label: int
     numbers(
         ("nats", "this digit", "test digits below it", "what is good"),
         [(term, _nats(value), percentile(value, among), good) for term, value, among, good in rows],
+        words=(0, 3),
     )
     left = book.log_p - book.elbo - book.posterior_kl
     st.caption(
         f"log p({x}) = ELBO + KL(q ‖ p(z | x)). The three are computed on their own and nothing by subtraction; here "
-        f"they agree to {max(abs(left), 1e-5):.0e} nats. The middle column: share of MNIST's 10,000 test digits with "
+        f"they agree to {max(abs(left), 1e-5):.5f} nats. The middle column: share of MNIST's 10,000 test digits with "
         "a lower value."
     )
 
@@ -210,6 +211,7 @@ def gap(found: Found, card: dict[str, Any] | None) -> None:
                 "The encoder's: it answers at once, for all digits.",
             ),
         ),
+        words=(0, 4),
     )
     won = f"{guess / (shape + guess):.0%}" if shape + guess > 0.005 else "nothing is left to win"
     st.markdown(

@@ -126,16 +126,21 @@ def numbers(
     *,
     best: int | None = None,
     best_cells: Collection[tuple[int, int]] = (),
+    words: Collection[int] = (0,),
 ) -> None:
-    """A small table; the first column is text, the others are numbers already formatted with their unit.
+    """A small table of numbers already formatted with their unit; columns in `words` are text.
 
     Bold marks what is best: a whole row, or single cells (row, column).
     """
-    heads = "".join(f'<th class="{"n" if i else ""}">{html.escape(h)}</th>' for i, h in enumerate(head))
+
+    def side(column: int) -> str:
+        return "" if column in words else "n"
+
+    heads = "".join(f'<th class="{side(i)}">{html.escape(h)}</th>' for i, h in enumerate(head))
     body = ""
     for r, cells in enumerate(rows):
         tds = "".join(
-            f'<td class="{"n" if i else ""}{" best" if (r, i) in best_cells else ""}">{html.escape(c)}</td>'
+            f'<td class="{side(i)}{" best" if (r, i) in best_cells else ""}">{html.escape(c)}</td>'
             for i, c in enumerate(cells)
         )
         body += f'<tr class="{"best" if r == best else ""}">{tds}</tr>'
