@@ -92,8 +92,10 @@ with st.expander("What happens here, in formulas"):
         r"""
 Encoder and decoder are told the label beside their input: $q(z \mid x, y)$ and $p(x \mid z, y)$. Training maximises
 
-$$\mathrm{ELBO}_y(x) = \mathbb E_{q(z \mid x, y)} \log p(x \mid z, y) - \mathrm{KL}\big(q(z \mid x, y) \,\|\, p(z)\big)
-\le \log p(x \mid y), \qquad p(z) = \mathcal N(0, I).$$
+$$
+\mathrm{ELBO}_y(x) = \mathbb E_{q(z \mid x, y)} \log p(x \mid z, y) - \mathrm{KL}\big(q(z \mid x, y) \,\|\, p(z)\big)
+\le \log p(x \mid y), \qquad p(z) = \mathcal N(0, I).
+$$
 
 The prior is the same for every label. Whatever $z$ would say about $y$ costs KL and brings nothing, because $y$ is
 known: slant, weight and roundness are left in $z$. So one $z$ under ten labels is one hand.

@@ -70,9 +70,11 @@ with st.expander("What happens here, in formulas"):
         r"""
 Each model encodes both digits, $z_A$ and $z_B$ (a VAE: the means of its posteriors), and decodes what lies between.
 
-$$\text{linear: } z_t = (1 - t)\, z_A + t\, z_B \qquad \text{spherical: } \hat z_t =
+$$
+\text{linear: } z_t = (1 - t)\, z_A + t\, z_B \qquad \text{spherical: } \hat z_t =
 \frac{\sin((1 - t)\,\theta)}{\sin\theta}\, \hat z_A + \frac{\sin(t\,\theta)}{\sin\theta}\, \hat z_B, \quad
-\cos\theta = \hat z_A \cdot \hat z_B$$
+\cos\theta = \hat z_A \cdot \hat z_B
+$$
 
 Hats are unit vectors; the length goes evenly from $\|z_A\|$ to $\|z_B\|$ (Shoemake 1985; White 2016). A draw from
 $\mathcal N(0, I)$ in many dimensions is about $\sqrt D$ long: the straight way cuts through a middle where hardly any

@@ -72,7 +72,9 @@ with st.expander("What happens here, in formulas"):
         r"""
 A DAE never sees the digit that it must draw. It gets $\tilde x \sim q_D(\tilde x \mid x)$, its answer is scored on $x$:
 
-$$\mathcal L = \mathbb E_x\, \mathbb E_{q_D(\tilde x \mid x)} \big[-\log p\big(x \mid g(f(\tilde x))\big)\big]$$
+$$
+\mathcal L = \mathbb E_x\, \mathbb E_{q_D(\tilde x \mid x)} \big[-\log p\big(x \mid g(f(\tilde x))\big)\big]
+$$
 
 The outer mean is over digits, the inner one over ways to spoil them: masking up to 0.7, salt and pepper up to 0.4,
 Gaussian noise up to σ = 0.7, a tenth left clean. The AE is the same network with $\tilde x = x$. Here all get the

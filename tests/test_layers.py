@@ -243,3 +243,10 @@ def test_the_readme_shows_the_house_as_it_is():
 
     there = {"/".join(path.split("/")[:n]) for path in tracked for n in range(1, path.count("/") + 2)}
     assert not listed - there, f"in README.md's tree, but not tracked by git: {sorted(listed - there)}"
+
+
+@pytest.mark.parametrize("path", UI, ids=name_of)
+def test_display_formulas_stand_on_lines_of_their_own(path: Path):
+    """A formula that begins beside its `$$` and runs over two lines loses the first and turns red."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if "$$" in line]
+    assert all(line == "$$" for line in lines), f"{name_of(path)}: put $$ on a line of its own"

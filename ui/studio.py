@@ -165,8 +165,10 @@ ellipse on the map has the half-axes $\sigma_1, \sigma_2$, and the lens shows it
 $\varepsilon \sim \mathcal N(0, I)$ and draws from $z = \mu + \sigma \varepsilon$. The dashed circles are the
 prior's. What the code costs is the **KL**, and
 
-$$-\mathrm{ELBO} = \mathbb E_{q_\phi(z \mid x)}\big[-\log p_\theta(x \mid z)\big]
-+ \mathrm{KL}\big(q_\phi(z \mid x) \,\|\, \mathcal N(0, I)\big) \;\ge\; -\log p_\theta(x).$$
+$$
+-\mathrm{ELBO} = \mathbb E_{q_\phi(z \mid x)}\big[-\log p_\theta(x \mid z)\big]
++ \mathrm{KL}\big(q_\phi(z \mid x) \,\|\, \mathcal N(0, I)\big) \;\ge\; -\log p_\theta(x).
+$$
 
 Its expectation is over $q$ (by a cubature of four points), so it is usually a little more than the
 reconstruction at the mean plus the KL.
