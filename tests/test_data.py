@@ -138,7 +138,6 @@ def test_mnist_is_mnist(mnist_dir):
     assert train.images.shape == (60_000, 784) and test.images.shape == (10_000, 784)
     assert test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert torch.bincount(train.labels)[[0, 1, 5]].tolist() == [5923, 6742, 5421]  # LeCun's page
-    assert data.samples(mnist_dir)[1] == "mnist"
 
 
 @pytest.mark.parametrize(
@@ -306,12 +305,6 @@ def test_a_loaded_split_is_the_callers_own():
     before = data.fingerprint(data.load("digits", "test"))
     data.load("digits", "test").images.zero_()
     assert data.fingerprint(data.load("digits", "test")) == before
-
-
-def test_samples_fall_back_to_digits(tmp_path):
-    """A fresh clone without MNIST must still have handwriting to show, and say whose it is."""
-    split, name = data.samples(tmp_path)
-    assert name == "digits" and torch.equal(split.images, data.load("digits", "test").images)
 
 
 # The download -----------------------------------------------------------------------------------------------

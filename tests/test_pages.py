@@ -145,6 +145,42 @@ def test_page_says_one_sentence_where_a_checkpoint_is_broken(page, harm, visit, 
         assert str(root / refused[0]) in caplog.text
 
 
+def write_mnist(folder: Path, kept: int | None = None) -> None:
+    """The four files of MNIST with 10,000 of scikit-learn's digits, over and over; each cut off after `kept` bytes."""
+    raw, digits = folder / "MNIST" / "raw", data.load("digits", "test")
+    raw.mkdir(parents=True)
+    n = 10_000
+    again = torch.arange(n) % len(digits.labels)
+    for name, sizes, values in (
+        ("images-idx3", (n, 28, 28), digits.images * 255),
+        ("labels-idx1", (n,), digits.labels),
+    ):
+        head = bytes([0, 0, 8, len(sizes)]) + b"".join(size.to_bytes(4, "big") for size in sizes)
+        for split in ("train", "t10k"):
+            (raw / f"{split}-{name}-ubyte").write_bytes((head + values.byte()[again].numpy().tobytes())[:kept])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_goes_on_when_the_data_set_arrives(page, visit, tmp_path):
+    """What was computed from the samples before must not meet the samples after: whoever presses "Fetch MNIST" has
+    the page open."""
+    app = well(visit(page, tmp_path / "data"))
+    write_mnist(tmp_path / "data")
+    app = well(app.run())
+    assert not any("Fetch MNIST" in button.label for button in app.button)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_stands_on_a_broken_data_set(page, visit, tmp_path, caplog):
+    """Half of a file that somebody copied must not take the app down with it; where it lies is for the log alone."""
+    write_mnist(tmp_path / "data", kept=500)
+    app = well(visit(page, tmp_path / "data"))
+    assert str(tmp_path) not in markup(app)
+    if page != "app.py":
+        assert any("one of its files is broken" in caption.value for caption in app.caption)
+        assert str(tmp_path) in caplog.text and not any(str(tmp_path) in c.value for c in app.caption)
+
+
 def harm_one(folder: Path, harm: str) -> None:
     name = {"weights": "weights.safetensors", "codes": "codes.safetensors", "card": "card.json"}[harm.split()[0]]
     file = folder / name

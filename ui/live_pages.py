@@ -123,15 +123,16 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def sample_codes(name: str) -> np.ndarray:
-    """Where a conditional model places every sample under its own label, (N, D)."""
+def sample_codes(name: str, source: str) -> np.ndarray:
+    """Where a conditional model places every sample of this data set under its own label, (N, D)."""
     images, labels, _ = store.samples()
     return latent.embed(store.model(name)[0], torch.tensor(images), torch.tensor(labels)).mean.numpy()
 
 
 def same_hand(name: str, z: Tensor) -> list[int]:
     """For each label the number of the sample whose code lies nearest to z (D,): who really writes like this."""
-    labels, distance = store.samples()[1], np.linalg.norm(sample_codes(name) - z.numpy(), axis=1)
+    _, labels, source = store.samples()  # another source after MNIST was fetched
+    distance = np.linalg.norm(sample_codes(name, source) - z.numpy(), axis=1)
     return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(10)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from vae_core.config import KINDS
 from vae_core.judge import Judge
 from vae_core.models import Autoencoder
 from vae_core.storage import StorageError
+
+_log = logging.getLogger(__name__)
 
 
 @st.cache_resource(max_entries=40, show_spinner="Loading the model …")
@@ -37,20 +40,25 @@ def slugs(latent_dim: int | None = None, dataset: str = "mnist") -> list[str]:
     return found
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the sample digits …")
-def _samples(mnist_here: bool) -> tuple[np.ndarray, np.ndarray, str]:
-    split, source = data.samples()
+@st.cache_resource(max_entries=2, show_spinner="Loading the sample digits …")
+def _samples(name: str) -> tuple[np.ndarray, np.ndarray, str]:
+    split = data.load(name, "test")
     images, labels = split.images.numpy(), split.labels.numpy()
     images.flags.writeable = labels.flags.writeable = False  # shared by all sessions
-    return images, labels, source
+    return images, labels, name
 
 
 def samples() -> tuple[np.ndarray, np.ndarray, str]:
     """Digits to show: images (N, 784) in [0, 1], labels (N,), and the data set's name.
 
-    MNIST's test images where they are on this machine, else scikit-learn's digits.
+    MNIST's test images where they are on this machine and whole, else scikit-learn's digits.
     """
-    return _samples(data.is_available("mnist"))
+    if data.is_available("mnist"):
+        try:
+            return _samples("mnist")
+        except data.DataError as error:
+            _log.warning("%s", error)
+    return _samples("digits")
 
 
 def originals(dataset: str = "mnist") -> np.ndarray | None:
@@ -62,6 +70,12 @@ def originals(dataset: str = "mnist") -> np.ndarray | None:
 def mnist_notice() -> None:
     """One line where samples stand in for MNIST, and one button that fetches it."""
     if samples()[2] == "mnist":
+        return
+    if data.is_available("mnist"):
+        st.caption(
+            "These samples are scikit-learn's digits, enlarged. MNIST is on this machine, but one of its files is "
+            "broken: whoever runs this app finds its name in the server's log, deletes it and fetches MNIST again."
+        )
         return
     text, button = st.columns([5, 1.4], vertical_alignment="center")
     text.caption(
@@ -118,9 +132,14 @@ def baselines() -> dict[str, Any]:
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
+def _judge() -> Judge:
+    return checkpoints.load_judge()
+
+
 def judge() -> Judge | None:
-    """The classifier behind "is a digit", or None where it is not there."""
+    """The classifier behind "is a digit", or None while it is not there."""
     try:
-        return checkpoints.load_judge()
-    except StorageError:
+        return _judge()  # an absence is not kept: a judge that is trained meanwhile is found
+    except StorageError as error:
+        _log.warning("%s", error)
         return None

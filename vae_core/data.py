@@ -98,15 +98,6 @@ def load(name: str, split: str, folder: str | Path | None = None) -> Split:
     )
 
 
-def samples(folder: str | Path | None = None) -> tuple[Split, str]:
-    """What the app shows as originals: MNIST's test split where it is on the machine, else the digits'.
-
-    The second value is the name of the data set, "mnist" or "digits".
-    """
-    name = "mnist" if is_available("mnist", folder) else "digits"
-    return load(name, "test", folder), name
-
-
 def fingerprint(split: Split) -> str:
     """SHA-256 (hex) over pixels, then labels, both as uint8: equal for equal data on any machine."""
     digest = hashlib.sha256(split.images.mul(255).round().to(torch.uint8).numpy().tobytes())
