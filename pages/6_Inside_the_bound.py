@@ -40,7 +40,9 @@ part = st.segmented_control("Part", list(PARTS), default="Posterior", key="part"
 module, function, what_to_do = PARTS[part]
 st.markdown(what_to_do)
 controls, kinds = st.columns([3.4, 1])
-kind = kinds.segmented_control("Model", ("vae", "cvae"), default="vae", format_func=title, key="inside_model", **KEPT)
+kind = "vae"
+if part in ("Posterior", "Sampling"):  # the others name their models themselves
+    kind = kinds.segmented_control("Model", (kind, "cvae"), default=kind, format_func=title, key="inside_model", **KEPT)
 with controls:
     chosen = choose_digit("digit")
 name, label = slug(kind, 2), None
