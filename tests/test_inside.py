@@ -1,0 +1,155 @@
+"""The page Inside the bound, as a visitor drives it without a browser: what it says is what the integral says."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+
+from ui import inside
+from vae_core import checkpoints, data, likelihood
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 180  # seconds, on a machine that is busy otherwise
+
+
+@pytest.fixture(autouse=True)
+def _no_caches_of_others():
+    """Streamlit's caches are global: what one test broke must not be what another sees."""
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def page(monkeypatch, tmp_path):
+    """The page as a visitor without MNIST opens it, on a digit and a part."""
+    monkeypatch.setenv("VAE_DATA", str(tmp_path))
+
+    def open_page(**state) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
+        app.switch_page("pages/6_Inside_the_bound.py")
+        for name, value in state.items():
+            app.session_state[name] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return open_page
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits", "test")
+
+
+def markup(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def table(app: AppTest) -> dict[str, str]:
+    """First and second column of every table on the page."""
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in re.findall(r"<tr.*?</tr>", markup(app))]
+    return {row[0]: row[1] for row in cells if row}
+
+
+def nats(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def told(app: AppTest) -> dict:
+    """What the live view is told."""
+    for component in app.get("bidi_component"):
+        content = json.loads(component.proto.json or "{}") if component.proto.json else {}
+        if content.get("module") == "inside.mjs":
+            return json.loads(content["options"])
+    raise AssertionError("The live view is not on the page.")
+
+
+def test_the_account_is_what_the_integral_says(page, digits):
+    """A table that showed another digit's numbers, or another sign, would look just as good."""
+    app = page(digit=5)
+    model, _ = checkpoints.load("mnist-vae-2d")
+    book = likelihood.ledger(model, digits.images[5])
+    shown = table(app)
+    assert nats(shown["ELBO"]) == pytest.approx(book.elbo, abs=0.01)
+    assert nats(shown["log p(x), exact"]) == pytest.approx(book.log_p, abs=0.01)
+    assert nats(shown["KL(q ‖ p(z | x)): the gap"]) == pytest.approx(book.posterior_kl, abs=0.01)
+    lost = [nats(v) for k, v in shown.items() if k.startswith(("approximation", "amortisation"))]
+    assert sum(lost) == pytest.approx(book.posterior_kl, abs=0.05)
+    assert min(lost) >= 0
+
+
+@pytest.mark.parametrize("kind", list(inside.LISTS))
+def test_a_list_leads_to_its_digit(page, kind):
+    """The three lists are ordered by what they say, and a press takes that very digit."""
+    app = page(digit=5, inside_list=kind)
+    exact = checkpoints.load_exact("mnist-vae-2d")
+    log_p, bound, modes = (exact[f"bundled_{name}"] for name in ("log_p", "elbo", "modes"))
+    first = {
+        "Largest gap": int((log_p - bound).argmax()),
+        "Several modes": None,  # several digits have as many
+        "Lowest log p(x)": int(log_p.argmin()),
+    }[kind]
+    buttons = [b for b in app.button if b.key and b.key.startswith("inside_take_")]
+    assert len(buttons) == inside.LISTED
+    taken = int(buttons[0].key.rsplit("_", 1)[1])
+    assert first is None or taken == first
+    assert modes[taken] == modes.max() or kind != "Several modes"
+    buttons[0].click().run()
+    assert not app.exception
+    assert app.session_state["digit"] == taken
+    assert nats(table(app)["log p(x), exact"]) == pytest.approx(float(log_p[taken]), abs=0.02)
+
+
+def test_the_cvae_answers_given_a_label_and_without(page, digits):
+    """log p(x | y) must not be passed off as log p(x): the page sums over the labels when it is asked to."""
+    app = page(digit=3, inside_model="cvae", inside_labels=True)
+    model, _ = checkpoints.load("mnist-cvae-2d")
+    given, y = likelihood.label_evidence(model, digits.images[3]), int(digits.labels[3])
+    shown = table(app)
+    assert nats(shown[f"log p(x | y = {y})"]) == pytest.approx(float(given[y]), abs=0.01)
+    assert nats(shown["log p(x) = log Σ p(x | y) / 10"]) == pytest.approx(
+        float(given.logsumexp(0)) - math.log(10), abs=0.01
+    )
+    joint = shown[f"log p(x, y = {y}) = log p(x | y) − log 10"]
+    assert nats(joint) == pytest.approx(float(given[y]) - math.log(10), abs=0.01)
+
+
+@pytest.mark.parametrize("part", ["Sampling", "Observation model", "β", "Denoising"])
+def test_every_part_opens_for_both_models(page, part):
+    """A part is imported when it is chosen: what is broken there shows nowhere else."""
+    app = page(part=part, digit=2)
+    opened = markup(app) + " ".join(text.value for text in app.markdown)
+    app.session_state["inside_model"] = "cvae"
+    app.run()
+    assert not app.exception
+    assert len(opened) > 2000
+
+
+def test_a_picture_without_ink_gets_numbers_and_a_sentence(page):
+    """A visitor brings an empty sheet, or clears it: nothing may break."""
+    found = inside.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
+    assert math.isfinite(found.ledger.log_p)
+    assert found.best <= found.ledger.log_p + 0.05
+
+
+def test_percentiles_count_what_is_lower():
+    """A share of the wrong side would praise the worst digit."""
+    among = torch.arange(10.0)
+    assert inside.percentile(2.5, among) == "30.0%"
+    assert inside.percentile(-1, among) == "0.0%"
+    assert inside.percentile(1, None) == "—"
+
+
+def test_without_the_integrated_numbers_the_page_still_answers(page, monkeypatch):
+    """A model that somebody trained anew has no exact.safetensors yet: dashes in place of percentiles, no list."""
+    monkeypatch.setattr("ui.store.exact", lambda slug: None)
+    app = page(digit=5)
+    assert "—" in markup(app)
+    assert not [b for b in app.button if b.key and b.key.startswith("inside_take_")]
