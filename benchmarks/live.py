@@ -61,6 +61,21 @@ MOVES = """async ([element, n, buttons]) => {
   }
   return { script, seconds: (performance.now() - began) / 1000 };
 }"""
+# n values of a range input, as a hand that drags its thumb gives them.
+SLIDES = """async ([element, n]) => {
+  const script = [], [low, high] = [Number(element.min), Number(element.max)];
+  for (let k = 0; k < n; k++) {
+    await settled();
+    spent = 0;
+    const start = performance.now();
+    element.value = low + (high - low) * (0.5 + 0.4 * Math.sin(0.13 * k));
+    element.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+    const handler = performance.now() - start;
+    await settled();
+    script.push(handler + spent);
+  }
+  return { script };
+}"""
 # A property of an element somewhere in the shadow roots.
 FIND = """([selector, property]) => {
   const find = (node) => {
@@ -139,10 +154,14 @@ def row(name: str, values: list[float], unit: str = "ms", note: str = "") -> Non
     )
 
 
-def moves(page: Page, element: object, rounds: int, *, press: bool) -> dict:
-    """Moves over an element with the button held or not; `sent` counts the bytes that left meanwhile."""
+def moves(page: Page, element: object, rounds: int, *, press: bool, at: tuple[float, float] | None = None) -> dict:
+    """Moves over an element with the button held or not; `sent` counts the bytes that left meanwhile.
+
+    The button goes down at a place within the element (pixels), where something is to be grabbed there.
+    """
     box = element.bounding_box()
-    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"])
+    x, y = at or (0.8 * box["width"], 0.5 * box["height"])
+    page.mouse.move(box["x"] + x, box["y"] + y)
     if press:
         page.mouse.down()
     page.evaluate("settled()")
@@ -152,6 +171,16 @@ def moves(page: Page, element: object, rounds: int, *, press: bool) -> dict:
     result["sent"] = sum(map(len, page.sent))
     if press:
         page.mouse.up()
+    return result
+
+
+def slides(page: Page, selector: str, rounds: int) -> dict:
+    """Values of a range input; `sent` as in `moves`."""
+    element = page.query_selector(selector)
+    page.wait_for_timeout(1000)
+    page.sent.clear()
+    result = page.evaluate(SLIDES, [element, rounds])
+    result["sent"] = sum(map(len, page.sent))
     return result
 
 
@@ -218,6 +247,44 @@ def main() -> None:
             row("Styles, pointer move → ten digits", result["script"], note="script")
             page.context.close()
 
+            for name, path, selector in (
+                ("Sliders, one number → all models and a strip", "Sliders", ".sliders input[type=range]"),
+                ("Interpolate, t → every way", "Interpolate", ".walk input[type=range]"),
+            ):
+                page = open_page(f"{address}/{path}", lambda page, at=f"{selector}:enabled": page.wait_for_selector(at))
+                page.wait_for_selector(IDLE)
+                result = slides(page, selector, rounds)
+                sent += result["sent"]
+                row(name, result["script"], note="script")
+                page.context.close()
+
+            def inside_ready(page: Page) -> None:
+                page.wait_for_function(f"() => ({FIND})(['.inside', 'view'])")
+
+            page = open_page(f"{address}/Inside_the_bound", inside_ready)
+            page.wait_for_selector(IDLE)
+            view = f"({FIND})(['.inside', 'view'])"
+            near = page.evaluate_handle(f"{view}.near.canvas").as_element()
+            near.scroll_into_view_if_needed()
+            ring = page.evaluate(f"(() => {{ const v = {view}; return v.near.toScreen(v.q.mean); }})()")
+            result = moves(page, near, rounds, press=True, at=tuple(ring))
+            sent += result["sent"]
+            row("Inside the bound, μ → ELBO, gap and costs", result["script"], note="script")
+            page.context.close()
+
+            def map_ready(page: Page) -> None:
+                page.wait_for_function(f"() => ({FIND})(['.map', 'view'])")
+
+            opened: dict[str, list[float]] = {"Map": [], "Inside_the_bound": []}
+            for k in range(11):  # the first is the server's own
+                for path, ready in (("Map", map_ready), ("Inside_the_bound", inside_ready)):
+                    start = time.perf_counter()
+                    open_page(f"{address}/{path}", ready).context.close()
+                    if k:
+                        opened[path].append(1000 * (time.perf_counter() - start))
+            for path, times in opened.items():
+                row(f"open {path.replace('_', ' ')}, navigation → live view", times)
+
             page = open_page(f"{address}/Map", lambda page: page.wait_for_function(f"() => ({FIND})(['.map', 'view'])"))
             page.wait_for_selector(IDLE)
             canvas = page.evaluate_handle(f"({FIND})(['.map', 'view']).sides[0].plane.canvas").as_element()
@@ -227,7 +294,7 @@ def main() -> None:
                 frames = 2 * rounds / result["seconds"]  # MOVES waits for two frames a move
                 row(f"Map, 20,000 points, {name}", result["script"], note=f"script; {frames:.1f} frames a second")
             box, answers = canvas.bounding_box(), []
-            for k in range(max(20, rounds // 5)):
+            for k in range(rounds):
                 at = box["x"] + box["width"] * (0.25 + 0.1 * (k % 5)), box["y"] + box["height"] * (0.3 + 0.08 * (k % 4))
                 page.mouse.move(*at)
                 page.evaluate("""() => { window.answered = new Promise((done) => {
@@ -257,7 +324,7 @@ def main() -> None:
                 thumb = page.get_by_role("slider")
                 thumb.focus()
                 trips = []
-                for k in range(max(20, rounds // 5)):
+                for k in range(rounds):
                     before = page.get_attribute("figure img", "src")
                     start = time.perf_counter()
                     thumb.press("ArrowRight" if k % 40 < 20 else "ArrowLeft")
