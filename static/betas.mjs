@@ -11,8 +11,8 @@ const GLIDE = 450; // milliseconds to the next stop where no hand moves the thum
 const NAMES = ["Digit x", "Drawn at μ", "Draw 1", "Draw 2", "Draw 3"];
 const ARROWS = { ArrowRight: 1, ArrowUp: 1, PageUp: 1, ArrowLeft: -1, ArrowDown: -1, PageDown: -1 };
 const WIDTH = 360; // of a chart, in its own units
-const HEIGHT = 190;
-const FRAME = { left: 46, right: 14, top: 14, bottom: 34 };
+const HEIGHT = 208;
+const FRAME = { left: 54, right: 16, top: 34, bottom: 38 };
 const NEAR = 24; // units of a chart between two names, at least
 
 const remembered = {}; // {beta}: survives a switch of pages, as this module does
@@ -75,9 +75,11 @@ class Betas {
     this.codes = { mean: new Float32Array(this.stops[0].z.length), label: bytesOf(labels) };
     // One scale for all bars, which the test split sets: a digit that costs more runs out of its track.
     this.most = 1.15 * Math.max(...this.stops.map((s) => s.reconstruction + s.kl));
-    const asked = this.at === undefined ? link.get("beta") ?? remembered.beta : this.stops.length && this.name;
+    const asked = link.get("beta");
+    this.#halt();
     this.#buildStops();
-    this.#stand(this.#find(asked));
+    this.#stand(this.#find(this.name ?? asked ?? remembered.beta));
+    if (asked === null && remembered.beta) link.set({ beta: this.name });
     this.shown = null;
   }
 
@@ -154,13 +156,13 @@ class Betas {
 
   #buildTable() {
     const rows = [
-      ["loss", "Own loss: reconstruction + β · KL"],
-      ["nelbo", "−ELBO: reconstruction + KL"],
+      ["loss", "Own loss, reconstruction + β · KL, nats"],
+      ["nelbo", "−ELBO, reconstruction + KL, nats"],
       ["sigma", "σ of q"],
-      ["active", "Dimensions in use (mean KL > 0.01)"],
+      ["active", "Dimensions in use (mean KL > 0.01 nats)"],
     ];
     this.cells = {};
-    const table = element("table", {}, element("tr", {}, element("th", { textContent: "Nats, less is better" }),
+    const table = element("table", {}, element("tr", {}, element("th"),
       element("th", { textContent: "test split" }), element("th", { textContent: "this digit" })));
     for (const [name, words] of rows) {
       this.cells[name] = [element("td"), element("td")];
@@ -358,7 +360,7 @@ function chart({ title, note, xs, ys, x, y, xName, yName, names = [], rings = []
   for (const [v, words] of x.ticks) shapes.push(`<text x="${right(v)}" y="${floor + 15}" text-anchor="middle">${words}</text>`);
   for (const [v, words] of y.ticks) shapes.push(`<text x="${FRAME.left - 7}" y="${up(v) + 4}" text-anchor="end">${words}</text>`);
   shapes.push(`<text x="${(FRAME.left + WIDTH) / 2}" y="${HEIGHT - 2}" text-anchor="middle">${xName}</text>`,
-    `<text x="${FRAME.left + 8}" y="${FRAME.top + 2}">${yName}</text>`);
+    `<text x="0" y="12">${yName}</text>`);
   rings.forEach((values, k) => values.forEach((v) => shapes.push(`<circle class="mine" cx="${points[k][0]}" cy="${up(v)}" r="4"/>`)));
   points.forEach(([a, b]) => shapes.push(`<circle class="dot" cx="${a}" cy="${b}" r="4"/>`));
   shapes.push('<circle class="now" r="7"/>', '<g class="names"></g>');
