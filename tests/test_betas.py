@@ -151,6 +151,17 @@ def test_what_the_view_is_told(digit):
     assert len(json.dumps(told)) < 400_000  # it travels with every digit
 
 
+@pytest.mark.parametrize("ink", [0.0, 1.0])
+def test_pictures_without_sense_give_finite_numbers(ink):
+    """A blank or an all-white picture lies far outside: JSON has no word for NaN, and a map has an edge."""
+    x = np.full(784, ink, np.float32)
+    stops, labels = betas.series(tuple(HERE))
+    told = betas.options(stops, betas.ask(tuple(HERE), x.tobytes()), labels, Chosen(x, None, "yours", None, (), ()))
+    json.dumps(told, allow_nan=False)
+    for stop, said in zip(stops, told["stops"], strict=True):
+        assert said["half"] <= 2 * max(np.abs(s.z).max() for s in stops if (s.beta > 0) == (stop.beta > 0)) + 8
+
+
 def stop(beta: float, reconstruction: float, kl: float, sigma: float = 0.02, active: int = 2) -> betas.Stop:
     return betas.Stop(beta, betas.name_of(beta), np.zeros((1, 2)), np.eye(2), reconstruction, kl, sigma, active)
 
