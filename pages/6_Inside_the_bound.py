@@ -1,7 +1,5 @@
 """In two dimensions the integral behind a VAE can be done: see the true posterior beside q, and who loses how much."""
 
-from importlib import import_module
-
 import streamlit as st
 
 from ui import live, store
@@ -9,36 +7,19 @@ from ui.family import slug, title
 from ui.frame import frame
 from ui.picture import choose_digit, label_for, show_steps
 
-# Module and function of each part, imported when it is shown, and what to do there.
 PARTS = {
-    "Posterior": (
-        *("ui.inside", "posterior"),
-        "How likely is this digit, exactly? Where does its true posterior lie, where does q, and what does the "
-        "difference cost? Pull the ring: the bar can never cross the line.",
-    ),
-    "Sampling": (
-        *("ui.estimates", "sampling"),
-        "In training nobody can integrate, so z is drawn. How far off is one draw, and how far are many?",
-    ),
-    "Observation model": (
-        *("ui.observation", "observation"),
-        "What a decoder draws is a mean. Here are the images that its p(x | z) really stands for.",
-    ),
-    "β": (
-        *("ui.betas", "part"),
-        "The price of a nat of code. Move it from nothing to sixteen, and one map becomes the other.",
-    ),
-    "Denoising": (
-        *("ui.denoising", "denoising"),
-        "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
-    ),
+    "Posterior": "How likely is this digit, exactly? Where does its true posterior lie, where does q, and what does "
+    "the difference cost? Pull the ring: the bar can never cross the line.",
+    "Sampling": "In training nobody can integrate, so z is drawn. How far off is one draw, and how far are many?",
+    "Observation model": "What a decoder draws is a mean. Here are the images that its p(x | z) really stands for.",
+    "β": "The price of a nat of code. Move it from nothing to sixteen, and one map becomes the other.",
+    "Denoising": "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
 }
 KEPT = {"persist_state": "session", "bind": "query-params", "required": True}
 
 frame("Inside the bound", __doc__)
 part = st.segmented_control("Part", list(PARTS), default="Posterior", key="part", label_visibility="collapsed", **KEPT)
-module, function, what_to_do = PARTS[part]
-st.markdown(what_to_do)
+st.markdown(PARTS[part])
 controls, kinds = st.columns([3.4, 1])
 kind = "vae"
 if part in ("Posterior", "Sampling"):  # the others name their models themselves
@@ -52,7 +33,18 @@ if model.conditional:
     st.caption(f"The {title(kind)} is told that this is {'an' if label == 8 else 'a'} {label} ({how}).")
 if not chosen.pixels.any():
     st.info("This picture has no ink. The numbers hold all the same: how likely the model finds a blank picture.")
-getattr(import_module(module), function)(name, chosen, label)
+# A part is imported when it is shown: some bring Plotly along, and the page opens with one of them.
+if part == "Posterior":
+    from ui.inside import posterior as show
+elif part == "Sampling":
+    from ui.estimates import sampling as show
+elif part == "Observation model":
+    from ui.observation import observation as show
+elif part == "β":
+    from ui.betas import betas as show
+else:
+    from ui.denoising import denoising as show
+show(name, chosen, label)
 if part == "Posterior":
     live.models([name])  # outside of the fragment: megabytes that every release would weigh again
 show_steps(chosen)

@@ -266,7 +266,7 @@ def ask(betas: tuple[float, ...], pixels: bytes) -> list[Seen]:
 # The part -------------------------------------------------------------------------------------------------------------
 
 
-def part(model_slug: str, chosen: Chosen, label: int | None) -> None:
+def betas(model_slug: str, chosen: Chosen, label: int | None) -> None:
     """One slider over the trained β. The page's model and label are those of other parts: the series is the VAE's."""
     there, missing = here()
     if len(there) < 2:
