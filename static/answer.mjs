@@ -3,6 +3,7 @@
 import { PIXELS } from "./engine.mjs";
 import { COLOURS, digitCanvas, paint } from "./paint.mjs";
 import { Plane } from "./plane.mjs";
+import { Posterior } from "./posterior.mjs";
 
 // E over q by four points of a cubature, exact for polynomials of the third degree; the same points for every digit,
 // so that no number jitters. Within 0.05 nats of 2,000 random draws.
@@ -52,6 +53,7 @@ export class Answer {
 
   destroy() {
     this.plane.destroy();
+    this.posterior?.stop();
   }
 
   /** The model and the codes of its test split have come. */
@@ -69,7 +71,10 @@ export class Answer {
     this.codes = codes;
     this.plane.setCodes(codes, COLOURS);
     this.plane.showNumerals = !model.conditional; // a label beside the code leaves no class a place of its own
-    if (model.probabilistic) this.plane.setCircles("prior");
+    if (model.probabilistic) {
+      this.plane.setCircles("prior");
+      this.plane.layers.push((ctx) => this.#drawTruth(ctx));
+    }
     this.plane.layers.push((ctx) => this.#drawPath(ctx));
     if (model.probabilistic) this.plane.layers.push((ctx) => this.#drawLens(ctx));
   }
@@ -82,6 +87,7 @@ export class Answer {
     this.clean = clean;
     this.seen = seen;
     this.label = model.conditional ? label : null;
+    if (clean) this.posterior?.show(clean, this.label);
     if (!clean) {
       this.values.reconstruction = this.values.kl = this.values.nelbo = null;
       return;
@@ -215,7 +221,24 @@ export class Answer {
     });
   }
 
+  /** The true posterior is shown with q, or not; only where there is one. */
+  set truth(on) {
+    if (!this.model.probabilistic || on === Boolean(this.posterior)) return;
+    this.posterior?.stop();
+    this.posterior = on ? new Posterior(this.model, () => this.plane.request()) : null;
+    if (this.clean) this.posterior?.show(this.clean, this.label);
+    this.plane.request();
+  }
+
   // On the map ---------------------------------------------------------------------------------------------------------
+
+  #drawTruth(ctx) {
+    const { plane, posterior } = this;
+    if (this.q) this.q.colour = posterior ? plane.theme.text : undefined; // the accent is the truth's then, as on Inside the bound
+    if (!posterior || !this.clean) return;
+    if (posterior.field) posterior.heat.draw(ctx, plane, { colour: plane.theme.accent, lines: false });
+    else plane.text(ctx, `decoding ${Math.round(100 * posterior.share)} %`, plane.width / 2, plane.height - 30, { size: 11 });
+  }
 
   #drawPath(ctx) {
     if (!this.clean) return;
@@ -307,13 +330,19 @@ export class Answer {
       ctx.fillStyle = COLOURS[label[i]];
       ctx.fillRect(cx + dx * scale - 1.5, cy - dy * scale - 1.5, 3, 3);
     }
+    const truth = this.posterior?.field;
+    if (truth) {
+      ctx.globalAlpha = 1;
+      const glass = { scale, toScreen: (z) => [cx + (z[0] - mean[0]) * scale, cy - (z[1] - mean[1]) * scale] };
+      this.posterior.around(mean, reach).draw(ctx, glass, { colour: theme.accent });
+    }
     ctx.beginPath();
     ctx.ellipse(cx, cy, sigma[0] * scale, sigma[1] * scale, 0, 0, 2 * Math.PI);
     ctx.fillStyle = theme.accent;
     ctx.globalAlpha = 0.2;
-    ctx.fill();
+    if (!truth) ctx.fill();
     ctx.globalAlpha = 1;
-    ctx.strokeStyle = theme.accent;
+    ctx.strokeStyle = truth ? theme.text : theme.accent;
     ctx.lineWidth = 1.5;
     ctx.stroke();
     const place = (eps, size) => {

@@ -1,17 +1,30 @@
-// A density over the plane as a picture on a map. Rasters come from Python (ui/inside_view.py).
+// A density over the plane as a picture on a map. Rasters come from Python (ui/inside_view.py) or posterior.mjs.
 
 const LEVELS = [Math.exp(-0.5), Math.exp(-2)]; // of the highest density: where a Gaussian has its 1 σ and its 2 σ
 // Steeper than the density, so that a light mode shows beside a heavy one; the lowest bytes fade out without an edge.
 const OPACITY = Uint8Array.from({ length: 256 }, (_, v) => (255 * (v / 255) ** 0.6 * v) / (v + 3));
 
 export class Heat {
-  /** bounds: [left, bottom, right, top]; n: cells a side; data: base64 of n × n bytes, row 0 at the top, 255 the highest. */
+  /**
+   * bounds: [left, bottom, right, top]; n: cells a side; data: n × n bytes, as base64 or in a Uint8Array, row 0 at the
+   * top, 255 the highest.
+   */
   constructor({ bounds, n, data }) {
     this.bounds = bounds;
     this.n = n;
-    const bytes = atob(data);
-    this.values = Uint8Array.from({ length: n * n }, (_, i) => bytes.charCodeAt(i));
-    this.contours = LEVELS.map((level) => contour(this.values, n, 255 * level));
+    const bytes = typeof data === "string" ? atob(data) : null;
+    this.values = bytes ? Uint8Array.from({ length: n * n }, (_, i) => bytes.charCodeAt(i)) : data;
+  }
+
+  /** Another density, n × n numbers of which 255 / factor is the highest. */
+  set(density, factor) {
+    for (let i = 0; i < density.length; i++) this.values[i] = factor * density[i] + 0.5;
+    this.lines = null;
+    if (this.picture) this.#fill();
+  }
+
+  get contours() {
+    return (this.lines ??= LEVELS.map((level) => contour(this.values, this.n, 255 * level)));
   }
 
   get side() {
@@ -57,12 +70,17 @@ export class Heat {
     this.colour = colour;
     this.picture = document.createElement("canvas");
     this.picture.width = this.picture.height = this.n;
-    const ctx = this.picture.getContext("2d");
+    const ctx = this.picture.getContext("2d", { willReadFrequently: true }); // under a hand it is filled 60 times a second
     ctx.fillStyle = colour;
     ctx.fillRect(0, 0, this.n, this.n);
-    const image = ctx.getImageData(0, 0, this.n, this.n);
-    this.values.forEach((v, i) => (image.data[4 * i + 3] = OPACITY[v]));
-    ctx.putImageData(image, 0, 0);
+    this.image = ctx.getImageData(0, 0, this.n, this.n);
+    this.#fill();
+  }
+
+  #fill() {
+    const { data } = this.image;
+    for (let i = 0; i < this.values.length; i++) data[4 * i + 3] = OPACITY[this.values[i]];
+    this.picture.getContext("2d").putImageData(this.image, 0, 0);
   }
 }
 
@@ -73,6 +91,8 @@ function contour(values, n, level) {
   for (let row = 0; row + 1 < n; row++) {
     for (let column = 0; column + 1 < n; column++) {
       const at = row * n + column;
+      const above = values[at] >= level;
+      if (above === values[at + 1] >= level && above === values[at + n] >= level && above === values[at + n + 1] >= level) continue;
       const corner = [values[at], values[at + 1], values[at + n + 1], values[at + n]]; // round the square
       const x = [column + 0.5, column + 1.5, column + 1.5, column + 0.5];
       const y = [row + 0.5, row + 0.5, row + 1.5, row + 1.5];

@@ -40,6 +40,7 @@ class Studio {
     this.guess = null; // what auto takes
     this.spoil = { kind: "masking", amount: 0, seed: 1 };
     this.centred = true;
+    this.truth = false; // the true posterior is shown
     this.ready = false;
     this.drawing = new Float32Array(PIXELS);
     this.clean = new Float32Array(PIXELS);
@@ -88,6 +89,7 @@ class Studio {
     }));
     this.ready = true;
     this.again = true;
+    this.#showTruth();
     this.#frame();
   }
 
@@ -107,8 +109,8 @@ class Studio {
   }
 
   destroy() {
-    const { label, spoil, centred, pad } = this;
-    kept = { label, spoil, centred, drawing: pad.state, history: pad.history };
+    const { label, spoil, centred, truth, pad } = this;
+    kept = { label, spoil, centred, truth, drawing: pad.state, history: pad.history };
     delete document.documentElement.dataset.studio;
     this.request.stop();
     this.pad.destroy();
@@ -125,16 +127,18 @@ class Studio {
     if (Object.hasOwn(SPOILS, kind) && amount > 0) {
       this.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: 1 };
     }
+    this.truth = link.get("posterior") === "1";
     const picture = fromText(link.get("d") ?? "");
     const before = !picture && this.label === null && kept;
     if (before) {
-      Object.assign(this, { label: before.label, spoil: before.spoil, centred: before.centred });
+      Object.assign(this, { label: before.label, spoil: before.spoil, centred: before.centred, truth: before.truth });
       this.at("[data-set=centred]").checked = this.centred;
       this.pad.history = before.history;
     }
     this.pad.show(picture ? { picture } : before?.drawing ?? { strokes: first(), example: true }, false);
     this.foreign = Boolean(picture || before); // the server's pictures are of another digit
     this.at("[data-set=kind]").value = this.spoil.kind;
+    this.at("[data-set=truth]").checked = this.truth;
     this.#showAmount();
   }
 
@@ -271,11 +275,15 @@ class Studio {
     this.telling = requestAnimationFrame(() => { // after the frame that computes what is told
       const { kind, amount } = this.spoil;
       const bits = this.pad.empty ? null : toText(this.clean);
-      link.set({ d: bits, label: this.label, spoil: amount > 0 ? `${kind}:${Number(amount.toFixed(3))}` : null });
+      link.set({
+        d: bits, label: this.label, spoil: amount > 0 ? `${kind}:${Number(amount.toFixed(3))}` : null,
+        posterior: this.truth ? 1 : null,
+      });
       if (!this.ready) return;
       this.#tell({
         bits,
         label: this.label ?? this.guess,
+        ...(this.truth && { posterior: true }),
         codes: bits && Object.fromEntries(this.answers.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
       });
     });
@@ -295,6 +303,10 @@ class Studio {
     slider.step = LIMITS[kind] / 100;
     slider.value = amount;
     this.at("output").textContent = amount.toFixed(2);
+  }
+
+  #showTruth() {
+    if (this.ready) for (const answer of this.answers) answer.truth = this.truth;
   }
 
   #showLabel() {
@@ -332,6 +344,11 @@ class Studio {
     on("sampled", "change", (input) => {
       for (const answer of this.answers) answer.sampled = input.checked;
       this.request();
+    });
+    on("truth", "change", (input) => {
+      this.truth = input.checked;
+      this.#showTruth();
+      this.#release();
     });
     on("kind", "change", (input) => {
       const share = this.spoil.amount / LIMITS[this.spoil.kind];

@@ -53,6 +53,8 @@ export const template = ({ models }) => `
   <section class="answers" aria-label="Four answers">
     ${each(models, card)}
     <div class="foot"><p class="verdict"></p>
+      <label title="p(z | x) on the maps of the VAE and the CVAE, under q's ellipse"><input type="checkbox"
+        data-set="truth">true posterior</label>
       <label><input type="checkbox" data-set="sampled">sample the pixels</label>
       <p class="unit quiet">Numbers are nats for this digit, and for the mean of 10,000 test digits.
         Reconstruction is −log p(x | z) at the code.</p></div>
@@ -73,7 +75,7 @@ const resample = '<button data-do="resample" title="A new ε: z = μ + σ ε">Re
 
 const card = ({ kind, title, code }) => `
   <article class="card" data-kind="${kind}">
-    <header><b>${title}</b><span class="code quiet">${code}</span><span class="best">closest</span></header>
+    <header><b>${title}</b><span class="code quiet">${code}</span><span class="best" title="Of the three that are told no label">closest</span></header>
     <div class="map"></div>
     <div class="drawing"></div>
     <div class="under place"><span class="z">z = —</span></div>

@@ -146,6 +146,8 @@ def _hand(key: str) -> None:
     if brought and brought.get("steps"):
         st.html(f'<div class="lse-row">{brought["steps"]}</div>')
     if message.get("bits") and message.get("codes"):
+        if message.get("posterior"):
+            _truth(message)
         _neighbours(message)
 
 
@@ -212,6 +214,48 @@ def _take_in(key: str) -> None:
 
 
 # What Python adds -----------------------------------------------------------------------------------------------------
+
+
+def _truth(message: dict[str, Any]) -> None:
+    """The exact account of the hand's digit under VAE and CVAE, a sentence each, and where to see more of it."""
+    try:
+        x, label = bits(message["bits"]), int(message["label"])
+    except (ValueError, TypeError):
+        return
+    sentences = [account_sentence(kind, x, label if kind == "cvae" else None) for kind in ("vae", "cvae")]
+    st.subheader("The true posterior, exactly")
+    st.markdown("\n\n".join(sentences))
+    st.page_link("pages/6_Inside_the_bound.py", label="Inside the bound: where these nats go, for any digit")
+
+
+def account_sentence(kind: str, x: np.ndarray, label: int | None) -> str:
+    """log p(x), the gap to the ELBO of the encoder's q, and the peaks of p(z | x), of one drawing (784,)."""
+    import torch
+
+    from ui import store
+    from vae_core import likelihood
+
+    model, _ = store.guard(slug(kind, 2))
+    name, given = FAMILY[kind].name, "" if label is None else f", y = {label}"
+    p = "p(x)" if label is None else f"p(x | y = {label})"
+    x = torch.from_numpy(x)
+    try:
+        exact = likelihood.posterior(model, x, label)
+        ledger = likelihood.ledger(model, x, label, exact=exact)
+    except likelihood.LikelihoodError as error:
+        return f"**{name}**: {error}"
+    if not math.isfinite(ledger.posterior_kl) or ledger.posterior_kl > 1e5:
+        gap = "the encoder's q is nowhere near the posterior: this is no digit that it knows"
+    else:
+        gap = f"the ELBO lies {ledger.posterior_kl:.2f} below, which is KL(q ‖ p(z | x{given}))"
+    shares = exact.mass.tolist()
+    if len(shares) == 1:
+        peaks = "one peak"
+    else:
+        counted = {2: "two", 3: "three", 4: "four", 5: "five"}.get(len(shares), str(len(shares)))
+        peaks = f"{counted} peaks ({', '.join(f'{100 * share:.0f} %' for share in shares[:5])})"
+        peaks += ", and q can have only one"
+    return f"**{name}**: log {p} = {ledger.log_p:.2f} nats".replace("-", "−") + f"; {gap}; {peaks}."
 
 
 def _neighbours(message: dict[str, Any]) -> None:
