@@ -184,6 +184,18 @@ def slides(page: Page, selector: str, rounds: int) -> dict:
     return result
 
 
+def true_posterior(page: Page, pad: object, rounds: int) -> int:
+    """The Studio's brush step with both true posteriors under the hand; bytes sent meanwhile."""
+    page.evaluate(f"() => ({FIND})(['*', 'studio']).at('[data-set=truth]').click()")
+    page.wait_for_function(
+        f"() => ({FIND})(['*', 'studio']).answers.filter((a) => a.posterior).every((a) => a.posterior.refined)"
+    )
+    page.wait_for_selector(IDLE)
+    result = moves(page, pad, rounds, press=True)
+    row("Studio, the same with both true posteriors", result["script"], note="script")
+    return result["sent"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200)
@@ -237,6 +249,7 @@ def main() -> None:
                 result = moves(page, pad, rounds, press=True)
                 sent += result["sent"]
                 row(f"Studio, brush step → four answers, {name}", result["script"], note="script")
+            sent += true_posterior(page, pad, rounds)
             page.context.close()
 
             page = open_page(f"{address}/Styles", lambda page: page.wait_for_selector(".view [role=application]"))
