@@ -10,6 +10,8 @@ import { Posterior } from "./posterior.mjs";
 const R = Math.SQRT2;
 const CUBATURE = [[R, 0], [-R, 0], [0, R], [0, -R]];
 const TRAIL = 64; // places that a code has come through during this stroke
+const [CLOUD, FAINT] = [0.6, 0.35]; // opacity of the test digits' codes: the subject is the code, or the true posterior
+const [LARGE, SMALL] = [5.5, 3]; // radius of the code's dot, pixels
 const THROWS = 12; // samples of q that stay in view
 
 // Far from everything that they were trained on, encoders answer with variances of 10³⁰ and more.
@@ -45,8 +47,8 @@ export class Answer {
     this.values = { reconstruction: null, kl: null, nelbo: null };
     const labelText = `Codes of the ${name}. Arrow keys pull the code, Escape lets it go.`;
     this.plane = new Plane(this.at(".map"), { labelText, wheel: false, scroll: true });
-    this.plane.pointOpacity = 0.6; // the subject is the code, not the cloud
-    this.dot = { z: [0, 0], sigma: null, shape: "dot", size: 5.5, drag: true };
+    this.plane.pointOpacity = CLOUD;
+    this.dot = { z: [0, 0], sigma: null, shape: "dot", size: LARGE, drag: true };
     this.trail = { at: new Float32Array(2 * TRAIL), count: 0 };
     this.#listen(held);
   }
@@ -135,6 +137,7 @@ export class Answer {
       paint(this.picture, pixels);
       dot.z[0] = this.z[0];
       dot.z[1] = this.z[1];
+      dot.colour = this.#colour;
       if (this.code.logvar && !this.pulled) {
         (this.q ??= { z: [0, 0], sigma: [0, 0], shape: "dot", size: 0.01 });
         for (let d = 0; d < 2; d++) {
@@ -142,6 +145,7 @@ export class Answer {
           this.q.sigma[d] = Math.exp(0.5 * this.code.logvar[d]);
         }
         // A canvas would spend seconds on an ellipse that reaches far beyond it.
+        this.q.colour = this.#colour;
         if (Math.max(...this.q.sigma) * plane.scale < ABSURD) plane.markers.set("q", this.q);
         else plane.markers.delete("q");
       } else plane.markers.delete("q");
@@ -226,27 +230,35 @@ export class Answer {
     if (!this.model.probabilistic || on === Boolean(this.posterior)) return;
     this.posterior?.stop();
     this.posterior = on ? new Posterior(this.model, () => this.plane.request()) : null;
+    const { plane } = this;
+    plane.pointOpacity = on ? FAINT : CLOUD;
+    this.dot.size = on ? SMALL : LARGE; // a posterior is often smaller than the dot
+    plane.redraw();
     if (this.clean) this.posterior?.show(this.clean, this.label);
-    this.plane.request();
+  }
+
+  /** What is q's or the code's: the accent is the truth's where that is shown, as on Inside the bound. */
+  get #colour() {
+    const { text, accent } = this.plane.theme;
+    return this.posterior ? text : accent;
   }
 
   // On the map ---------------------------------------------------------------------------------------------------------
 
   #drawTruth(ctx) {
     const { plane, posterior } = this;
-    if (this.q) this.q.colour = posterior ? plane.theme.text : undefined; // the accent is the truth's then, as on Inside the bound
     if (!posterior || !this.clean) return;
     if (posterior.field) posterior.heat.draw(ctx, plane, { colour: plane.theme.accent, lines: false });
-    else plane.text(ctx, `decoding ${Math.round(100 * posterior.share)} %`, plane.width / 2, plane.height - 30, { size: 11 });
+    else plane.text(ctx, `decoding ${Math.round(100 * posterior.share)} %`, plane.width / 2, plane.height / 2, { size: 11 });
   }
 
   #drawPath(ctx) {
     if (!this.clean) return;
     const { plane } = this;
-    const { accent, background, text } = plane.theme;
+    const { background, text } = plane.theme;
     const { at, count } = this.trail;
     ctx.lineWidth = 1.5;
-    ctx.strokeStyle = accent;
+    ctx.strokeStyle = this.#colour;
     for (let i = Math.max(1, count - TRAIL + 1); i < count; i++) {
       const [a, b] = [(i - 1) % TRAIL, i % TRAIL];
       ctx.globalAlpha = 0.6 * (1 - (count - i) / TRAIL);
@@ -330,19 +342,17 @@ export class Answer {
       ctx.fillStyle = COLOURS[label[i]];
       ctx.fillRect(cx + dx * scale - 1.5, cy - dy * scale - 1.5, 3, 3);
     }
-    const truth = this.posterior?.field;
-    if (truth) {
+    if (this.posterior?.field) {
       ctx.globalAlpha = 1;
       const glass = { scale, toScreen: (z) => [cx + (z[0] - mean[0]) * scale, cy - (z[1] - mean[1]) * scale] };
       this.posterior.around(mean, reach).draw(ctx, glass, { colour: theme.accent });
     }
     ctx.beginPath();
     ctx.ellipse(cx, cy, sigma[0] * scale, sigma[1] * scale, 0, 0, 2 * Math.PI);
-    ctx.fillStyle = theme.accent;
-    ctx.globalAlpha = 0.2;
-    if (!truth) ctx.fill();
+    ctx.fillStyle = ctx.strokeStyle = this.#colour;
+    ctx.globalAlpha = this.posterior ? 0 : 0.2; // nothing on top of the truth
+    ctx.fill();
     ctx.globalAlpha = 1;
-    ctx.strokeStyle = truth ? theme.text : theme.accent;
     ctx.lineWidth = 1.5;
     ctx.stroke();
     const place = (eps, size) => {
@@ -354,7 +364,7 @@ export class Answer {
     ctx.globalAlpha = 0.5;
     for (const eps of this.throws) place(eps, 1.5);
     ctx.globalAlpha = 1;
-    ctx.fillStyle = theme.accent;
+    ctx.fillStyle = this.#colour;
     place(this.thrown ?? [0, 0], 3);
     ctx.restore();
     ctx.beginPath();

@@ -15,6 +15,7 @@ const CELLS = SIDE * SIDE;
 const TOGETHER = 16; // codes decoded at a time: as many as the engine keeps in the cache
 const BUDGET = 8; // milliseconds of a slice
 const REST = 80; // milliseconds without a change until the hand counts as resting
+const SETTLE = 100; // milliseconds that another label must stay: under a hand the guess flickers
 const DROP = 10; // nats below the top where a place no longer shows
 const CORE = 4; // nats below the top down to which the step must resolve the posterior
 const RESOLVED = 0.25; // nats of second difference: a step of half a σ
@@ -153,24 +154,34 @@ export class Posterior {
     this.lensRaster = new Float32Array(LENS * LENS);
     this.heat = new Heat({ bounds: EVERYWHERE, n: MAP, data: new Uint8Array(MAP * MAP) });
     this.lensHeat = new Heat({ bounds: EVERYWHERE, n: LENS, data: new Uint8Array(LENS * LENS) });
-    this.label = undefined; // of the lattice
-    this.done = 0; // cells of it that are decoded
+    this.label = undefined; // that is asked for
+    this.decoded = undefined; // of the lattice
+    this.done = 0; // cells of the lattice that are decoded
     this.field = null;
     this.refined = false;
   }
 
   get ready() {
-    return this.done === CELLS;
+    return this.done === CELLS && this.decoded === this.label;
   }
 
   /** How much of the lattice is decoded, 0 … 1. */
   get share() {
-    return this.done / CELLS;
+    return this.decoded === this.label ? this.done / CELLS : 0;
   }
 
   /** The digit as the likelihood sees it, and the label: the next pictures are of these. Cheap where nothing is new. */
   show(x, label) {
-    if (label !== this.label) this.#decode(label);
+    if (label !== this.label) {
+      clearTimeout(this.settling);
+      this.#pause();
+      const first = this.label === undefined;
+      this.label = label;
+      this.field = null;
+      this.refined = false;
+      if (first) this.#decode(label);
+      else if (label !== this.decoded) this.settling = setTimeout(() => this.#decode(label), SETTLE);
+    }
     let other = !this.field;
     for (let i = 0; i < PIXELS; i++) {
       if (this.x[i] === x[i]) continue;
@@ -182,6 +193,7 @@ export class Posterior {
 
   /** Nothing is computed any more; the memory goes with the object. */
   stop() {
+    clearTimeout(this.settling);
     this.building?.abort();
     this.#pause();
   }
@@ -194,9 +206,8 @@ export class Posterior {
   /** Decode the lattice under a label. */
   async #decode(label) {
     this.stop();
-    this.label = label;
+    this.decoded = label;
     this.done = 0;
-    this.field = null;
     const { model, rows, base } = this;
     const { signal } = (this.building = new AbortController());
     const z = new Float32Array(2 * TOGETHER);
@@ -223,7 +234,7 @@ export class Posterior {
     for await (const [, to] of slices(CELLS / TOGETHER, work, { budget: BUDGET, signal })) {
       if (signal.aborted) return;
       this.done = to * TOGETHER;
-      if (this.ready) this.#see();
+      if (this.ready) this.#see(); // not where the label has changed meanwhile, perhaps to come back
       this.changed();
     }
   }

@@ -283,7 +283,7 @@ class Studio {
       this.#tell({
         bits,
         label: this.label ?? this.guess,
-        ...(this.truth && { posterior: true }),
+        ...(this.truth && { posterior: true, spoilt: amount > 0 }),
         codes: bits && Object.fromEntries(this.answers.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
       });
     });
@@ -348,7 +348,7 @@ class Studio {
     on("truth", "change", (input) => {
       this.truth = input.checked;
       this.#showTruth();
-      this.#release();
+      this.#release(); // which also paints
     });
     on("kind", "change", (input) => {
       const share = this.spoil.amount / LIMITS[this.spoil.kind];

@@ -75,7 +75,7 @@ const resample = '<button data-do="resample" title="A new ε: z = μ + σ ε">Re
 
 const card = ({ kind, title, code }) => `
   <article class="card" data-kind="${kind}">
-    <header><b>${title}</b><span class="code quiet">${code}</span><span class="best" title="Of the three that are told no label">closest</span></header>
+    <header><b>${title}</b><span class="code quiet">${code}</span><span class="best" >closest<span> without a label</span></span></header>
     <div class="map"></div>
     <div class="drawing"></div>
     <div class="under place"><span class="z">z = —</span></div>

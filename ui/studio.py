@@ -225,6 +225,8 @@ def _truth(message: dict[str, Any]) -> None:
     sentences = [account_sentence(kind, x, label if kind == "cvae" else None) for kind in ("vae", "cvae")]
     st.subheader("The true posterior, exactly")
     st.markdown("\n\n".join(sentences))
+    if message.get("spoilt"):
+        st.caption("Of the digit before it was spoilt, and of the encoder's q for that one.")
     st.page_link("pages/6_Inside_the_bound.py", label="Inside the bound: where these nats go, for any digit")
 
 
