@@ -11,7 +11,8 @@ const R = Math.SQRT2;
 const CUBATURE = [[R, 0], [-R, 0], [0, R], [0, -R]];
 const TRAIL = 64; // places that a code has come through during this stroke
 const [CLOUD, FAINT] = [0.6, 0.35]; // opacity of the test digits' codes: the subject is the code, or the true posterior
-const [LARGE, SMALL] = [5.5, 3]; // radius of the code's dot, pixels
+const FULL = { shape: "dot", size: 5.5 }; // the code's marker, radius in pixels; open where the truth lies beneath
+const OPEN = { shape: "ring", size: 6.5 };
 const THROWS = 12; // samples of q that stay in view
 
 // Far from everything that they were trained on, encoders answer with variances of 10³⁰ and more.
@@ -48,7 +49,7 @@ export class Answer {
     const labelText = `Codes of the ${name}. Arrow keys pull the code, Escape lets it go.`;
     this.plane = new Plane(this.at(".map"), { labelText, wheel: false, scroll: true });
     this.plane.pointOpacity = CLOUD;
-    this.dot = { z: [0, 0], sigma: null, shape: "dot", size: LARGE, drag: true };
+    this.dot = { z: [0, 0], sigma: null, ...FULL, drag: true };
     this.trail = { at: new Float32Array(2 * TRAIL), count: 0 };
     this.#listen(held);
   }
@@ -232,7 +233,7 @@ export class Answer {
     this.posterior = on ? new Posterior(this.model, () => this.plane.request()) : null;
     const { plane } = this;
     plane.pointOpacity = on ? FAINT : CLOUD;
-    this.dot.size = on ? SMALL : LARGE; // a posterior is often smaller than the dot
+    Object.assign(this.dot, on ? OPEN : FULL); // a posterior is often smaller than the dot
     plane.redraw();
     if (this.clean) this.posterior?.show(this.clean, this.label);
   }

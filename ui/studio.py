@@ -175,6 +175,12 @@ $$
 Its expectation is over $q$ (by a cubature of four points), so it is usually a little more than the
 reconstruction at the mean plus the KL.
 
+***True posterior*** shows what $q$ stands for, $p_\theta(z \mid x) = p_\theta(x \mid z)\, p(z) / p_\theta(x)$, on
+the maps and in the lens: in two dimensions the integral $p_\theta(x)$ can be done. Its lines lie where a Gaussian has
+its 1 σ and 2 σ. While you draw, $\log p_\theta(x, z)$ is known on a lattice of step 0.125 and interpolated; when the
+hand rests it is refined; when it lets go, the sentences below are exact. It may move away from $q$ or split;
+$q$ is one ellipse with upright axes.
+
 **The CVAE is told a label** $y$. With *auto* it is the one of the highest ELBO. The bars are $\exp
 \mathrm{ELBO}_y / \sum_k \exp \mathrm{ELBO}_k$ under the same $\varepsilon$ for all ten: $p(y \mid x)$ by Bayes'
 rule with equal $p(y)$, if each bound were tight. It is an approximation.
