@@ -7,7 +7,8 @@ observed; codes z (P, 2).
 Quadrature is the midpoint rule on squares of one size for each image. A coarse lattice over ±7 finds where the mass
 can lie; what can matter is decoded at half the step again and again, until the step is at most the posterior's own
 local standard deviation σ. There log p(x, z) is far smoother than p(z | x): a polynomial through the cells of a tile
-gives it on cells half as wide, at most ½ σ, and these are summed.
+gives it on cells half as wide, at most ½ σ, and these are summed. Where that sum and the decoded cells' own do not
+agree, the step is halved on.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ FAR = 40  # tiles that the lattice may grow by on each side before an image is g
 DROP = 20.0  # nats below the best cell at which a place is given up: all of them together are below 1e-6 of the mass
 FINER = 2  # cells of the sum along a decoded cell
 CORE = 4.0  # nats below the best cell down to which the step must resolve the posterior
+AGREE = 0.002  # nats that the sum of the decoded cells and that of the finer ones may part by
 ROUGH = 0.01  # share of the mass that may lie on tiles whose step is still too wide
 PEAK = 10.0  # nats below the best cell beyond which a local maximum is no mode
 MOST = 256  # tiles of one image: a posterior as wide as that has a kink somewhere, but no peak to miss
@@ -370,6 +372,10 @@ def _quadrature(model: Autoencoder, x: Tensor, y: int | None, halvings: int) -> 
         rough = _rough(near, bend)
         mass = _logsumexp(values, image, n)
         coarse = _logsumexp(values[rough], image[rough], n) > mass + math.log(ROUGH)
+        # Two sums of one posterior: they part where the cells cannot carry the polynomial, as at a cliff.
+        tried = ~coarse[image]
+        fine = _finer(near[tried]) + top[image[tried], None, None]
+        coarse |= (_logsumexp(fine, image[tried], n) - 2 * math.log(FINER) - mass).abs() > AGREE
         fresh = ~coarse & (extra < 0)
         extra[fresh] = halvings + 1
         extra[extra > 0] -= 1
@@ -383,10 +389,12 @@ def _quadrature(model: Autoencoder, x: Tensor, y: int | None, halvings: int) -> 
             place = torch.full((n,), -1)
             place[index] = torch.arange(len(index))
             owner = place[image[mine]]
-            fine = _finer(near[mine]) + top[image[mine], None, None]
-            log_p = _logsumexp(fine, owner, len(index)) + 2 * math.log(step / FINER)
+            cells = values[mine].repeat_interleave(FINER, 1).repeat_interleave(FINER, 2).double()
+            trusted = mine & ~coarse[image]
+            cells[trusted[mine]] = fine[trusted[tried]]
+            log_p = _logsumexp(cells, owner, len(index)) + 2 * math.log(step / FINER)
             share = torch.exp(lost[index] - log_p).float()
-            yield _Leaf(index, log_p, step / FINER, share, owner, corner[mine], fine)
+            yield _Leaf(index, log_p, step / FINER, share, owner, corner[mine], cells)
         going = ~done[image]
         if not going.any():
             return
