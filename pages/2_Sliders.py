@@ -45,12 +45,14 @@ def play(kinds: list[str], size: int, chosen: Chosen, label: int) -> None:
 
 
 frame("Sliders", __doc__)
-if not store.slugs():
-    st.error("No trained model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
-    st.stop()
-store.mnist_notice()
-controls, dimensions = st.columns([3.4, 1])
 sizes = [d for d in DIMENSIONS if any(slug(k, d) in store.slugs() for k in FAMILY)]
+if not sizes:
+    st.error(
+        "No trained model with 2 or 20 numbers in its code is here. Restore the folder checkpoints, or run "
+        "`python -m vae_core train vae`."
+    )
+    st.stop()
+controls, dimensions = st.columns([3.4, 1])
 size = dimensions.segmented_control(
     "Numbers in the code",
     sizes,
@@ -72,6 +74,7 @@ play(here, size, chosen, label)
 # Outside of the fragment: megabytes that every release would weigh again.
 live.models([slug(kind, size) for kind in here], codes=False)
 show_steps(chosen)
+store.mnist_notice()
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
     st.latex(r"\mathrm{KL}_j = \tfrac12\,\mathbb{E}_x[\mu_j(x)^2 + \sigma_j(x)^2 - \log \sigma_j(x)^2 - 1] \ge 0")

@@ -71,7 +71,9 @@ class Sliders {
   #startingState() {
     const kinds = this.options.models.map((m) => m.kind);
     const linked = ["models", "lead", "y", "from", "s"].some((name) => link.get(name) !== null);
-    const old = linked ? {} : remembered.get(this.size) ?? {};
+    const left = linked ? {} : remembered.get(this.size) ?? {};
+    const { shown: on, lead: led } = left;
+    const old = left.digit === this.options.digit.id ? left : { shown: on, lead: led }; // another digit: its code
     const asked = link.get("models")?.split(".").filter((k) => kinds.includes(k));
     const shown = new Set(asked?.length ? asked : old.shown ?? kinds);
     const lead = [link.get("lead"), old.lead, "vae", ...shown].find((k) => shown.has(k));
@@ -85,7 +87,8 @@ class Sliders {
 
   #remember() {
     const { shown, lead, from, label, offset } = this.state;
-    remembered.set(this.size, { shown: new Set(shown), lead, from, label, offset: Float64Array.from(offset) });
+    const { id: digit } = this.options.digit;
+    remembered.set(this.size, { shown: new Set(shown), lead, from, label, offset: Float64Array.from(offset), digit });
     link.set({
       models: shown.size === this.members.length ? null : [...shown].join("."), lead: lead === "vae" ? null : lead,
       y: label === this.options.digit.label ? null : label, from: from === "digit" ? null : from,
@@ -141,12 +144,16 @@ class Sliders {
       this.#changed();
       this.#settle();
     };
-    const random = button("Random code", () => this.#go(`r${this.#seed()}`),
-      "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes");
-    random.className = "main";
-    this.unfair = button("N(0, I), unfair", () => this.#go(`u${this.#seed()}`), UNFAIR);
-    bar.append(toggles, button("My digit's code", () => this.#go("digit")), random, this.unfair,
-      button("Reset", () => this.#go("mean"), "The prior's mean, or the codes'"), this.label);
+    const starts = { // under the first letter of where the codes start from
+      d: button("My digit's code", () => this.#go("digit")),
+      r: button("Random code", () => this.#go(`r${this.#seed()}`),
+        "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes"),
+      u: button("N(0, I), unfair", () => this.#go(`u${this.#seed()}`), UNFAIR),
+      m: button("The middle", () => this.#go("mean"), "Reset to the prior's mean, or the codes'"),
+    };
+    this.starts = Object.entries(starts);
+    this.unfair = starts.u;
+    bar.append(toggles, ...Object.values(starts), this.label);
 
     this.stage = element("div", { className: "stage" });
     for (const m of this.members) {
@@ -274,14 +281,17 @@ class Sliders {
     this.#place();
     this.#remember();
     const codes = Object.fromEntries(this.shown.map((m) => [m.kind, Array.from(m.z, (v) => Number(v.toFixed(4)))]));
-    this.component.setStateValue("message", { codes, label: this.state.label });
+    const { state: { label, lead }, options: { digit } } = this;
+    this.component.setStateValue("message", { codes, label, lead, digit: digit.id }); // of which digit: it may change
   }
 
   // Drawing ------------------------------------------------------------------------------------------------------------
 
   draw() {
     this.#place();
-    const { shown, lead, state: { label } } = this;
+    const { shown, lead, state: { label, from, offset } } = this;
+    const moved = offset.some((v) => v);
+    for (const [letter, start] of this.starts) press(start, letter === from[0] && !moved);
     for (const m of shown) {
       m.model.decode(m.z, m.model.conditional ? label : null, this.pixels);
       paint(m.canvas, this.pixels);

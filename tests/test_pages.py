@@ -371,11 +371,20 @@ def test_sliders_open_with_every_models_drawing_of_the_digit(size, visit):
     assert told["label"] == int(labels[12])
 
 
+def test_sliders_say_so_where_only_other_models_are(visit, monkeypatch):
+    """Whoever trained nothing but a 5-D model must read what is missing, not an IndexError."""
+    monkeypatch.setattr(checkpoints, "available", lambda: ["mnist-vae-5d"])
+    app = visit(SLIDERS)
+    assert not app.exception and len(app.error) == 1
+    assert "2 or 20 numbers" in app.error[0].value
+
+
 def test_sliders_measure_what_the_hand_left(visit):
     """The table must be of the codes in the view's message, and of the models in it."""
     app = well(visit(SLIDERS))
     codes = {"ae": [1.0, -2.0], "cvae": [0.6, 0.8]}
-    app.session_state["sliders 2"] = {"message": {"codes": codes, "label": 7}}
+    hand = {"codes": codes, "label": 7, "lead": "ae", "digit": sliders(app)[0]["digit"]["id"]}
+    app.session_state["sliders 2"] = {"message": hand}
     well(app.run())
     (table,) = tables(app)
     assert len(table) == 2 and table[1][1] == "1.00"

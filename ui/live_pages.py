@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from vae_core import latent
 SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
 LABELS = torch.arange(10)
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
+START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
 
 
 def digit_option(chosen: Chosen, label: int | None) -> dict[str, Any]:
@@ -163,41 +166,97 @@ def slider_option(kind: str, size: int) -> dict[str, Any]:
 
 
 def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
-    """Show the live view. Returns {codes: {kind: z} of the models that are shown, label}, at first the digit's own."""
+    """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
     key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
-    start = digit_codes(kinds, size, chosen, label)
+    digit = digit_option(chosen, label)
+    hand = (st.session_state.get(key) or {}).get("message") or {}
+    if hand.get("digit") != digit["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
+        hand = slider_hand(options, digit, chosen, last(key))
+    show("sliders.mjs", key, {"models": options, "digit": digit}, lambda: slider_picture(options, hand))
+    st.session_state[f"{key} last"] = hand
+    return hand
 
-    def picture() -> str:
-        tiles = ""
-        for kind in kinds:
-            model, z = store.model(slug(kind, size))[0], torch.tensor([start["codes"][kind]])
-            drawn = latent.decode(model, z, torch.tensor([label]) if model.conditional else None)[0]
-            tiles += figure(drawn, title(kind), alt=f"What the {FAMILY[kind].name} draws")
-        lead = next((m for m in options if m["kind"] == "vae"), options[0])
-        prior = lead["factor"] is None
-        row = (
-            '<div class="row"><b>{}</b><span class="worth"></span><small class="quiet">&nbsp;</small>'
-            '<span class="value"></span><input type="range" disabled><span class="strip"></span></div>'
+
+def slider_hand(options: list[dict], digit: dict[str, Any], chosen: Chosen, old: dict[str, Any]) -> dict[str, Any]:
+    """What the view opens with: the link's state, else `old`, else the digit's code, as static/sliders.mjs decides.
+
+    In the form of the view's message: {codes: {kind: z} of the models that are shown, label, lead, digit: its id}.
+    """
+    query, kinds, size = st.query_params, [m["kind"] for m in options], len(options[0]["sd"])
+    same = old.get("digit") == digit["id"]
+    linked = (same or not old) and any(name in query for name in ("models", "lead", "y", "from", "s"))
+    if same and not linked:
+        return old
+    asked_for = query.get("models", "").split(".") if linked else old.get("codes", ())
+    shown = [kind for kind in kinds if kind in asked_for] or kinds
+    leads = (query.get("lead") if linked else old.get("lead"), "vae", *shown)
+    origin, offset, label = "digit", None, digit["label"]
+    if linked:
+        origin = query.get("from", "") if START.fullmatch(query.get("from", "")) else "digit"
+        offset = asked("s", size)
+        label = int(query["y"]) if re.fullmatch("[0-9]", query.get("y", "")) else label
+    eps, codes = torch.tensor(normals(int(origin[1:]), size)) if origin[0] in "ru" else None, {}
+    for m in options:
+        if m["kind"] not in shown:
+            continue
+        centre, scale = torch.tensor(m["centre"]), torch.tensor(m["sd"])
+        if origin == "digit":
+            model, y = store.model(m["slug"])[0], torch.tensor([digit["label"]])  # it is encoded as what it is
+            mean = latent.embed(model, torch.tensor(chosen.pixels)[None], y if model.conditional else None).mean
+            z = mean[0].clone()  # no longer an inference tensor
+        elif eps is None:
+            z = centre
+        else:
+            z = eps.clone() if origin[0] == "u" or m["factor"] is None else centre + torch.tensor(m["factor"]) @ eps
+        if offset:
+            z[m["order"]] += torch.tensor(offset) * scale[m["order"]]
+        codes[m["kind"]] = z.tolist()
+    return {"codes": codes, "label": label, "lead": next(k for k in leads if k in shown), "digit": digit["id"]}
+
+
+def normals(seed: int, n: int) -> list[float]:
+    """n draws from N(0, 1), those of static/random.mjs for this seed: sfc32, then Box and Muller."""
+    a, b, c, mask = 0x9E3779B9, 0x243F6A88, seed & 0xFFFFFFFF, 0xFFFFFFFF
+    draws = []
+    for counter in range(1, 16 + 2 * n):
+        bits = (a + b + counter) & mask
+        a, b, c = b ^ b >> 9, (c + (c << 3)) & mask, ((c << 21 | c >> 11) + bits) & mask
+        draws.append(bits / 2**32)
+    pairs = zip(draws[15::2], draws[16::2], strict=True)  # the first 15 are thrown away
+    return [math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v) for u, v in pairs]
+
+
+def slider_picture(options: list[dict], hand: dict[str, Any]) -> str:
+    """The view as it will stand: every model's drawing, and the sliders of the one that leads."""
+    tiles, y = "", torch.tensor([hand["label"]])
+    for m in options:
+        if m["kind"] not in hand["codes"]:
+            continue
+        model, z = store.model(m["slug"])[0], torch.tensor(hand["codes"][m["kind"]])
+        drawn = latent.decode(model, z[None], y if model.conditional else None)[0]
+        far = readout.distance(readout.source(store.guard_codes(m["slug"])), z)
+        place = f"z = ({', '.join(map(readout.signed, z.tolist()))})" if len(z) == 2 else f"{far:.1f} σ from the middle"
+        tiles += figure(drawn, m["title"], place, alt=f"What the {m['name']} draws")
+    lead, rows = next(m for m in options if m["kind"] == hand["lead"]), ""
+    z, nats, most = hand["codes"][lead["kind"]], lead["factor"] is None, max(lead["worth"])
+    for j in lead["order"]:
+        centre, sd, reach, worth = (lead[name][j] for name in ("centre", "sd", "reach", "worth"))
+        if nats and worth < IDLE:
+            continue
+        share = worth / most if nats else math.sqrt(worth / most)
+        words = f"{worth:.2f} nats" if nats else f"σ {sd:.2f}"
+        rows += (
+            f'<div class="row"><b>{readout.dimension(j)}</b><span class="worth" style="--share:{share}"><i></i></span>'
+            f'<small class="quiet">{words}</small><span class="value">{readout.signed(z[j])}</span><input '
+            f'type="range" disabled min="{-reach}" max="{reach}" step="any" value="{z[j] - centre}">'
+            '<span class="strip"></span></div>'
         )
-        busy = [j for j in lead["order"] if lead["worth"][j] >= IDLE or not prior]
-        rows = "".join(row.format(readout.dimension(j)) for j in busy)
-        return (
-            f'<div class="sliders"><div class="stage">{tiles}</div><div><div class="head"></div>'
-            f'<div class="rows{" many" if size > 2 else ""}">{rows}</div></div></div>'
-        )
-
-    told = {"models": options, "digit": digit_option(chosen, label)}
-    return show("sliders.mjs", key, told, picture) or start
-
-
-def digit_codes(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
-    """Where each model places the digit, as the view's message says it."""
-    x, codes = torch.tensor(chosen.pixels)[None], {}
-    for kind in kinds:
-        model = store.model(slug(kind, size))[0]
-        mean = latent.embed(model, x, torch.tensor([label]) if model.conditional else None).mean
-        codes[kind] = mean[0].tolist()
-    return {"codes": codes, "label": label}
+    one, many = " one" if len(hand["codes"]) == 1 else "", " many" if len(z) > 2 else ""
+    head = f"<span>Sliders of the</span><select disabled><option>{lead['title']}</option></select>"
+    return (
+        f'<div class="sliders"><div class="stage{one}">{tiles}</div><div><div class="head">{head}</div>'
+        f'<div class="rows{many}">{rows}</div></div></div>'
+    )
 
 
 # Interpolate ----------------------------------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """Styles, Sliders and Interpolate under a hand: what is painted against PyTorch, and what Python hears of it."""
 
+import base64
+import io
 import re
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vae_core import checkpoints, data, latent
 
@@ -13,6 +16,7 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 PATIENCE = 60_000  # milliseconds
 STEP = 0.003  # half a grey level of 255, and the single precision before it
+PLACES = "boxes => boxes.map(b => (b.valueAsNumber - b.min) / (b.max - b.min))"  # where a slider's thumb stands
 RED = "cs => cs.map(c => Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 0))"
 
 
@@ -312,3 +316,97 @@ def test_sliders_fit_a_phone_and_answer_a_finger(visit):
     stage = tab.locator(".stage").bounding_box()
     assert 0 <= stage["y"] < PHONE["height"] / 2, "the pictures left the screen"
     assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "digit=12",
+        "sliders_dim=20&from=r7",
+        "from=u4294967295&models=ae.cvae&lead=cvae&y=3&s=0.5,-1",
+        "digit=5&from=r12&s=cut&y=cut&lead=cut&models=cut",
+    ],
+)
+def test_sliders_first_picture_is_the_views(visit, link):
+    """Otherwise a link opens with one picture and, once the networks are there, turns into another."""
+    rows, held = ".sliders > div > .rows", []  # without the idle ones, which are folded away
+    told = "figures => figures.map(f => f.innerText.split(/\\s+/).join(' ').trim())"
+    tab = visit("Styles")
+    tab.route("**/sliders.mjs", lambda route: held.append(route))
+    tab.goto(f"{tab.url.split('/Styles')[0]}/Sliders?{link}")
+    tab.wait_for_selector(".stage img")
+    tab.wait_for_selector(READY)
+    sources = tab.locator(".stage img").evaluate_all("images => images.map(i => i.src.split(',')[1])")
+    first = [np.asarray(Image.open(io.BytesIO(base64.b64decode(s)))).reshape(784) / 255 for s in sources]
+    captions = tab.locator(".stage figure").evaluate_all(told)
+    values, boxes = tab.locator(f"{rows} .value").all_inner_texts(), tab.locator(f"{rows} input").evaluate_all(PLACES)
+    assert held, "the view did not ask for its module"
+    held[0].continue_()
+    tab.wait_for_selector(".view input[type=range]:enabled")
+    shown = ".stage figure:not([hidden])"
+    np.testing.assert_allclose(painted(tab, shown), first, atol=1.5 / 255)  # both were rounded
+    assert tab.locator(shown).evaluate_all(told) == captions
+    assert tab.locator(f"{rows} .value").all_inner_texts() == values
+    np.testing.assert_allclose(tab.locator(f"{rows} input").evaluate_all(PLACES), boxes, atol=1e-3)
+    assert tab.locator(".lse-numbers td:first-child").all_inner_texts() == [c[: c.index(" ", 2)] for c in captions]
+
+
+def drawn_from_digit(index: int) -> list[np.ndarray]:
+    return [drawn_by(kind, *code_of_digit(kind, 2, index)) for kind in ("ae", "dae", "vae", "cvae")]
+
+
+def go(tab, page: str, ready: str) -> None:
+    tab.locator(f'[data-testid="stSidebar"] a[href="{page}"]').click()
+    tab.wait_for_selector(f"{READY} h1:has-text('{page}')")
+    tab.wait_for_selector(ready)
+
+
+def test_sliders_follow_the_picker_and_remember_the_hand(visit):
+    """Otherwise the digits are not those of the picker's number, or a look at another page loses what was found."""
+    enabled = ".view input[type=range]:enabled"
+    tab = visit("Sliders?from=r7&digit=3")
+    random = painted(tab, ".stage")
+    assert np.abs(random[2] - drawn_from_digit(3)[2]).max() > 0.3  # the link holds other state
+    tab.get_by_role("button", name="Another").click()
+    tab.wait_for_function("() => !new URLSearchParams(location.search).has('from')")
+    np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(4), atol=STEP)
+    assert tab.get_by_role("button", name="My digit's code").get_attribute("aria-pressed") == "true"
+
+    tab.locator(".rows input").first.press("PageUp")
+    tab.wait_for_function("() => new URLSearchParams(location.search).has('s')")
+    tab.wait_for_selector(READY)
+    left, numbers = painted(tab, ".stage"), tab.locator(".lse-numbers").inner_text()
+    go(tab, "Restore", ".lse-tile")
+    go(tab, "Sliders", enabled)
+    np.testing.assert_allclose(painted(tab, ".stage"), left, atol=STEP)
+    assert tab.locator(".lse-numbers").inner_text() == numbers
+
+    go(tab, "Restore", ".lse-tile")
+    tab.get_by_role("button", name="Another").click()
+    tab.get_by_text(re.compile("digit 5, an? ")).wait_for()
+    go(tab, "Sliders", enabled)
+    np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(5), atol=STEP)
+    assert tab.locator(".lse-numbers").inner_text() != numbers
+    assert tab.wrong == []
+
+
+def test_two_tabs_have_a_hand_each(visit):
+    """Otherwise what one visitor, or one of a visitor's tabs, moves is seen in another."""
+    one, two = visit("Sliders?digit=3"), None
+    two = one.context.new_page()
+    two.set_default_timeout(PATIENCE)
+    two.goto(one.url.replace("digit=3", "digit=4"))
+    two.wait_for_selector(".view input[type=range]:enabled")
+    two.wait_for_selector(READY)
+    for tab, key in ((one, "End"), (two, "PageUp")):
+        before = tab.locator(".lse-numbers").inner_text()
+        tab.locator(".rows input").first.press(key)
+        tab.wait_for_function("b => document.querySelector('.lse-numbers').innerText !== b", arg=before)
+    found = [(painted(tab, ".stage"), tab.locator(".lse-numbers").inner_text()) for tab in (one, two)]
+    assert np.abs(found[0][0] - found[1][0]).max() > 0.3 and found[0][1] != found[1][1]
+    for tab, index, end in ((one, 3, True), (two, 4, False)):
+        z, label = code_of_digit("vae", 2, index)
+        codes = checkpoints.load_codes("mnist-vae-2d")
+        j = int(latent.order_dimensions(codes["test_mean"], codes["test_logvar"])[0][0])
+        z[j] = float(tab.locator(".rows input").first.get_attribute("max")) if end else z[j] + 1
+        np.testing.assert_allclose(painted(tab, ".stage")[2], drawn_by("vae", z, label), atol=0.01)
