@@ -30,7 +30,6 @@ def hand(name: str, chosen: Chosen, label: int, code: latent.Code) -> None:
 
 
 frame("Styles", __doc__)
-store.mnist_notice()
 controls, size = st.columns([3.4, 1])
 dim = size.segmented_control(
     "Numbers in the code",
@@ -51,6 +50,7 @@ label, how = label_for(chosen, model)
 code = latent.embed(model, x, torch.tensor([label]))
 hand(name, chosen, label, code)
 live.models([name])  # outside of the fragment: megabytes that every release would weigh again
+store.mnist_notice()
 
 st.subheader("What the model makes of your digit")
 reconstruction = latent.decode(model, code.mean, torch.tensor([label]))[0].numpy()

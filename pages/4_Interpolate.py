@@ -12,7 +12,6 @@ from ui.tiles import numbers, strips
 from ui.ways import HEAD, START, Ways, animation, pace, read
 
 frame("Interpolate", __doc__)
-store.mnist_notice()
 left, right, more = st.columns([3, 3, 2])
 start = START[store.samples()[2]]
 with left:
@@ -48,6 +47,7 @@ def scrub() -> None:
 scrub()
 # Outside of the fragment: megabytes that every release would weigh again.
 live.models([slug(kind, dim) for kind in FAMILY])
+store.mnist_notice()
 if blank:
     st.info(f"The pad is empty. Draw the digit to walk {blank}, and the whole way appears here.")
 else:

@@ -14,7 +14,6 @@ with st.spinner("Starting …"):  # once in a server's life: torch takes seconds
     from ui.tiles import Tile, row
     from vae_core import corruption, latent, metrics
 
-store.mnist_notice()
 chosen = choose_digit("digit", camera=True)
 with st.container(horizontal=True, gap="medium"):
     kind = st.selectbox(
@@ -54,6 +53,7 @@ for name, (_, _, psnr, wrong) in scores.items():
     tiles.append(Tile(restored[name][0].numpy(), name, f"{psnr:.2f} dB, {wrong:.1%} wrong"))
 row(tiles, size=124)
 show_steps(chosen)
+store.mnist_notice()
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("This digit")

@@ -43,8 +43,8 @@ class Sliders {
       ...about, model: models[i], z: new Float32Array(this.size), base: new Float32Array(this.size),
     }));
     this.state = this.#startingState();
-    this.#rebase();
     this.#build(style);
+    this.#rebase();
     this.#show();
     this.#remember();
   }
@@ -100,10 +100,12 @@ class Sliders {
   #rebase() {
     const { from, label } = this.state;
     const eps = /^[ru]/.test(from) ? new Random(Number(from.slice(1))).normals(new Float64Array(this.size)) : null;
+    const digit = pixelsOf(this.options.digit);
+    paint(this.mine, digit);
     for (const m of this.members) {
       if (from === "digit") {
         const own = this.options.digit.label ?? label; // the digit is encoded as what it is
-        m.base.set(m.model.encode(m.model.observe(pixelsOf(this.options.digit)), own).mean);
+        m.base.set(m.model.encode(m.model.observe(digit), own).mean);
       } else if (!eps) m.base.set(m.centre);
       else if (from[0] === "u" || !m.factor) m.base.set(eps);
       else m.base.set(m.centre.map((c, i) => m.factor[i].reduce((sum, f, j) => sum + f * eps[j], c)));
@@ -145,12 +147,16 @@ class Sliders {
       this.#settle();
     };
     const starts = { // under the first letter of where the codes start from
-      d: button("My digit's code", () => this.#go("digit")),
+      d: button("My digit's code", () => this.#go("digit"), "Where each model places the digit that is chosen above"),
       r: button("Random code", () => this.#go(`r${this.#seed()}`),
         "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes"),
       u: button("N(0, I), unfair", () => this.#go(`u${this.#seed()}`), UNFAIR),
       m: button("The middle", () => this.#go("mean"), "Reset to the prior's mean, or the codes'"),
     };
+    this.mine = digitCanvas({ label: "", size: SIDE });
+    this.mine.style.cssText += ";border-radius:3px;margin:0 7px 0 -5px";
+    starts.d.prepend(this.mine);
+    starts.d.style.cssText = "display:inline-flex;align-items:center";
     this.starts = Object.entries(starts);
     this.unfair = starts.u;
     bar.append(toggles, ...Object.values(starts), this.label);

@@ -17,6 +17,16 @@ from vae_core.models import Autoencoder
 
 FILES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "tif", "tiff")
 SOURCES = ("Sample", "Draw", "Picture")
+# What had the focus is gone with the popover: whoever uses the keyboard goes on at the button that opened it.
+_FOCUS = """
+export default function ({ data }) {
+  const left = document.activeElement;
+  if (left !== document.body && !left.closest('[data-testid="stPopoverBody"]')) return;
+  document.querySelector(`.st-key-${data.name} button`)?.focus();
+}
+"""
+_focus = st.components.v2.component("lse_focus", html="<span hidden></span>", js=_FOCUS)
+OPENS = {"mnist": 0, "digits": 43}  # a sample that every model draws back: nobody should meet the models by a failure
 _SOURCES = {"mnist": "MNIST test digit", "digits": "scikit-learn digit"}
 
 
@@ -29,7 +39,9 @@ class Chosen(NamedTuple):
     notes: tuple[str, ...]  # sentences about what had to be decided on the way
 
 
-def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: bool = False, start: int = 0) -> Chosen:
+def choose_digit(
+    key: str, *, title: str = "Digit", bring: bool = True, camera: bool = False, start: int | None = None
+) -> Chosen:
     """One row of controls, and the digit they point at. Whatever the visitor touched last counts.
 
     Pages that pass the same `key` share the digit. A picture that cannot be read leaves the digit that was
@@ -37,6 +49,7 @@ def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: 
     """
     images, labels, source = store.samples()
     state = st.session_state
+    start = OPENS[source] if start is None else start
     if start and key not in state and key not in st.query_params:
         state[key] = min(start, len(labels) - 1)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
@@ -63,8 +76,7 @@ def choose_digit(key: str, *, title: str = "Digit", bring: bool = True, camera: 
             )
         st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1))
         if bring:
-            with st.popover("Bring yours", icon=":material/add_a_photo:"):
-                _bring_controls(key, camera)
+            _bring_controls(key, camera)
     _caption(key, chosen)
     return chosen
 
@@ -99,8 +111,7 @@ def choose_or_draw(key: str, *, title: str, start: int) -> Chosen:
     if source == "Picture":
         picture = f"{key}_picture"
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
-            with st.popover("Bring yours", icon=":material/add_a_photo:"):
-                _bring_controls(picture, camera=False)
+            _bring_controls(picture, camera=False)
             chosen = _brought(picture)
         _caption(picture, chosen or sample._replace(notes=("Until you bring a picture, it stays.",)))
         return chosen or sample
@@ -192,17 +203,21 @@ def _digit_box(key: str, label: str, nothing: str, some: str, **options) -> int 
 def _bring_controls(key: str, camera: bool) -> None:
     state = st.session_state
     widget = f"{key}_file_{state.get(f'{key}_round', 0)}"  # a new name empties the uploader
-    st.file_uploader(
-        "A picture of one digit, written large and dark on light paper",
-        FILES,
-        key=widget,
-        on_change=_take_in,
-        args=(key, widget),
-    )
-    # The browser asks for permission as soon as the camera is drawn, so drawing it is the visitor's act.
-    if camera and st.toggle("Use the camera", key=f"{key}_camera"):
-        photo = f"{key}_photo_{state.get(f'{key}_round', 0)}"
-        st.camera_input("Photograph one digit", key=photo, on_change=_take_in, args=(key, photo))
+    # Python hears when it opens, because only then may `_take_in` close it.
+    with st.popover("Bring yours", icon=":material/add_a_photo:", key=f"{key}_bring", on_change="rerun"):
+        st.file_uploader(
+            "A picture of one digit, written large and dark on light paper",
+            FILES,
+            key=widget,
+            on_change=_take_in,
+            args=(key, widget),
+        )
+        # The browser asks for permission as soon as the camera is drawn, so drawing it is the visitor's act.
+        if camera and st.toggle("Use the camera", key=f"{key}_camera"):
+            photo = f"{key}_photo_{state.get(f'{key}_round', 0)}"
+            st.camera_input("Photograph one digit", key=photo, on_change=_take_in, args=(key, photo))
+    if state.pop(f"{key}_taken", False):
+        _focus(key=f"{key}_focus", data={"name": f"{key}_bring"}, height="content", width="content")
 
 
 def _take_in(key: str, widget: str) -> None:
@@ -211,6 +226,7 @@ def _take_in(key: str, widget: str) -> None:
     if file is None:
         state.pop(f"{key}_brought", None)
         return
+    state[f"{key}_bring"], state[f"{key}_taken"] = False, True  # closed: what comes of it stands below
     try:
         state[f"{key}_brought"] = bring_picture(file.getvalue(), file.name)
         state.pop(f"{key}_said", None)  # what the last picture showed says nothing of this one

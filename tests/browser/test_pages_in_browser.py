@@ -99,6 +99,11 @@ def test_page_opens(visit, page, size):
     assert tab.locator('[data-testid="stMain"] img').evaluate_all(broken) == []
     assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
     assert tab.evaluate(WIDER_THAN_THE_SCREEN) == []
+    # What the page is about comes before the line about what is not on this machine.
+    notice = tab.get_by_role("button", name="Fetch MNIST")
+    if notice.count():
+        first = tab.locator(".view, .lse-tile, [role=application], .stPlotlyChart").first
+        assert first.bounding_box()["y"] < notice.bounding_box()["y"]
 
     for theme in ("light", "dark"):
         tab.emulate_media(color_scheme=theme)
