@@ -92,8 +92,9 @@ export function place(ink, width, out = new Float32Array(SIDE * SIDE)) {
       my += v * y;
     }
   }
-  const x0 = Math.min(SIDE - W, Math.max(0, roundHalfEven(14 - mx / mass)));
-  const y0 = Math.min(SIDE - H, Math.max(0, roundHalfEven(14 - my / mass)));
+  // A symmetrical digit is off by exactly half a pixel: to four decimals, where the last bit of a sum decides nothing.
+  const whole = (centre, side) => Math.min(SIDE - side, Math.max(0, roundHalfEven(Math.round(1e4 * (14 - centre)) / 1e4)));
+  const [x0, y0] = [whole(mx / mass, W), whole(my / mass, H)];
   for (let y = 0; y < H; y++) out.set(digit.subarray(y * W, (y + 1) * W), (y0 + y) * SIDE + x0);
   return out;
 }

@@ -109,9 +109,10 @@ def place(ink: np.ndarray) -> np.ndarray:
         # Downwards by area, which is what anti-aliasing is; upwards smoothly.
         method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
         ink = np.clip(np.asarray(Image.fromarray(ink).resize((width, height), method)), 0, 1)
-    row, column = _centre_of_mass(ink)
-    top = int(np.clip(round(CENTRE - row), 0, SIDE - height))
-    left = int(np.clip(round(CENTRE - column), 0, SIDE - width))
+    # A symmetrical digit is off by exactly half a pixel: to four decimals, where the last bit of a sum decides nothing.
+    row, column = (round(CENTRE - middle, 4) for middle in _centre_of_mass(ink))
+    top = int(np.clip(round(row), 0, SIDE - height))
+    left = int(np.clip(round(column), 0, SIDE - width))
     pixels = np.zeros((SIDE, SIDE), np.float32)
     pixels[top : top + height, left : left + width] = ink
     return pixels

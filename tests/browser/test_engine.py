@@ -419,23 +419,26 @@ def test_slices_let_the_screen_in_and_stop_when_told(page):
 
 
 def strokes(count: int) -> list[dict]:
-    """Random walks of one to three strokes on canvases of many sizes, from dots to scribbles over the edge."""
+    """Random walks of one to three strokes on canvases of many sizes, from dots to scribbles over the edge; some are
+    symmetrical."""
     rng = np.random.default_rng(7)
     cases = []
     for i in range(count):
         side = int(rng.integers(8, 300))
         scale = side * rng.uniform(0.02, 0.12)
         lines = [
-            (rng.uniform(0.1, 0.9, 2) * side + np.cumsum(rng.normal(0, scale, (rng.integers(1, 15), 2)), 0)).ravel()
+            rng.uniform(0.1, 0.9, 2) * side + np.cumsum(rng.normal(0, scale, (rng.integers(1, 15), 2)), 0)
             for _ in range(rng.integers(1, 4))
         ]
         height = side if i % 3 else int(rng.integers(8, 300))
-        # Some ink lies on the canvas, and no dot so that its centre is exactly between two pixels: there the last bit
-        # of a sum decides, and sums may be added in any order.
-        lines[0][:2] = min(side, height) * rng.uniform(0.4, 0.6, 2)
+        lines[0][0] = min(side, height) * rng.uniform(0.4, 0.6, 2)  # some ink lies on the canvas
+        if i % 4 == 1:  # its own mirror image: the centre of mass is often exactly between two pixels
+            lines += [[side, 0] + line * [-1, 1] for line in lines]
+        if i % 8 == 1:
+            lines += [[0, height] + line * [1, -1] for line in lines]
         cases.append(
             {
-                "strokes": [line.tolist() for line in lines],
+                "strokes": [line.ravel().tolist() for line in lines],
                 "width": side,
                 "height": height,
                 "radius": float(rng.uniform(0.5, 0.08 * side + 0.5)),
