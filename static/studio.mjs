@@ -265,6 +265,7 @@ class Studio {
   // The hand -----------------------------------------------------------------------------------------------------------
 
   #begin() {
+    this.#note(); // it was of the digit before
     for (const answer of this.answers) answer.forgetTrail();
   }
 
@@ -318,7 +319,10 @@ class Studio {
   #listen() {
     const acts = {
       undo: () => this.pad.undo(),
-      clear: () => this.pad.clear(),
+      clear: () => {
+        this.#note();
+        this.pad.clear();
+      },
       sample: () => this.#sample(),
       auto: () => this.#choose(null),
       resample: (button) => this.#resample(button.closest(".card").dataset.kind),
@@ -386,15 +390,10 @@ class Studio {
     await this.pad.replay(strokes(), 2.4, calm());
   }
 
-  async #sample() {
-    this.samples ??= fetch(new URL("samples.bin", import.meta.url)).then((response) => response.arrayBuffer());
-    const bytes = new Uint8Array(await this.samples);
-    const n = bytes.length / PIXELS;
-    this.sample = ((this.sample ?? Math.floor(Math.random() * n)) + 37) % n; // 37 and 100 share no factor: all come
-    this.#begin();
-    const grey = bytes.subarray(this.sample * PIXELS, (this.sample + 1) * PIXELS);
-    this.pad.show({ picture: Float32Array.from(grey, (v) => v / 255) });
-    this.#release();
+  /** A test digit: Python has them all, and sends the one that it draws by `update`. */
+  #sample() {
+    this.#note("Taking a digit …");
+    this.#tell({ sample: Date.now() });
   }
 
   // Pictures -----------------------------------------------------------------------------------------------------------
@@ -427,10 +426,10 @@ class Studio {
   }
 
   #take({ error, pixels, notes }) {
+    if (pixels) this.#begin();
     this.#note(error ?? notes);
     if (!pixels) return;
     const bytes = atob(pixels);
-    this.#begin();
     this.pad.show({ picture: Float32Array.from({ length: SIDE * SIDE }, (_, i) => bytes.charCodeAt(i) / 255) });
     this.#release(); // and the picture itself is not sent again with every later click
   }

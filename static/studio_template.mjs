@@ -26,7 +26,7 @@ export const template = ({ models }) => `
         step="0.5" value="${BRUSH.normal}" aria-label="Width of the brush"></label>
     </div>
     <div class="row">
-      <button data-do="sample" title="A digit of scikit-learn's, by another hand">Sample</button>
+      <button data-do="sample" title="A test digit, by another hand">Sample</button>
       <span class="file" title="Bring a photograph or a scan of a digit, or drop it on the pad"><label>Picture
         <input type="file" accept="image/*" aria-label="Bring a picture of a digit"></label></span>
       <span class="quiet">Replay</span>${each(Object.entries(REPLAYS), replay)}

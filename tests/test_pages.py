@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 from ui import live
 from ui.family import FAMILY, slug
 from ui.frame import GROUPS
+from ui.studio import any_sample
 from vae_core import checkpoints, data, latent, metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -235,6 +236,18 @@ def test_the_studio_shows_four_answers_before_any_script_runs_in_the_browser(vis
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', markup(app))
     assert len(pictures) >= 1 + len(FAMILY)
     assert all(np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))).max() > 127 for png in pictures)
+
+
+def test_the_studios_samples_are_mnist_s_where_it_is(monkeypatch, tmp_path):
+    """The models learned from MNIST: another data set's digit where its own are at hand would slander them."""
+    monkeypatch.setenv("VAE_DATA", str(tmp_path))
+    assert any_sample()["notes"].startswith("Scikit-learn digit")
+    write_mnist(tmp_path)
+    taken = any_sample()
+    index, label = map(int, re.fullmatch(r"MNIST test digit (\d+), an? (\d)\.", taken["notes"]).groups())
+    test = data.load("mnist", "test")
+    shown = np.frombuffer(base64.b64decode(taken["pixels"]), np.uint8)
+    assert np.array_equal(shown, np.rint(test.images[index].numpy() * 255)) and label == int(test.labels[index])
 
 
 # Map --------------------------------------------------------------------------------------------------------

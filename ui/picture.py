@@ -47,7 +47,7 @@ def choose_digit(
     Pages that pass the same `key` share the digit. A picture that cannot be read leaves the digit that was
     there, and one sentence below the controls.
     """
-    images, labels, source = store.samples()
+    _, labels, source = store.samples()
     state = st.session_state
     start = OPENS[source] if start is None else start
     if start and key not in state and key not in st.query_params:
@@ -64,7 +64,7 @@ def choose_digit(
             width=125,
         )
         if not (chosen := _brought(key)):
-            chosen = Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
+            chosen = sample(index)
             _digit_box(
                 f"{key}_only",
                 "Only this digit",
@@ -105,23 +105,27 @@ def choose_or_draw(key: str, *, title: str, start: int) -> Chosen:
         chosen = choose_digit(key, title="Number", bring=False, start=state.get(last, start))
         state[last] = chosen.index
         return chosen
-    images, labels, name = store.samples()
-    index = min(state.get(last, start), len(labels) - 1)
-    sample = Chosen(images[index], int(labels[index]), f"{_SOURCES[name]} {index}", index, (), ())
+    before = sample(min(state.get(last, start), len(store.samples()[1]) - 1))
     if source == "Picture":
         picture = f"{key}_picture"
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
             _bring_controls(picture, camera=False)
             chosen = _brought(picture)
-        _caption(picture, chosen or sample._replace(notes=("Until you bring a picture, it stays.",)))
-        return chosen or sample
+        _caption(picture, chosen or before._replace(notes=("Until you bring a picture, it stays.",)))
+        return chosen or before
     drawn = drawing(key)
     if drawn is None:
-        st.caption(f"{describe(sample)} Draw your own in its place, on the pad below.")
-        return sample
+        st.caption(f"{describe(before)} Draw your own in its place, on the pad below.")
+        return before
     said = _digit_box(f"{key}_is", "Which digit it is", "it is …", "it is {}")
     st.caption("Your drawing, on the pad below." if drawn.any() else "The pad below is empty: draw a digit on it.")
     return Chosen(drawn, said, "your drawing", None, (), ())
+
+
+def sample(index: int) -> Chosen:
+    """The sample of this number, in `store.samples`' order: the same number on every page."""
+    images, labels, source = store.samples()
+    return Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
 
 
 def drawing(key: str) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import random
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,6 @@ from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.tiles import Strip, data_uri, steps_html, strips
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
-SAMPLES = STATIC / "samples.bin"
-PER_CLASS = 10  # sample digits of each class
 NEIGHBOURS = 10
 
 # The first picture leaves when the view is there; pad and four cards need the width and the height of a small screen.
@@ -200,8 +199,10 @@ def _encoded_first() -> dict[str, str]:
 
 
 def _take_in(key: str) -> None:
-    """A picture has come with the message: make it a digit, and keep it for the view."""
+    """A picture has come with the message, or the wish for a sample: make it a digit, and keep it for the view."""
     message = (st.session_state.get(key) or {}).get("message") or {}
+    if "sample" in message:
+        st.session_state[f"{key}_brought"] = {"id": message["sample"], **any_sample()}
     if "picture" not in message:
         return
     from vae_core.digitize import DigitizeError, digitize
@@ -217,6 +218,15 @@ def _take_in(key: str) -> None:
         brought["notes"] = " ".join(digit.notes)
         brought["steps"] = steps_html(digit.steps, 96)
     st.session_state[f"{key}_brought"] = brought
+
+
+def any_sample() -> dict[str, str]:
+    """One of the samples by chance, as the view takes it, and which one it is: its number leads to it on every page."""
+    from ui import picture, store  # imports torch: once in a server's life the visitor waits for it
+
+    chosen = picture.sample(random.randrange(len(store.samples()[1])))
+    grey = np.rint(chosen.pixels * 255).astype(np.uint8).tobytes()
+    return {"pixels": base64.b64encode(grey).decode(), "notes": picture.describe(chosen)}
 
 
 # What Python adds -----------------------------------------------------------------------------------------------------
@@ -305,26 +315,3 @@ def _neighbours(message: dict[str, Any]) -> None:
         )
     )
     strips(lines)
-
-
-# Samples --------------------------------------------------------------------------------------------------------------
-
-
-def sample_digits() -> np.ndarray:
-    """What static/samples.bin holds: scikit-learn's test digits, ten of each class, uint8 (100, 784)."""
-    from vae_core import data
-
-    split = data.load("digits", "test")
-    labels = split.labels.numpy()
-    index = np.concatenate([np.flatnonzero(labels == y)[:PER_CLASS] for y in range(10)])
-    return np.rint(split.images.numpy()[index] * 255).astype(np.uint8)
-
-
-def main() -> None:
-    """Write the sample digits once: `python -m ui.studio`. The view must not wait for scikit-learn."""
-    SAMPLES.write_bytes(sample_digits().tobytes())
-    print(SAMPLES)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from ui import studio as page
 from ui.family import FAMILY, slug
-from vae_core import checkpoints, losses
+from vae_core import checkpoints, data, losses
 from vae_core.digitize import digitize
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,11 +179,6 @@ def test_python_knows_the_recorded_digit(visit, networks):
     check_answers(networks, got)
     for kind, pixels in page.first_answers().items():
         assert np.abs(pixels - reference(networks, kind, got["clean"], got["clean"], 3)[0]).max() < 1e-3, kind
-
-
-def test_the_sample_digits_are_scikit_learns():
-    """The file is made by a command; one that was made from other digits would go unnoticed."""
-    assert np.array_equal(np.frombuffer(page.SAMPLES.read_bytes(), np.uint8).reshape(-1, 784), page.sample_digits())
 
 
 def test_the_page_is_sent_before_torch_is_imported():
@@ -636,20 +631,20 @@ def test_weights_that_were_cut_off_give_one_sentence(visit):
 # Samples, replays, pictures ---------------------------------------------------------------------------------
 
 
-def test_a_sample_is_one_of_the_hundred(visit):
-    """Shown as it is: a sample has MNIST's geometry, and is not centred a second time."""
-    tab = visit()
-    samples = np.frombuffer(page.SAMPLES.read_bytes(), np.uint8).reshape(-1, 784)
-    shown = set()
+def test_a_sample_is_the_digit_that_its_number_names(visit):
+    """Shown as it is: a sample has MNIST's geometry, and is not centred again. The next stroke ends its name."""
+    tab, samples, shown = visit(), data.load("digits", "test"), set()
     for _ in range(3):
-        before = state(tab)["clean"]
         tab.evaluate("S.at('[data-do=sample]').click()")
-        tab.wait_for_function("before => S.clean.some((v, i) => v !== before[i])", arg=before)
-        clean = np.array(state(tab)["clean"])
-        index = np.flatnonzero(((samples >= 127.5) == clean).all(1))
-        assert len(index) == 1
-        shown.add(int(index[0]))
-    assert len(shown) == 3
+        named = "() => /digit \\d+, an? \\d/.test(S.at('.note').textContent) && S.at('.note').textContent"
+        text = tab.wait_for_function(named, timeout=PATIENCE).json_value()
+        index, label = map(int, re.fullmatch(r"Scikit-learn digit (\d+), an? (\d)\.", text).groups())
+        assert np.array_equal(state(tab)["clean"], (samples.images[index] >= 0.5).numpy())
+        assert label == int(samples.labels[index])
+        shown.add(index)
+    assert len(shown) > 1
+    draw(tab)
+    assert tab.evaluate("S.at('.note')") is None
 
 
 @pytest.mark.parametrize("name", ["3 → 8", "4 → 9", "1 → 7"])
