@@ -13,6 +13,7 @@ const TRAIL = 64; // places that a code has come through during this stroke
 const [CLOUD, FAINT] = [0.6, 0.35]; // opacity of the test digits' codes: the subject is the code, or the true posterior
 const FULL = { shape: "dot", size: 5.5 }; // the code's marker, radius in pixels; open where the truth lies beneath
 const OPEN = { shape: "ring", size: 6.5 };
+const RINGS = 13; // pixels between the code and the true posterior's heaviest place from which that has a ring too
 const THROWS = 12; // samples of q that stay in view
 
 // Far from everything that they were trained on, encoders answer with variances of 10³⁰ and more.
@@ -41,7 +42,7 @@ export class Answer {
     card.querySelector(".drawing").replaceChildren(this.picture);
     this.at = (name) => card.querySelector(name);
     this.fields = {
-      z: this.at(".z"), how: this.at(".how"), best: this.at(".best"), back: this.at(".back"),
+      z: this.at(".z"), share: this.at(".share"), how: this.at(".how"), best: this.at(".best"), back: this.at(".back"),
       terms: ["reconstruction", "kl", "nelbo"].map((name) => this.at(`[data-term=${name}] .live`)),
     };
     this.pixels = new Float32Array(PIXELS);
@@ -156,11 +157,21 @@ export class Answer {
       say(fields.z, this.q && !this.pulled && !this.thrown
         ? `z = ${pair(this.z)} ± ${pair(this.q.sigma)}` : `z = ${pair(this.z)}`);
     }
+    this.#sayShare();
     say(fields.how, !this.clean ? "" : this.pulled ? "at your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");
     fields.back.hidden = !(this.pulled || this.thrown);
     say(fields.terms[0], nats(values.reconstruction));
     say(fields.terms[1], nats(values.kl));
     say(fields.terms[2], nats(values.nelbo));
+  }
+
+  /** How much of the true posterior q's ellipse holds: known where the hand rests. */
+  #sayShare() {
+    const { posterior, q, fields } = this;
+    if (!posterior) return;
+    const shown = this.clean && !this.pulled && posterior.refined;
+    const share = shown ? posterior.within(q.z, q.sigma) : NaN;
+    say(fields.share, `${Number.isNaN(share) ? "…" : Math.round(100 * share)} % of it in q’s 2 σ`);
   }
 
   /** This drawing is the nearest of the four (one word on the card), or not. */
@@ -230,9 +241,14 @@ export class Answer {
   set truth(on) {
     if (!this.model.probabilistic || on === Boolean(this.posterior)) return;
     this.posterior?.stop();
-    this.posterior = on ? new Posterior(this.model, () => this.plane.request()) : null;
+    this.posterior = on ? new Posterior(this.model, () => {
+      this.plane.request();
+      this.#sayShare();
+    }) : null;
+    this.at(".truth").hidden = !on;
     const { plane } = this;
     plane.pointOpacity = on ? FAINT : CLOUD;
+    plane.showNumerals = !on && !this.model.conditional; // a numeral is larger than a posterior
     Object.assign(this.dot, on ? OPEN : FULL); // a posterior is often smaller than the dot
     plane.redraw();
     if (this.clean) this.posterior?.show(this.clean, this.label);
@@ -249,8 +265,18 @@ export class Answer {
   #drawTruth(ctx) {
     const { plane, posterior } = this;
     if (!posterior || !this.clean) return;
-    if (posterior.field) posterior.heat.draw(ctx, plane, { colour: plane.theme.accent, lines: false });
-    else plane.text(ctx, `decoding ${Math.round(100 * posterior.share)} %`, plane.width / 2, plane.height / 2, { size: 11 });
+    if (posterior.field) {
+      const { accent } = plane.theme;
+      posterior.heat.draw(ctx, plane, { colour: accent, lines: false });
+      const [x, y] = plane.toScreen(posterior.peak);
+      const [cx, cy] = plane.toScreen(this.z);
+      if (Math.hypot(x - cx, y - cy) < RINGS) return;
+      ctx.beginPath(); // a few pixels of colour amid ten thousand points
+      ctx.arc(x, y, 6, 0, 2 * Math.PI);
+      ctx.lineWidth = 1.5;
+      ctx.strokeStyle = accent;
+      ctx.stroke();
+    } else plane.text(ctx, `decoding ${Math.round(100 * posterior.share)} %`, plane.width / 2, plane.height / 2, { size: 11 });
   }
 
   #drawPath(ctx) {
@@ -319,8 +345,11 @@ export class Answer {
     const sigma = [Math.exp(0.5 * logvar[0]), Math.exp(0.5 * logvar[1])];
     const radius = Math.min(46, Math.max(24, 0.165 * width));
     const wide = 1.1 * Math.max(...sigma) * plane.scale;
-    const power = [10, 5, 2].find((p) => wide * p <= radius);
-    if (!power) return; // the ellipse is large enough to be seen as it is
+    const reaching = (far) => [10, 5, 2].find((p) => far * p <= radius);
+    if (!reaching(wide)) return; // the ellipse is large enough to be seen as it is
+    const peak = this.posterior?.field ? this.posterior.peak : mean;
+    const away = 1.2 * Math.hypot(peak[0] - mean[0], peak[1] - mean[1]) * plane.scale;
+    const power = reaching(Math.max(wide, away)) ?? reaching(wide); // both in one glass, if one can hold them
     const [mx, my] = plane.toScreen(mean);
     const cy = radius + 8;
     const right = width - radius - 8;
@@ -335,7 +364,7 @@ export class Answer {
     ctx.clip();
     const { mean: all, label } = this.codes;
     const reach = radius / scale;
-    ctx.globalAlpha = 0.4;
+    ctx.globalAlpha = this.posterior ? 0.15 : 0.4;
     for (let i = 0; i < label.length; i++) {
       const dx = all[2 * i] - mean[0];
       const dy = all[2 * i + 1] - mean[1];
@@ -366,7 +395,7 @@ export class Answer {
     for (const eps of this.throws) place(eps, 1.5);
     ctx.globalAlpha = 1;
     ctx.fillStyle = this.#colour;
-    place(this.thrown ?? [0, 0], 3);
+    place(this.thrown ?? [0, 0], this.posterior ? 2 : 3);
     ctx.restore();
     ctx.beginPath();
     ctx.arc(cx, cy, radius, 0, 2 * Math.PI);

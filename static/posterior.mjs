@@ -24,6 +24,7 @@ const FINEST = 6; // halvings
 const SAMPLES = 16384; // places that the interpolation is asked for
 const MAP = 128; // cells of the map's picture, a side
 const LENS = 96; // of the lens's
+const ELLIPSE = 96; // of the sum over an ellipse
 const KEY = 1 << 13; // more than the finest level has cells a side: j · KEY + i is a cell's key
 const EVERYWHERE = [-REACH, -REACH, REACH, REACH];
 
@@ -100,7 +101,7 @@ class Field {
     return out;
   }
 
-  /** The mass that lies on each cell of the map's picture, up to a factor; and `top`, the highest log p(x, z) met. */
+  /** The mass that lies on each cell of the map's picture, over exp(best). {top: the highest log p(x, z) met, total}. */
   gather(out) {
     out.fill(0);
     const cells = this.cells();
@@ -111,7 +112,8 @@ class Field {
     });
     const known = new Float64Array(25); // the cell and two neighbours on each side
     const wide = new Float64Array(5);
-    let top = -Infinity;
+    const area = (this.step / fine) ** 2;
+    let [top, total] = [-Infinity, 0];
     for (const [i, j] of cells) {
       for (let k = 0; k < 25; k++) known[k] = this.at(i - 2 + (k % 5), j - 2 + ((k / 5) | 0));
       for (let u = 0; u < fine; u++) {
@@ -126,11 +128,13 @@ class Field {
           const value = e * wide[at] + f * wide[at + 1] + g * wide[at + 2] + h * wide[at + 3];
           if (value > top) top = value;
           const row = MAP - 1 - Math.floor(((j + (v + 0.5) / fine) * this.step * MAP) / (2 * REACH));
-          out[row * MAP + column] += Math.exp(value - this.best);
+          const mass = area * Math.exp(value - this.best);
+          out[row * MAP + column] += mass;
+          total += mass;
         }
       }
     }
-    return top;
+    return { top, total };
   }
 }
 
@@ -260,10 +264,12 @@ export class Posterior {
   #take(field) {
     this.field = field;
     this.lens = null;
-    this.top = field.gather(this.mass);
+    Object.assign(this, field.gather(this.mass));
     blur(this.mass, this.wide); // a posterior of one cell is more than a speck
-    const most = this.mass.reduce((a, b) => Math.max(a, b), 0);
-    this.heat.set(this.mass, 255 / most);
+    const heaviest = this.mass.reduce((best, v, k) => (v > this.mass[best] ? k : best), 0);
+    const size = (2 * REACH) / MAP;
+    this.peak = [(heaviest % MAP + 0.5) * size - REACH, REACH - (Math.floor(heaviest / MAP) + 0.5) * size];
+    this.heat.set(this.mass, 255 / this.mass[heaviest]);
   }
 
   /** Halve the step wherever the posterior is, until it is resolved. */
@@ -295,6 +301,22 @@ export class Posterior {
     if (field !== this.field) this.#take(field);
     this.refined = true;
     this.changed();
+  }
+
+  /** Share of the mass inside the ellipse of two σ about a mean: 1 − e⁻² of a Gaussian's own. */
+  within(mean, sigma) {
+    const low = mean.map((m, d) => Math.max(-REACH, m - 2 * sigma[d]));
+    const high = mean.map((m, d) => Math.min(REACH, m + 2 * sigma[d]));
+    if (low[0] >= high[0] || low[1] >= high[1]) return 0;
+    const values = this.field.raster([...low, ...high], ELLIPSE);
+    const size = low.map((v, d) => (high[d] - v) / ELLIPSE);
+    let sum = 0;
+    for (let k = 0; k < values.length; k++) {
+      const x = (low[0] + (k % ELLIPSE + 0.5) * size[0] - mean[0]) / sigma[0];
+      const y = (high[1] - (Math.floor(k / ELLIPSE) + 0.5) * size[1] - mean[1]) / sigma[1];
+      if (x * x + y * y < 4) sum += Math.exp(values[k] - this.field.best);
+    }
+    return Math.min(1, (sum * size[0] * size[1]) / this.total);
   }
 
   /** The picture of a square about z, `reach` to each side: for a lens. */

@@ -275,7 +275,7 @@ class Studio {
     cancelAnimationFrame(this.telling);
     this.telling = requestAnimationFrame(() => { // after the frame that computes what is told
       const { kind, amount } = this.spoil;
-      const bits = this.pad.empty ? null : toText(this.clean);
+      const bits = this.clean.some((v) => v > 0) ? toText(this.clean) : null; // a blank picture is no digit
       link.set({
         d: bits, label: this.label, spoil: amount > 0 ? `${kind}:${Number(amount.toFixed(3))}` : null,
         posterior: this.truth ? 1 : null,
@@ -307,6 +307,7 @@ class Studio {
   }
 
   #showTruth() {
+    this.at(".meaning").hidden = !this.truth;
     if (this.ready) for (const answer of this.answers) answer.truth = this.truth;
   }
 

@@ -56,6 +56,8 @@ export const template = ({ models }) => `
       <label title="p(z | x) on the maps of the VAE and the CVAE, under q's ellipse"><input type="checkbox"
         data-set="truth">true posterior</label>
       <label><input type="checkbox" data-set="sampled">sample the pixels</label>
+      <p class="unit quiet meaning" hidden>True posterior: which codes explain your digit, the stronger the colour the better.
+        q is the encoder’s guess at it, always one upright ellipse; a perfect guess holds 86 % in its 2 σ.</p>
       <p class="unit quiet">Numbers are nats for this digit, and for the mean of 10,000 test digits.
         Reconstruction is −log p(x | z) at the code.</p></div>
   </section>
@@ -73,6 +75,9 @@ const term = ([key, name]) =>
 
 const resample = '<button data-do="resample" title="A new ε: z = μ + σ ε">Resample</button>';
 
+const truth = (given) => `<p class="truth" hidden><span><i class="cloud"></i>true p(z | ${given})</span>
+  <span><i class="ellipse"></i>encoder’s q(z | ${given})</span><span class="share"></span></p>`;
+
 const card = ({ kind, title, code }) => `
   <article class="card" data-kind="${kind}">
     <header><b>${title}</b><span class="code quiet">${code}</span><span class="best" >closest<span> without a label</span></span></header>
@@ -82,5 +87,6 @@ const card = ({ kind, title, code }) => `
     <div class="under draws"><span class="how"></span><span>
       <button class="back" hidden title="Give the code back; the next stroke does so too">Back</button>
       ${SAMPLED.includes(kind) ? resample : ""}</span></div>
+    ${SAMPLED.includes(kind) ? truth(kind === "cvae" ? "x, y" : "x") : ""}
     <dl class="terms">${each(Object.entries(TERMS), term)}</dl>
   </article>`;

@@ -145,9 +145,11 @@ def _hand(key: str) -> None:
     if brought and brought.get("steps"):
         st.html(f'<div class="lse-row">{brought["steps"]}</div>')
     if message.get("bits") and message.get("codes"):
+        truth = st.container()
+        _neighbours(message)  # at once, while the integrals of a digit that no code explains take seconds
         if message.get("posterior"):
-            _truth(message)
-        _neighbours(message)
+            with truth:
+                _truth(message)
 
 
 def _explain() -> None:
@@ -238,9 +240,11 @@ def _truth(message: dict[str, Any]) -> None:
         x, label = bits(message["bits"]), int(message["label"])
     except (ValueError, TypeError):
         return
-    sentences = [account_sentence(kind, x, label if kind == "cvae" else None) for kind in ("vae", "cvae")]
     st.subheader("The true posterior, exactly")
-    st.markdown("\n\n".join(sentences))
+    for kind in ("vae", "cvae"):
+        with st.spinner(f"Integrating p(x, z) over every z of the {FAMILY[kind].name} …"):
+            sentence = account_sentence(kind, x, label if kind == "cvae" else None)
+        st.markdown(sentence)
     if message.get("spoilt"):
         st.caption("Of the digit before it was spoilt, and of the encoder's q for that one.")
     st.page_link("pages/6_Inside_the_bound.py", label="Inside the bound: where these nats go, for any digit")

@@ -22,6 +22,7 @@ FIND = """() => {
     window.S = find(document);
     if (!S?.ready) return false;
     window.A = Object.fromEntries(S.answers.map(a => [a.kind, a]));
+    window.settle = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())));
     return true;
 }"""
 REFINED = "() => ['vae', 'cvae'].every(kind => A[kind].posterior?.refined)"
@@ -126,6 +127,70 @@ def test_a_label_has_a_lattice_of_its_own(visit, networks):
     assert seen.argmax() == truth.argmax()
     assert np.abs(seen - truth)[truth > truth.max() - 100].max() < 1e-2
     assert tab.evaluate("[...A.vae.posterior.joint]") == before
+
+
+AT_REST = """kinds => Object.fromEntries(kinds.map(kind => {
+    const {posterior, code, fields} = A[kind], {heat} = posterior;
+    const painted = heat.picture.getContext("2d").getImageData(0, 0, heat.n, heat.n).data;
+    let best = 0;
+    for (let k = 0; k < heat.n ** 2; k++) if (painted[4 * k + 3] > painted[4 * best + 3]) best = k;
+    const size = heat.side / heat.n;
+    return [kind, {
+        x: [...posterior.x], label: posterior.label, share: fields.share.textContent,
+        heaviest: [(best % heat.n + 0.5) * size - 4, 4 - (Math.floor(best / heat.n) + 0.5) * size],
+        mean: [...code.mean], sigma: [...code.logvar].map(v => Math.exp(0.5 * v)),
+    }];
+}))"""
+
+
+def outside(posterior, mean, sigma) -> float:
+    """Share of an exact posterior outside q's ellipse of two σ."""
+    away = ((posterior.z - torch.tensor(mean)) / torch.tensor(sigma)).square().sum(1) > 4
+    return float(posterior.log_density.softmax(0)[away].sum())
+
+
+def test_a_4_becomes_a_9_and_the_truth_leaves_q(visit, networks):
+    """The layer's promise: on the way the posterior splits or jumps where q cannot follow. A cloud that hangs on q's
+    mean, or a share of another ellipse, would hide it."""
+    tab = visit("?posterior=1&label=4")
+    tab.wait_for_function(REFINED, timeout=PATIENCE)
+    tab.evaluate("S.at(\"[data-replay='4 → 9']\").click()")
+    tab.wait_for_function("S.pad.state.strokes.length === 3 && !S.pad.running", timeout=PATIENCE)
+    strokes = tab.evaluate("S.pad.state.strokes")
+    lid, seen = strokes[2]["points"], []
+    for part in (0, 0.12, 0.35, 1):  # of the last stroke, as the replay passes through it
+        drawn = [*strokes[:2], {**strokes[2], "points": lid[: 2 * int(part * len(lid) / 2)]}][: 3 if part else 2]
+        tab.evaluate("strokes => { S.pad.show({strokes}, false); S.pad.release(); return settle(); }", drawn)
+        tab.wait_for_function(REFINED, timeout=PATIENCE)
+        seen.append(tab.evaluate(AT_REST, PROBABILISTIC))
+        for kind, at in seen[-1].items():
+            exact = likelihood.posterior(networks[kind], torch.tensor(at["x"]).float(), at["label"])
+            at["shares"] = exact.mass.tolist()
+            at["outside"] = outside(exact, at["mean"], at["sigma"])
+            within = float(at["share"].split(" %")[0])
+            assert within == pytest.approx(100 * (1 - at["outside"]), abs=3), (kind, part)
+            if exact.mass[0] > 0.6:  # else which hill is heavier is a matter of display accuracy
+                np.testing.assert_allclose(at["heaviest"], exact.modes[0], atol=0.1, err_msg=f"{kind} at {part}")
+    vae, cvae = ([at[kind] for at in seen] for kind in PROBABILISTIC)
+    assert np.hypot(*np.subtract(vae[0]["heaviest"], vae[-1]["heaviest"])) > 0.3, "another place in the end"
+    assert vae[2]["outside"] > 0.9, "the posterior is at the 9 while q is at the 4"
+    assert min(cvae[1]["shares"][:2]) > 0.2 and cvae[1]["outside"] > 0.4, "two hills, and q on one of them"
+
+
+def test_what_is_drawn_of_nothing(visit):
+    """A blank pad is no digit: nothing is integrated for it, and the page says what to do. A white one is: its
+    posterior is shown, and then said."""
+    tab = visit(f"?posterior=1&label=3&d={FIRST}")
+    tab.wait_for_function(REFINED, timeout=PATIENCE)
+    tab.evaluate("S.pad.show({picture: new Float32Array(784)}); S.pad.release()")
+    tab.wait_for_function("() => !new URLSearchParams(location.search).has('d')", timeout=PATIENCE)
+    tab.wait_for_selector(IDLE, timeout=PATIENCE)
+    assert "Draw on the black square" in tab.evaluate("S.at('.verdict').textContent")
+    assert tab.get_by_text("The true posterior, exactly").count() == 0
+    tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1)}); S.pad.release()")
+    tab.evaluate("settle()")
+    tab.wait_for_function(REFINED, timeout=PATIENCE)
+    tab.get_by_text("CVAE: log p(x | y = 3) =").wait_for(timeout=PATIENCE)
 
 
 def test_by_keyboard_into_the_link_and_nothing_is_sent_while_drawing(visit, networks):
