@@ -21,6 +21,7 @@ from ui.tiles import Strip, data_uri, steps_html, strips
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 NEIGHBOURS = 10
+LEAST = 20  # white pixels: of a dot the posterior is spread so wide and so sharp that its integral takes up to a minute
 
 # The first picture leaves when the view is there; pad and four cards need the width and the height of a small screen.
 PAGE = """
@@ -241,6 +242,9 @@ def _truth(message: dict[str, Any]) -> None:
     except (ValueError, TypeError):
         return
     st.subheader("The true posterior, exactly")
+    if x.sum() < LEAST:
+        st.markdown(f"There are only {x.sum():.0f} white pixels: the integral is for a digit of at least {LEAST}.")
+        return
     for kind in ("vae", "cvae"):
         with st.spinner(f"Integrating p(x, z) over every z of the {FAMILY[kind].name} …"):
             sentence = account_sentence(kind, x, label if kind == "cvae" else None)

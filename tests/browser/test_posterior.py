@@ -178,8 +178,8 @@ def test_a_4_becomes_a_9_and_the_truth_leaves_q(visit, networks):
 
 
 def test_what_is_drawn_of_nothing(visit):
-    """A blank pad is no digit: nothing is integrated for it, and the page says what to do. A white one is: its
-    posterior is shown, and then said."""
+    """A blank pad is no digit: nothing is integrated for it, and the page says what to do; a dot would take a minute. A
+    white one has its posterior shown, and then said."""
     tab = visit(f"?posterior=1&label=3&d={FIRST}")
     tab.wait_for_function(REFINED, timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784)}); S.pad.release()")
@@ -187,6 +187,8 @@ def test_what_is_drawn_of_nothing(visit):
     tab.wait_for_selector(IDLE, timeout=PATIENCE)
     assert "Draw on the black square" in tab.evaluate("S.at('.verdict').textContent")
     assert tab.get_by_text("The true posterior, exactly").count() == 0
+    tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1, 400, 404)}); S.pad.release()")
+    tab.get_by_text("only 4 white pixels").wait_for(timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1)}); S.pad.release()")
     tab.evaluate("settle()")
     tab.wait_for_function(REFINED, timeout=PATIENCE)
