@@ -139,7 +139,7 @@ class Sliders {
       toggles.append(m.toggle);
     }
     this.label = element("select", { ariaLabel: "Label that the CVAE is told" });
-    for (let y = 0; y < 10; y++) this.label.append(new Option(`told: ${y}`, y));
+    for (let y = 0; y < 10; y++) this.label.append(new Option(`CVAE told: ${y}`, y));
     this.label.value = this.state.label;
     this.label.onchange = () => {
       this.state.label = Number(this.label.value);
@@ -147,16 +147,17 @@ class Sliders {
       this.#settle();
     };
     const starts = { // under the first letter of where the codes start from
-      d: button("My digit's code", () => this.#go("digit"), "Where each model places the digit that is chosen above"),
+      d: button("My digit", () => this.#go("digit"), "Where each model places the digit that is chosen above"),
       r: button("Random code", () => this.#go(`r${this.#seed()}`),
         "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes"),
       u: button("N(0, I), unfair", () => this.#go(`u${this.#seed()}`), UNFAIR),
-      m: button("The middle", () => this.#go("mean"), "Reset to the prior's mean, or the codes'"),
+      m: button("Middle", () => this.#go("mean"), "Reset to the prior's mean, or the codes'"),
     };
     this.mine = digitCanvas({ label: "", size: SIDE });
-    this.mine.style.cssText += ";border-radius:3px;margin:0 7px 0 -5px";
+    this.mine.ariaHidden = "true"; // the button says whose code it is
+    this.mine.style.cssText = "";
+    this.mine.className = "mine";
     starts.d.prepend(this.mine);
-    starts.d.style.cssText = "display:inline-flex;align-items:center";
     this.starts = Object.entries(starts);
     this.unfair = starts.u;
     bar.append(toggles, ...Object.values(starts), this.label);

@@ -28,6 +28,7 @@ from vae_core import latent
 
 SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
 LABELS = torch.arange(10)
+BAR = '<div class="bar"></div>'  # where a view's buttons will be
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
 
@@ -66,7 +67,7 @@ def figure(pixels: Tensor, caption: str = "", note: str = "", edge: str | None =
 def first(body: str, kind: str = "") -> str:
     """The first picture of a view, with the style sheet that the view goes on using."""
     sheet = f"<style data-views>{SHEET.read_text(encoding='utf-8')}</style>"
-    return f'{sheet}<div class="view {kind}"><div class="bar"></div>{body}</div>'
+    return f'{sheet}<div class="view {kind}">{body}</div>'
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -119,7 +120,7 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
         )
         side = square(name) if len(z) == 2 else '<div class="square" style="background:none"></div>'
         side = f'<div class="side">{side}<p class="reading"></p></div>'
-        return f'<div class="styles">{side}<div class="ten">{tiles}</div></div>'
+        return f'{BAR}<div class="styles">{side}<div class="ten">{tiles}</div></div>'
 
     message = show("styles.mjs", key, {"slug": name, "digit": digit_option(chosen, label)}, picture)
     return torch.tensor(message["z"]) if message else z
@@ -165,6 +166,9 @@ def slider_option(kind: str, size: int) -> dict[str, Any]:
     }
 
 
+OTHERS = "The others move by as many of their own σ, each in its own order."
+
+
 def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
     """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
     key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
@@ -172,7 +176,7 @@ def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str
     hand = (st.session_state.get(key) or {}).get("message") or {}
     if hand.get("digit") != digit["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
         hand = slider_hand(options, digit, chosen, last(key))
-    show("sliders.mjs", key, {"models": options, "digit": digit}, lambda: slider_picture(options, hand))
+    show("sliders.mjs", key, {"models": options, "digit": digit}, lambda: slider_picture(options, chosen, hand))
     st.session_state[f"{key} last"] = hand
     return hand
 
@@ -226,7 +230,7 @@ def normals(seed: int, n: int) -> list[float]:
     return [math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v) for u, v in pairs]
 
 
-def slider_picture(options: list[dict], hand: dict[str, Any]) -> str:
+def slider_picture(options: list[dict], chosen: Chosen, hand: dict[str, Any]) -> str:
     """The view as it will stand: every model's drawing, and the sliders of the one that leads."""
     tiles, y = "", torch.tensor([hand["label"]])
     for m in options:
@@ -252,10 +256,18 @@ def slider_picture(options: list[dict], hand: dict[str, Any]) -> str:
             '<span class="strip"></span></div>'
         )
     one, many = " one" if len(hand["codes"]) == 1 else "", " many" if len(z) > 2 else ""
+    # Disabled and in the same words, for they take as many lines as those of the view.
+    mine = f'<img class="mine" src="{data_uri(chosen.pixels)}" alt="">My digit'
+    words = (mine, "Random code", "N(0, I), unfair", "Middle", f"CVAE told: {hand['label']}")
+    bar = "".join(f"<button disabled>{word}</button>" for word in (*(m["title"] for m in options), *words))
     head = f"<span>Sliders of the</span><select disabled><option>{lead['title']}</option></select>"
+    if not one:
+        head += f'<span class="quiet">{OTHERS}</span>'
+    idle = sum(nats and worth < IDLE for worth in lead["worth"])
+    rest = f"<details><summary>Idle dimensions: {idle}</summary></details>" if idle else ""
     return (
-        f'<div class="sliders"><div class="stage{one}">{tiles}</div><div><div class="head">{head}</div>'
-        f'<div class="rows{many}">{rows}</div></div></div>'
+        f'<div class="bar">{bar}</div><div class="sliders"><div class="stage{one}">{tiles}</div><div>'
+        f'<div class="head">{head}</div><div class="rows{many}">{rows}</div>{rest}</div></div>'
     )
 
 
@@ -285,7 +297,7 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
         maps = "".join(f"<div><h3>{m['title']}</h3>{square(m['slug'])}</div>" for m in members) if size == 2 else ""
         count = tiles.count("<figure")
         below = f'<p class="reading"></p><div class="maps">{maps}</div>'
-        return f'<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
+        return f'{BAR}<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
 
     def hear() -> None:
         for end in ("from", "to"):
