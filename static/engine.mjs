@@ -373,7 +373,7 @@ export async function* slices(count, work, { budget = 6, signal = null, now = ()
 }
 
 /** The end of this task: whatever the hand or the screen wants comes first. A timer would wait 4 ms each time. */
-function turn() {
+export function turn() {
   if (globalThis.scheduler?.postTask) return scheduler.postTask(() => {}, { priority: "background" });
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

@@ -2,14 +2,14 @@
 // drawing is encoded, posterior ellipses, and the density of the codes. All in the map's own coordinates; what has to
 // be computed comes in slices, coarse before fine, and a newer view replaces an older wish.
 
-import { PIXELS, slices } from "./engine.mjs";
+import { PIXELS, slices, turn } from "./engine.mjs";
 
 const SIDE = 28;
 const SMALLEST = 32; // CSS pixels of a tile; it is refined when it has become twice as wide
 const SLOTS = 36; // tiles a side of the atlas: more than two screens of them
 const APART = 28; // CSS pixels between two arrows, at least
-const TOGETHER = 4; // tiles in one call of the decoder: its weights are then read once for all
-const BUDGET = 6; // milliseconds a slice
+const TOGETHER = 4; // tiles in one call of the decoder: its weights are then read once for all; half a millisecond
+const BUDGET = 5; // milliseconds after which a slice ends: with what is drawn around it, it stays below 8
 const ELLIPSES = 1500; // at most on one map
 const GRID = 144; // cells a side of the density
 
@@ -56,7 +56,9 @@ class Computed {
   async refresh() {
     this.stop();
     if (!this.on || !this.model) return;
-    this.abort = new AbortController();
+    const { signal } = (this.abort = new AbortController());
+    await turn(); // the hand first: of the many views of one pull only the last is computed
+    if (signal.aborted || !this.on) return;
     const missing = [];
     for (const level of this.levels()) {
       for (const [i, j] of inView(this.plane, level)) if (!this.has(`${level}:${i}:${j}`)) missing.push([level, i, j]);
@@ -68,7 +70,7 @@ class Computed {
       this.compute(part.map((place) => place.join(":")), z.subarray(0, 2 * part.length));
     };
     const count = Math.ceil(missing.length / TOGETHER);
-    for await (const _ of slices(count, work, { budget: BUDGET, signal: this.abort.signal })) this.plane.redraw();
+    for await (const _ of slices(count, work, { budget: BUDGET, signal })) this.plane.redraw();
   }
 
   stop() {

@@ -1,6 +1,6 @@
 // The page "Map": two models side by side, the same image marked on both; what lies under the pointer is decoded live.
-// Python hears one message when an image or a place is picked (and when another model is put up), never while a hand
-// moves.
+// Python hears one message when an image or a place is picked, when a walk begins and when the visitor has said what a
+// drawing is (and when another model is put up), never while a hand moves.
 
 import { beyond, nearest, shareWithin, whiten } from "./codes.mjs";
 import { element, numbersOf, press, signed, toLink } from "./controls.mjs";
@@ -70,7 +70,13 @@ button:disabled { opacity: 0.45; cursor: default; }
 .card dt { opacity: 0.8; }
 .way { display: flex; gap: 12px; align-items: center; flex-wrap: wrap; }
 .way input[type=range] { flex: 1 1 200px; min-width: 0; accent-color: var(--st-primary-color); height: 34px; }
+.way .end { display: flex; gap: 8px; align-items: center; }
+.way .end canvas { border: 2px solid; flex: none; }
 .way .end small { display: block; opacity: 0.8; }
+.verdicts { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); gap: 6px 16px; margin-top: 6px; }
+.verdicts p { margin: 0; padding: 6px 10px; border-left: 3px solid var(--st-primary-color); border-radius: 0 8px 8px 0;
+  background: var(--st-secondary-background-color); }
+.verdicts p:last-child { grid-column: 3; }
 .curves { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; margin-top: 6px; }
 .curves figure { margin: 0; }
 .curves figcaption { font-size: 12.5px; opacity: 0.8; }
@@ -92,7 +98,11 @@ button:disabled { opacity: 0.45; cursor: default; }
   .card .tile, .walking .card .tile { width: 84px; grid-row: 1 / span 3; }
   .card p { margin: 0; }
   .card .ask, .card dl { grid-column: 1 / -1; }
-  .curves { grid-template-columns: 1fr; }
+  .curves, .verdicts { grid-template-columns: 1fr; }
+  .verdicts p:last-child { grid-column: 1; }
+  .way { gap: 8px; justify-content: space-between; }
+  .way input[type=range] { flex-basis: 100%; order: 1; }
+  .way button { order: 2; flex: 1; }
 }
 `;
 
@@ -117,6 +127,8 @@ class MapView {
   update(component) {
     this.component = component;
     for (const side of this.sides ?? []) side.plane.retheme();
+    this.options = JSON.parse(component.data.options);
+    this.walk?.hear(this.options.walk);
     this.request();
   }
 
@@ -159,9 +171,9 @@ class MapView {
   /** Into the link and into this tab's memory; the link only says what differs from the page as it opens. */
   remember() {
     const { left, right, image, place, label, layers, views } = this.state;
-    const { way } = this.walk;
+    const { way, said } = this.walk;
     const list = [...layers];
-    Object.assign(remembered, { left, right, image, place, label, layers: list, walk: way && { ...way }, views });
+    Object.assign(remembered, { left, right, image, place, label, layers: list, walk: way && { ...way, said }, views });
     const view = (v) => (v ? toLink([...v.centre, v.span], 4) : null);
     link.set({
       left, right, image: place ? null : image,
@@ -208,6 +220,7 @@ class MapView {
   #build() {
     const box = (this.box = element("div", { className: "map" }));
     this.walk = new Walk(this);
+    this.walk.hear(this.options.walk);
     const bar = element("div", { className: "bar" });
     const e = (this.elements = {});
 
@@ -354,7 +367,7 @@ class MapView {
     this.state.place = null; // it was a place of the map that has gone
     this.hover = null;
     this.#captions();
-    this.#pickChanged({ tell: true });
+    this.#pickChanged({ tell: !this.walk.way });
     this.walk.restart();
   }
 
@@ -467,7 +480,7 @@ class MapView {
   }
 
   #pickChanged({ tell }) {
-    const { image, place, left, right } = this.state;
+    const { image, place } = this.state;
     this.elements.image.value = image;
     for (const side of this.sides) this.#layerLabels(side);
     const at = this.#look(this.#picked(), { marker: this.walk.way ? null : "pick" });
@@ -478,10 +491,16 @@ class MapView {
     this.#captions();
     this.remember();
     this.request();
-    if (tell) {
-      const z = place && Object.fromEntries(this.sides.map((side, k) => [side.name, at[k].map((v) => Number(v.toFixed(4)))]));
-      this.component.setStateValue("message", { left, right, image, z, drawn: place?.side ?? null });
-    }
+    this.places = place && Object.fromEntries(this.sides.map((side, k) => [side.name, at[k].map((v) => Number(v.toFixed(4)))]));
+    if (tell) this.tell();
+  }
+
+  /** The one message: what is picked or walked on, for what only Python knows of it. */
+  tell() {
+    const { image, place, left, right } = this.state;
+    this.component.setStateValue("message", {
+      left, right, image, z: this.places, drawn: place?.side ?? null, walk: this.walk.message(),
+    });
   }
 
   #picked() {
@@ -566,9 +585,12 @@ class MapView {
       const { logvar } = side.codes;
       const sigma = logvar && index !== null
         ? `σ ${[0, 1].map((a) => Math.exp(0.5 * logvar[2 * index + a]).toFixed(2)).join(", ")}` : "";
-      side.reading.replaceChildren(small(`z ${places[k].map((v) => signed(v)).join(", ")}`), small(sigma));
+      // An encoder with a posterior answers with its mean; what a hand points at is a z.
+      const code = `${side.model.probabilistic && !(index === null && side === own) ? "μ" : "z"} ` +
+        places[k].map((v) => signed(v)).join(", ");
+      side.reading.replaceChildren(small(code), small(sigma));
       side.tile.setAttribute("aria-label", `${title}${told}`);
-      parts.push(`${name}: z ${places[k].map((v) => signed(v)).join(", ")}`);
+      parts.push(`${name}: ${code}`);
     });
     this.say(parts.join(". ") + ".");
   }
@@ -591,7 +613,7 @@ class MapView {
   #walkOff() {
     this.hover = null;
     this.walk.stop();
-    this.#pickChanged({ tell: false });
+    this.#pickChanged({ tell: true });
     this.#walkShown(false);
   }
 

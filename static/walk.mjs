@@ -1,9 +1,10 @@
 // The walk between two digits on both maps of the page "Map": is what lies between them a digit? The visitor answers
-// before the numbers show: how far the nearest code is, and what encoding and decoding the drawing again changes.
+// before the numbers show: how far the nearest code is, what encoding and decoding the drawing again changes, and what
+// a classifier says, which Python asks when it has heard the visitor's answer.
 
-import { element } from "./controls.mjs";
+import { element, pixelsOf } from "./controls.mjs";
 import { PIXELS, slices } from "./engine.mjs";
-import { paint } from "./paint.mjs";
+import { COLOURS, digitCanvas, paint } from "./paint.mjs";
 
 const STEPS = 41; // places on the way where the curves are measured
 const CURVES = [
@@ -11,20 +12,24 @@ const CURVES = [
   ["cycle", "Cycle error ‖dec(enc(x̂)) − x̂‖ along t, 784 pixels in [0, 1]"],
 ];
 const ANSWERS = { digit: "A digit", not: "Not one" };
+const GUESSES = { digit: "a digit", not: "not a digit" };
 
 export class Walk {
-  /** view: the page's, with its sides, `told`, `say`, `request`, `remember` and the line `what`. */
+  /** view: the page's, with its sides, `told`, `tell`, `say`, `request`, `remember` and the line `what`. */
   constructor(view) {
     this.view = view;
     this.way = null; // {ends: [image, image], t}
     this.next = 1; // which end the next click chooses
-    this.said = {}; // side → {answer, t}
+    this.said = {}; // side → {answer, t, kind, z, label}: the visitor's guess, and what it is about
+    this.heard = null; // Python's {ends, originals: two pictures or null, verdicts: side → {said, digit, read} or null}
     this.curves = null;
     this.#build();
   }
 
   #build() {
-    this.ends = [element("span", { className: "end" }), element("span", { className: "end" })];
+    this.ends = [0, 1].map(() => ({ words: element("span"), tile: digitCanvas({ label: "", size: 52 }) }));
+    const [from, to] = this.ends.map(({ words, tile }, k) =>
+      element("span", { className: "end" }, ...(k ? [words, tile] : [tile, words])));
     this.slider = element("input", { type: "range", min: 0, max: 1, step: 0.005 });
     this.slider.setAttribute("aria-label", "t, the share of the way");
     this.slider.oninput = () => this.setT(this.slider.valueAsNumber);
@@ -40,7 +45,8 @@ export class Walk {
       return canvas;
     });
     this.element = element("div", { className: "walk", hidden: true },
-      element("div", { className: "way" }, this.ends[0], this.slider, this.ends[1], hole), this.hint, this.charts);
+      element("div", { className: "way" }, from, this.slider, to, hole), this.hint,
+      (this.verdicts = element("div", { className: "verdicts" })), this.charts);
   }
 
   /** What belongs to one side: the question and, after the answer, the numbers. Both go into the side's card. */
@@ -50,7 +56,9 @@ export class Walk {
       side.ask.append(element("button", { type: "button", onclick: () => this.#judge(side, answer) }, words));
     }
     side.numbers = element("dl", { hidden: true });
+    side.verdict = element("p", { hidden: true });
     side.card.append(side.ask, side.numbers);
+    this.verdicts.append(side.verdict);
     side.plane.layers.push((ctx) => this.#drawSegment(ctx, side));
     side.plane.onDrag = (_, z) => this.#drag(side, z);
     side.plane.onRelease = () => this.view.remember();
@@ -58,14 +66,13 @@ export class Walk {
 
   // On and off ---------------------------------------------------------------------------------------------------------
 
-  /** way: {ends, t}, or an image's number: a partner is then found whose way leads through a hole. */
+  /** way: {ends, t, said?}, or an image's number: a partner is then found whose way leads through a hole. */
   start(way) {
     if (typeof way === "number") way = { ends: [way, this.#farPartner(way)], t: 0.5 };
-    this.way = way;
     this.next = 1;
     this.element.hidden = false;
     for (const { plane } of this.view.sides) plane.setMarker("pick", null);
-    this.#begin(way.ends, way.t);
+    this.#begin(way.ends, way.t, way.said);
   }
 
   stop() {
@@ -73,7 +80,7 @@ export class Walk {
     this.work?.abort();
     this.element.hidden = true;
     for (const side of this.view.sides) {
-      side.ask.hidden = side.numbers.hidden = true;
+      side.ask.hidden = side.numbers.hidden = side.verdict.hidden = true;
       for (const name of ["hover", "from", "to", "t"]) side.plane.setMarker(name, null);
     }
   }
@@ -93,18 +100,14 @@ export class Walk {
   }
 
   /** Another way: what was said and measured belongs to the old one. */
-  #begin(ends, t = 0.5) {
+  #begin(ends, t = 0.5, said = {}) {
     this.work?.abort();
     this.way = { ends, t };
-    this.said = {};
+    this.said = said;
     this.curves = null;
     this.charts.hidden = true;
     const { sides } = this.view;
     const { label } = sides[0].codes;
-    ends.forEach((image, k) => {
-      this.ends[k].replaceChildren(element("b", {}, `${k ? "to" : "from"} ${label[image]}`),
-        element("small", {}, `test image ${image}`));
-    });
     this.hint.textContent = "Pull the handle on either map. " +
       `A click on a dot chooses the digit to walk ${this.next ? "to" : "from"}.`;
     for (const side of sides) {
@@ -113,7 +116,40 @@ export class Walk {
         z, colour: side.plane.theme.text, size: 6, text: String(label[ends[k]]),
       }));
     }
+    this.#showEnds();
     this.setT(t);
+    this.view.tell();
+    this.#measureCurves();
+  }
+
+  /** What Python is told: the ends, and the guesses, so that it judges what the visitor has judged, and nothing else. */
+  message() {
+    return this.way && { ends: this.way.ends, said: this.said };
+  }
+
+  /** What Python answers. It may be about a way that the visitor has left: each part is shown where it fits. */
+  hear(answer) {
+    this.heard = answer;
+    if (this.way) this.#showEnds();
+  }
+
+  /** The two test images with their labels; where the originals are not on the server, the left model's drawings. */
+  #showEnds() {
+    const { ends } = this.way;
+    const [{ codes: { mean, label }, model, about, pixels }] = this.view.sides;
+    const heard = String(this.heard?.ends) === String(ends) ? this.heard : null;
+    ends.forEach((image, k) => {
+      const { words, tile } = this.ends[k];
+      let note = `test image ${image}`;
+      if (heard?.originals) paint(tile, pixelsOf({ pixels: heard.originals[k] }));
+      else if (heard) {
+        paint(tile, model.decode(mean.subarray(2 * image, 2 * image + 2), this.view.told(this.view.sides[0], image), pixels));
+        note += `, the ${about.name}'s drawing`;
+      } else paint(tile, null);
+      tile.style.borderColor = COLOURS[label[image]];
+      tile.ariaLabel = `${note}, label ${label[image]}`;
+      words.replaceChildren(element("b", {}, `${k ? "to" : "from"} ${label[image]}`), element("small", {}, note));
+    });
   }
 
   setT(t) {
@@ -163,6 +199,7 @@ export class Walk {
       const { name } = side.about;
       const told = side.model.conditional ? `, told ${this.#told(side, t)}` : "";
       const answer = said[side.name];
+      const verdict = answer ? this.#verdict(side, answer) : "";
       paint(side.tile, side.pixels);
       side.tile.style.border = "2px solid transparent";
       side.tile.ariaLabel = `What the ${name} draws at t = ${t.toFixed(2)}${told}`;
@@ -170,18 +207,19 @@ export class Walk {
       side.ask.hidden = Boolean(answer);
       side.ask.ariaLabel = `Is the ${name}'s drawing a digit?`;
       side.numbers.hidden = !answer;
-      side.reading.replaceChildren(element("small", {}, answer
-        ? `You said at t = ${answer.t.toFixed(2)}: ${ANSWERS[answer.answer].toLowerCase()}` : "Is this a digit?"));
+      side.reading.replaceChildren(element("small", {}, answer ? "" : "Is this a digit?"));
+      side.verdict.hidden = !answer;
+      if (side.verdict.textContent !== verdict) side.verdict.textContent = verdict;
       if (!answer) continue;
       side.numbers.replaceChildren(
         element("dt", { title: "in standard deviations of this model's codes (whitened)" }, "nearest code"),
         element("dd", {}, `${gap.toFixed(2)} sd`),
         element("dt", { title: "‖dec(enc(x̂)) − x̂‖ over 784 pixels in [0, 1]; x̂ is binarised before it is encoded" }, "cycle error"),
         element("dd", {}, cycle.toFixed(2)));
-      spoken.push(`${name}: nearest code ${gap.toFixed(2)} standard deviations away, cycle error ${cycle.toFixed(2)}`);
+      spoken.push(`${name}: nearest code ${gap.toFixed(2)} standard deviations away, cycle error ${cycle.toFixed(2)}`, verdict);
     }
     if (this.curves) this.#drawCurves();
-    view.say(spoken.join(". ") + ".");
+    view.say(spoken.map((words) => words.replace(/\.?$/, ".")).join(" "));
   }
 
   #drawSegment(ctx, { plane, way }) {
@@ -198,13 +236,30 @@ export class Walk {
   }
 
   #judge(side, answer) {
-    this.said[side.name] = { answer, t: this.way.t };
-    if (this.view.sides.every(({ name }) => this.said[name])) this.#measureCurves();
+    const { t } = this.way;
+    const z = along(side.way, t);
+    this.said = { ...this.said, [side.name]: { answer, t, kind: side.kind, z, label: this.#told(side, t) } };
+    this.view.tell();
+    this.view.remember();
+    this.#measureCurves();
     this.view.request();
+  }
+
+  /** The visitor's guess and beside it the judge's, in a sentence. */
+  #verdict({ name, about }, { answer, t, kind, z }) {
+    const own = `${about.name} at t = ${t.toFixed(2)}: you say ${GUESSES[answer]}`;
+    const heard = this.heard?.verdicts;
+    if (this.heard && !heard) return `${own}. There is no judge to compare with: its files are missing.`;
+    const found = heard?.[name];
+    if (!found || String([found.said.kind, found.said.z]) !== String([kind, z])) return `${own}. The judge is asked …`;
+    const agrees = found.digit === (answer === "digit") ? "agrees" : "disagrees";
+    const why = found.digit ? `it reads ${article(found.read)} ${found.read}` : "not a digit";
+    return `${own}. The judge, a classifier, ${agrees}: ${why}.`;
   }
 
   /** Both numbers all along the way, after both answers: before, they would give the answer away. */
   async #measureCurves() {
+    if (!this.view.sides.every(({ name }) => this.said[name])) return;
     this.work?.abort();
     this.work = new AbortController();
     const curves = (this.curves = this.view.sides.map(() => []));
@@ -263,6 +318,8 @@ export class Walk {
     this.view.remember();
   }
 }
+
+const article = (digit) => (digit === 8 ? "an" : "a");
 
 /** The place at t on the straight way from a to b. */
 const along = ([a, b], t) => [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])];

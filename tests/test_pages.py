@@ -328,6 +328,36 @@ def test_map_with_mnist_shows_the_originals_and_true_numbers(visit, mnist_dir):
             assert float(scores[2][1]) == pytest.approx(float(now.kl), abs=0.02)
 
 
+def test_map_judges_what_the_visitor_has_judged_and_nothing_else(visit, mnist_dir):
+    """A verdict before the guess would be the guess; one about another drawing would be wrong about both models."""
+    judge = checkpoints.load_judge()
+    walk = {"ends": [3, 18], "said": {}}
+    app = picked(visit(MAP, mnist_dir), left="ae", right="cvae", image=3, walk=walk)
+    heard, test = sliders(app)[0]["walk"], data.load("mnist", "test", mnist_dir)
+    assert heard["verdicts"] == {} and not tiles(app)
+    originals = [np.frombuffer(base64.b64decode(text), np.uint8) / 255 for text in heard["originals"]]
+    same_picture(np.stack(originals), test.images[[3, 18]])
+    lattice = torch.cartesian_prod(*[torch.arange(-30.0, 31.0, 5.0)] * 2)
+    worst = judge.score(latent.decode(checkpoints.load(slug("ae", 2))[0], lattice)).argmin()
+    guesses = {  # a place in a hole, and one that is a digit
+        "left": {"kind": "ae", "z": lattice[worst].tolist(), "label": None, "t": 0.5, "answer": "digit"},
+        "right": {"kind": "cvae", "z": [0.0, 0.0], "label": 4, "t": 0.5, "answer": "digit"},
+    }
+    for known in (["right"], ["left", "right"]):
+        said = {side: guesses[side] for side in known}
+        app = picked(app, left="ae", right="cvae", image=3, walk={**walk, "said": said})
+        verdicts = sliders(app)[0]["walk"]["verdicts"]
+        assert list(verdicts) == known
+        for side, verdict in verdicts.items():
+            guess = guesses[side]
+            model, _ = checkpoints.load(slug(guess["kind"], 2))
+            label = None if guess["label"] is None else torch.tensor([guess["label"]])
+            drawn = latent.decode(model, torch.tensor([guess["z"]]), label)
+            assert verdict == {"said": guess, "digit": bool(judge.is_digit(drawn)), "read": int(judge.label(drawn))}
+        assert len(tiles(app)) == 8 * len(known)  # the images whose codes lie nearest to what was judged
+    assert verdicts["right"]["digit"] and verdicts["right"]["read"] == 4 and not verdicts["left"]["digit"]
+
+
 # Sliders ----------------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,15 @@ def test_a_point_has_dashes(points):
     assert [row[2:] for row in readout.posterior(points, 3)] == [("—", "—")] * 2
 
 
+def test_a_point_is_no_mean(codes, points):
+    """μ and "at the mean" above an autoencoder's code would say that it has a distribution."""
+    assert readout.posterior_head(codes)[1] == "μ" and readout.posterior_head(points)[1] == "code"
+    assert [readout.scores(c, 3)[0][0] for c in (codes, points)] == [
+        "reconstruction at the mean",
+        "reconstruction at the code",
+    ]
+
+
 def test_posterior_is_sigma_and_its_kl(codes):
     """σ, not σ² or log σ²; the KL against torch's own."""
     for j, (name, mean, sd, kl) in enumerate(readout.posterior(codes, 11)):

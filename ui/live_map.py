@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -12,6 +12,9 @@ from PIL import Image, ImageDraw
 
 from ui import live
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+
+if TYPE_CHECKING:
+    from vae_core.judge import Judge
 
 # torch is imported where it is needed first: the maps paint before that.
 
@@ -60,7 +63,8 @@ def start(here: list[str]) -> dict[str, Any]:
     rest = [k for k in here if k != left]
     right = link["right"] if link.get("right") in rest else ("vae" if "vae" in rest else (rest or here)[0])
     image = str(link.get("image", 0))
-    return {"left": left, "right": right, "image": int(image) if image.isdecimal() and len(image) < 6 else 0}
+    image = int(image) if image.isdecimal() and len(image) < 6 else 0
+    return {"left": left, "right": right, "image": image, "walk": last.get("walk") if link is last else None}
 
 
 def send(here: list[str]) -> None:
@@ -69,14 +73,19 @@ def send(here: list[str]) -> None:
 
 
 def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
-    """Show both maps. Returns what is picked: {left, right, image, z (per side) or None, drawn}."""
+    """Show both maps. Returns what is picked: {left, right, image, z (per side) or None, drawn, walk or None}.
+
+    A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.
+    """
     models = [
         {"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code} for k in here
     ]
+    message = (st.session_state.get("map_view") or {}).get("message")
+    walk = (message or opening).get("walk")
     message = live.view(
         "map.mjs",
         key="map_view",
-        options={"models": models, "start": opening},
+        options={"models": models, "start": opening, "walk": walk and heard(walk)},
         first=_first(opening["left"], opening["right"]),
     )
     if message:
@@ -84,16 +93,63 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
     return message or {**opening, "z": None, "drawn": None}
 
 
+def heard(walk: dict[str, Any]) -> dict[str, Any]:
+    """What only Python knows of a walk: {ends, originals: two images as base64 or None, verdicts by side or None}.
+
+    A drawing is judged only after the visitor has said what it is: the judge's word would be theirs.
+    """
+    from ui import store
+
+    images, judge = store.originals(), store.judge()
+    return {
+        "ends": walk["ends"],
+        "originals": None if images is None else [_grey(images[min(i, len(images) - 1)]) for i in walk["ends"]],
+        "verdicts": None if judge is None else {side: _verdict(judge, said) for side, said in walk["said"].items()},
+    }
+
+
+def _verdict(judge: Judge, said: dict[str, Any]) -> dict[str, Any]:
+    """{said, digit: is it one, read: the most probable digit} of what a model draws at the place of a guess."""
+    import torch
+
+    from ui import store
+    from vae_core import latent
+
+    model, _ = store.guard(slug(said["kind"], 2))
+    label = torch.tensor([said["label"]]) if model.conditional else None
+    drawn = latent.decode(model, torch.tensor([said["z"]], dtype=torch.float32), label)
+    return {"said": said, "digit": bool(judge.is_digit(drawn)), "read": int(judge.label(drawn))}
+
+
+def _grey(pixels: np.ndarray) -> str:
+    """(784,) in [0, 1] as static/controls.mjs reads it."""
+    return base64.b64encode(np.rint(255 * pixels).astype(np.uint8).tobytes()).decode()
+
+
 def answers(picked: dict[str, Any]) -> None:
     """What only Python knows: the original, its nats, the images of the nearest codes; both models side by side."""
     from ui import store
 
+    walk = picked.get("walk")
     for side, column in zip(("left", "right"), st.columns(2, gap="large"), strict=True):
         kind = picked[side]
         codes = store.guard_codes(slug(kind, 2))
         with column:
-            if picked["z"]:
-                _place(kind, codes, picked["z"][side], own=picked["drawn"] == side)
+            if walk:
+                if said := walk["said"].get(side):
+                    _place(kind, codes, said["z"], f"the drawing at t = {said['t']:.2f}")
+                else:
+                    st.caption(
+                        f"Say whether the {FAMILY[kind].name}'s drawing is a digit: what lies nearest comes then."
+                    )
+            elif picked["z"]:
+                own = picked["drawn"] == side
+                _place(
+                    kind,
+                    codes,
+                    picked["z"][side],
+                    "the place you picked" if own else "where this model puts that drawing",
+                )
             else:
                 _image(kind, codes, min(picked["image"], len(codes["test_label"]) - 1))
 
@@ -119,7 +175,7 @@ def _image(kind: str, codes: dict[str, Any], i: int) -> None:
         original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {label}")]
         row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, "its drawing")], size=86)
     with right:
-        numbers(readout.POSTERIOR_HEAD, readout.posterior(codes, i))
+        numbers(readout.posterior_head(codes), readout.posterior(codes, i))
     numbers(readout.SCORES_HEAD, readout.scores(codes, i, conditional=model.conditional))
     less = "Less −ELBO is better." if model.probabilistic else "A point has no q: no KL, no ELBO."
     st.caption(f"Percentile: the share of test images with less. {less}")
@@ -128,14 +184,13 @@ def _image(kind: str, codes: dict[str, Any], i: int) -> None:
     _neighbours(kind, codes, near, f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {label}, too.")
 
 
-def _place(kind: str, codes: dict[str, Any], z: list[float], *, own: bool) -> None:
+def _place(kind: str, codes: dict[str, Any], z: list[float], where: str) -> None:
     """Whose codes lie nearest to a place that no image was put at."""
     import torch
 
     from vae_core import latent
 
     near, distance = latent.neighbours(codes["test_mean"], torch.tensor(z), NEIGHBOURS)
-    where = "the place you picked" if own else "where this model puts that drawing"
     text = f"{FAMILY[kind].name}: codes nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
     _neighbours(kind, codes, near.tolist(), text)
 

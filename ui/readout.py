@@ -14,7 +14,6 @@ from vae_core import latent, losses
 
 Codes = dict[str, Tensor]
 SCORES_HEAD = ("nats per image", "this one", "test mean", "percentile")
-POSTERIOR_HEAD = ("", "μ", "σ", "KL, nats")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -36,8 +35,9 @@ def scores(codes: Codes, i: int, *, conditional: bool = False) -> list[tuple[str
     """
     expected, kl = codes.get("test_reconstruction"), codes.get("test_kl")
     nelbo = None if expected is None or kl is None else expected + kl
+    where = "the mean" if "test_logvar" in codes else "the code"  # a point is not the mean of anything
     terms = {
-        "reconstruction at the mean": codes["test_reconstruction_at_mean"],
+        f"reconstruction at {where}": codes["test_reconstruction_at_mean"],
         "reconstruction, averaged over q": expected,
         "KL(q ‖ prior)": kl,
         "−ELBO": nelbo,
@@ -50,6 +50,11 @@ def scores(codes: Codes, i: int, *, conditional: bool = False) -> list[tuple[str
         else (name, f"{v[i]:.2f}", f"{v.double().mean():.2f}", f"{(v < v[i]).double().mean():.0%}")
         for name, v in terms.items()
     ]
+
+
+def posterior_head(codes: Codes) -> tuple[str, str, str, str]:
+    """What stands above `posterior`: μ and σ of q(z | x), or the code itself where it is a point."""
+    return "", "μ" if "test_logvar" in codes else "code", "σ", "KL, nats"
 
 
 def posterior(codes: Codes, i: int) -> list[tuple[str, str, str, str]]:
