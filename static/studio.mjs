@@ -3,6 +3,7 @@
 
 import { Answer } from "./answer.mjs";
 import { packed } from "./bring.mjs";
+import { offered, photograph } from "./camera.mjs";
 import { LIMITS, SIDE, corrupt, fromText, toText } from "./digit.mjs";
 import { PIXELS } from "./engine.mjs";
 import { Pad } from "./pad.mjs";
@@ -113,6 +114,7 @@ class Studio {
     kept = { label, spoil, centred, truth, drawing: pad.state, history: pad.history };
     delete document.documentElement.dataset.studio;
     this.request.stop();
+    this.watching?.abort();
     this.pad.destroy();
     for (const answer of this.answers) answer.destroy();
   }
@@ -325,6 +327,7 @@ class Studio {
         this.pad.clear();
       },
       sample: () => this.#sample(),
+      camera: (button) => this.#photograph(button),
       auto: () => this.#choose(null),
       resample: (button) => this.#resample(button.closest(".card").dataset.kind),
     };
@@ -405,6 +408,7 @@ class Studio {
       if (input.files[0]) this.#bring(input.files[0]);
       input.value = ""; // the same file may come again
     });
+    this.at("[data-do=camera]").hidden = !offered();
     const pad = this.at(".pad");
     pad.addEventListener("dragover", (e) => {
       e.preventDefault();
@@ -424,6 +428,17 @@ class Studio {
     const { picture, error } = await packed(file);
     if (error) this.#note(error);
     else this.#tell({ picture, name: file.name, id: Date.now() });
+  }
+
+  /** What the webcam sees, over the pad until it is taken. */
+  async #photograph(button) {
+    this.watching?.abort();
+    const { signal } = (this.watching = new AbortController());
+    const { file, error } = await photograph(this.at(".pad"), signal);
+    if (signal.aborted) return;
+    button.focus();
+    if (error) this.#note(error);
+    else if (file) this.#bring(file);
   }
 
   #take({ error, pixels, notes }) {

@@ -29,7 +29,8 @@ export const template = ({ models }) => `
       <button data-do="sample" title="A test digit, by another hand">Sample</button>
       <span class="file" title="Bring a photograph or a scan of a digit, or drop it on the pad"><label>Picture
         <input type="file" accept="image/*" aria-label="Bring a picture of a digit"></label></span>
-      <span class="quiet">Replay</span>${each(Object.entries(REPLAYS), replay)}
+      <button data-do="camera" title="Hold a digit on paper up to the webcam">Camera</button>
+      <span class="row"><span class="quiet">Replay</span>${each(Object.entries(REPLAYS), replay)}</span>
     </div>
     <div class="seen">
       <div class="tile"></div>

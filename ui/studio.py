@@ -243,7 +243,7 @@ def _truth(message: dict[str, Any]) -> None:
         return
     st.subheader("The true posterior, exactly")
     if x.sum() < LEAST:
-        st.markdown(f"There are only {x.sum():.0f} white pixels: the integral is for a digit of at least {LEAST}.")
+        st.markdown(f"It is computed for a digit of at least {LEAST} white pixels; this one has {x.sum():.0f}.")
         return
     for kind in ("vae", "cvae"):
         with st.spinner(f"Integrating p(x, z) over every z of the {FAMILY[kind].name} …"):

@@ -188,7 +188,7 @@ def test_what_is_drawn_of_nothing(visit):
     assert "Draw on the black square" in tab.evaluate("S.at('.verdict').textContent")
     assert tab.get_by_text("The true posterior, exactly").count() == 0
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1, 400, 404)}); S.pad.release()")
-    tab.get_by_text("only 4 white pixels").wait_for(timeout=PATIENCE)
+    tab.get_by_text("this one has 4.").wait_for(timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1)}); S.pad.release()")
     tab.evaluate("settle()")
     tab.wait_for_function(REFINED, timeout=PATIENCE)

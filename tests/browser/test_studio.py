@@ -695,6 +695,42 @@ def test_a_picture_becomes_the_digit(visit):
     assert state(tab)["clean"] != got["clean"]
 
 
+def test_the_webcam(server, launch, tmp_path):
+    """On a desktop a digit on paper is held up to the camera. It is asked for only on request, and let go at once."""
+    paper = Image.new("L", (320, 240), 225)
+    ImageDraw.Draw(paper).line([(110, 50), (210, 50), (150, 195)], fill=30, width=14, joint="curve")
+    film = tmp_path / "seven.y4m"
+    frame = b"FRAME\n" + paper.tobytes() + bytes([128]) * (320 * 240 // 2)
+    film.write_bytes(b"YUV4MPEG2 W320 H240 F30:1 Ip A1:1 C420jpeg\n" + 30 * frame)
+    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    own = launch(*flags, f"--use-file-for-fake-video-capture={film}")
+    try:
+        tab = own.new_page(viewport=DESKTOP, reduced_motion="reduce")
+        tab.add_init_script("""window.streams = []; const ask = navigator.mediaDevices.getUserMedia;
+            navigator.mediaDevices.getUserMedia = async function (wish) {
+                const stream = await ask.call(this, wish); streams.push(stream); return stream; };""")
+        tab.goto(server, timeout=PATIENCE)
+        tab.wait_for_function(FIND, timeout=PATIENCE)
+        rest(tab)
+        before = state(tab)["clean"]
+        camera, seen = tab.get_by_role("button", name="Camera"), tab.get_by_label("What the camera sees")
+        assert tab.evaluate("streams.length") == 0
+        camera.click()
+        seen.wait_for(timeout=PATIENCE)
+        tab.keyboard.press("Escape")
+        seen.wait_for(state="detached", timeout=PATIENCE)
+        assert state(tab)["clean"] == before
+        camera.click()
+        tab.wait_for_function("S.at('.camera video')?.videoWidth > 0", timeout=PATIENCE)
+        tab.get_by_role("button", name="Take the picture").click()
+        tab.wait_for_function("S.pad.state.picture", timeout=PATIENCE)
+        assert state(tab)["label"] == 7
+        assert tab.evaluate("streams.map(s => s.getTracks().map(t => t.readyState))") == [["ended"], ["ended"]]
+        assert seen.count() == 0
+    finally:
+        own.close()
+
+
 def test_the_reading_for_those_who_do_not_see(visit):
     """A screen reader hears the verdict, once the hand rests, and every picture has a name."""
     tab = visit()
