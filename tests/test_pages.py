@@ -402,7 +402,8 @@ def test_sliders_open_with_every_models_drawing_of_the_digit(size, visit):
     well(app.segmented_control(key="sliders_dim").set_value(size).run())
     well(app.number_input(key="digit").set_value(12).run())
     images, labels = data.load("digits", "test")
-    drawn = [pixels(png) for png in re.findall(r'src="data:image/png;base64,([^"]+)"', sliders(app)[1])]
+    mine, *drawn = [pixels(png) for png in re.findall(r'src="data:image/png;base64,([^"]+)"', sliders(app)[1])]
+    same_picture(mine, images[12])  # on its button
     assert len(drawn) == len(FAMILY)
     for kind, shown in zip(FAMILY, drawn, strict=True):
         model, _ = checkpoints.load(slug(kind, size))
