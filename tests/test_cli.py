@@ -92,6 +92,8 @@ def test_a_score_on_another_data_set_is_refused(trained, root, tmp_path, split):
         (("train", "judge", "--epochs", "3", "--tag=mine"), 1, "got --epochs 3 --tag=mine, which does not apply"),
         (("train", "vae", "--roo", "elsewhere"), 2, "unrecognized arguments: --roo"),
         (("evaluate", "no-such-model"), 1, "There is no checkpoint 'no-such-model'"),
+        (("integrate", "mnist-ae-2d"), 1, "error: An exact likelihood needs p(z)"),
+        (("integrate", "mnist-vae-20d"), 1, "this model has 20"),
         ((), 2, "required"),
     ],
 )

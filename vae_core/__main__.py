@@ -46,13 +46,14 @@ def main(argv: list[str] | None = None) -> int:
     import torch
 
     from vae_core.data import DataError
+    from vae_core.likelihood import LikelihoodError
     from vae_core.storage import StorageError
     from vae_core.training import Stopped
 
     torch.set_num_threads(threads)
     try:
         return args.run(args, argv)
-    except (ConfigError, DataError, StorageError, Stopped) as error:
+    except (ConfigError, DataError, LikelihoodError, StorageError, Stopped) as error:
         _say(args, {"event": "error", "message": str(error)}, f"error: {error}", stream=sys.stderr)
         return 1
     except KeyboardInterrupt:

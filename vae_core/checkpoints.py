@@ -216,6 +216,7 @@ def _train(
     }
     folder = root / config.slug
     (folder / "card.json").unlink(missing_ok=True)  # a checkpoint is there when its card is: not while it is written
+    (folder / "exact.safetensors").unlink(missing_ok=True)  # of the weights that were here before
     _write_weights(model, folder)
     model = _read_weights(config.model, folder)  # what is scored is what ships: the weights after rounding
     card["half_precision_moved"] = round(
@@ -238,17 +239,17 @@ def integrate(
     *,
     root: Path | None = None,
     data_folder: Path | None = None,
-    command: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
     """Measure exact log p(x) and the gaps of a two-dimensional VAE or CVAE on its test split, and remember them.
 
     Writes `exact.safetensors` and the card's `exact`: means in nats of −log p(x) (`nll`), of the gap log p(x) − ELBO,
     and over the first 1,000 images of its two parts, log p(x) − best ELBO and best ELBO − encoder's ELBO. Raises
-    `likelihood.LikelihoodError` for other models.
+    `likelihood.LikelihoodError` for other models, `StorageError` where the model was trained again meanwhile.
     """
     root = root or ROOT
     model, card = load(slug, root)
+    likelihood.check(model)
     test = splits(Config.from_dict(card["config"]), data_folder)[1]
     y = test.labels if model.conditional else None
     found = likelihood.evidence(model, test.images, y, progress=progress)
@@ -273,7 +274,7 @@ def integrate(
             "bundled_modes": evidence.modes.to(torch.uint8),
         }
     approximation, amortisation = found.log_p[few] - best, best - bound[few]
-    card["exact"] = {
+    exact = {
         "nll": float(-found.log_p.mean()),
         "nelbo": float(-bound.double().mean()),
         "gap": float((found.log_p - bound).mean()),
@@ -285,11 +286,14 @@ def integrate(
         "amortisation_median": float(amortisation.median()),
         "lost": float(found.lost.max()),
     }
-    card["exact"] = {k: round(v, 5) if k != "lost" else v for k, v in card["exact"].items()}
-    card["exact"]["command"] = command or f"python -m vae_core integrate {slug}"
-    write_tensors(root / slug / "exact.safetensors", tensors)
-    write_json(root / slug / "card.json", card)
-    return card["exact"]
+    exact = {k: round(v, 5) if k != "lost" else v for k, v in exact.items()}
+    exact["command"] = f"python -m vae_core integrate {slug}"
+    with locked(root / ".training" / slug):
+        if read_card(slug, root) != card:
+            raise StorageError(f"{slug!r} has changed while it was integrated. Integrate it again.")
+        write_tensors(root / slug / "exact.safetensors", tensors)
+        write_json(root / slug / "card.json", card | {"exact": exact})
+    return exact
 
 
 def _best_elbo(model: Autoencoder, x: Tensor, code: Code, mode: Tensor, y: Tensor | None) -> Tensor:
