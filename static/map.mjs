@@ -63,6 +63,7 @@ button:disabled { opacity: 0.45; cursor: default; }
 .card b { font-weight: 650; }
 .card small { font-size: 12.5px; display: block; }
 .walking .card .tile { width: 104px; }
+.card .brief { display: none; }
 .ask { display: flex; gap: 6px; margin-top: 4px; }
 .ask button { height: 30px; padding: 0 9px; font-size: 13px; flex: 1; }
 .card dl { margin: 4px 0 0 0; display: grid; grid-template-columns: auto auto; gap: 0 8px; font-size: 12.5px; }
@@ -98,6 +99,7 @@ button:disabled { opacity: 0.45; cursor: default; }
   .card .tile, .walking .card .tile { width: 84px; grid-row: 1 / span 3; }
   .card p { margin: 0; }
   .card .ask, .card dl { grid-column: 1 / -1; }
+  .card .brief { display: block; }
   .curves, .verdicts { grid-template-columns: 1fr; }
   .verdicts p:last-child { grid-column: 1; }
   .way { gap: 8px; justify-content: space-between; }
@@ -456,18 +458,19 @@ class MapView {
   // Picking ------------------------------------------------------------------------------------------------------------
 
   #pick(side, z, index) {
-    if (this.walk.way) {
-      if (index !== null) this.walk.choose(index);
-      return;
-    }
     if (index !== null) this.#pickImage(index);
-    else {
+    else if (!this.walk.way) {
       this.state.place = { side: side.name, z: [...z] };
       this.#pickChanged({ tell: true });
     }
   }
 
   #pickImage(index) {
+    if (this.walk.way) {
+      this.elements.image.value = index;
+      this.walk.choose(index);
+      return;
+    }
     this.state.image = index;
     this.state.place = null;
     this.hover = null;

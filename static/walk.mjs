@@ -109,7 +109,7 @@ export class Walk {
     const { sides } = this.view;
     const { label } = sides[0].codes;
     this.hint.textContent = "Pull the handle on either map. " +
-      `A click on a dot chooses the digit to walk ${this.next ? "to" : "from"}.`;
+      `A click on a dot, or its number above, chooses the digit to walk ${this.next ? "to" : "from"}.`;
     for (const side of sides) {
       side.way = ends.map((image) => [side.codes.mean[2 * image], side.codes.mean[2 * image + 1]]);
       side.way.forEach((z, k) => side.plane.setMarker(k ? "to" : "from", {
@@ -207,7 +207,7 @@ export class Walk {
       side.ask.hidden = Boolean(answer);
       side.ask.ariaLabel = `Is the ${name}'s drawing a digit?`;
       side.numbers.hidden = !answer;
-      side.reading.replaceChildren(element("small", {}, answer ? "" : "Is this a digit?"));
+      side.reading.replaceChildren(...(answer ? this.#brief(side, answer) : [element("small", {}, "Is this a digit?")]));
       side.verdict.hidden = !answer;
       if (side.verdict.textContent !== verdict) side.verdict.textContent = verdict;
       if (!answer) continue;
@@ -245,16 +245,29 @@ export class Walk {
     this.view.request();
   }
 
+  /** What the judge says of the drawing that this guess is about, once Python has answered. */
+  #judged({ name }, { kind, z }) {
+    const found = this.heard?.verdicts?.[name];
+    return found && String([found.said.kind, found.said.z]) === String([kind, z]) ? found : null;
+  }
+
   /** The visitor's guess and beside it the judge's, in a sentence. */
-  #verdict({ name, about }, { answer, t, kind, z }) {
-    const own = `${about.name} at t = ${t.toFixed(2)}: you say ${GUESSES[answer]}`;
-    const heard = this.heard?.verdicts;
-    if (this.heard && !heard) return `${own}. There is no judge to compare with: its files are missing.`;
-    const found = heard?.[name];
-    if (!found || String([found.said.kind, found.said.z]) !== String([kind, z])) return `${own}. The judge is asked …`;
-    const agrees = found.digit === (answer === "digit") ? "agrees" : "disagrees";
+  #verdict(side, said) {
+    const own = `${side.about.name} at t = ${said.t.toFixed(2)}: you say ${GUESSES[said.answer]}`;
+    if (this.heard && !this.heard.verdicts) return `${own}. There is no judge to compare with: its files are missing.`;
+    const found = this.#judged(side, said);
+    if (!found) return `${own}. The judge is asked …`;
+    const agrees = found.digit === (said.answer === "digit") ? "agrees" : "disagrees";
     const why = found.digit ? `it reads ${article(found.read)} ${found.read}` : "not a digit";
     return `${own}. The judge, a classifier, ${agrees}: ${why}.`;
+  }
+
+  /** The same for a phone, where the sentence may be out of sight below the map. */
+  #brief(side, said) {
+    const found = this.#judged(side, said);
+    const judged = found && (found.digit ? `${article(found.read)} ${found.read}` : "not one");
+    return [`You: ${ANSWERS[said.answer].toLowerCase()}`, judged ? `Judge: ${judged}` : ""]
+      .map((words) => element("small", { className: "brief" }, words));
   }
 
   /** Both numbers all along the way, after both answers: before, they would give the answer away. */

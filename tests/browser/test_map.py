@@ -353,15 +353,22 @@ def test_the_walk_asks_first_and_measures_what_it_says(visit, networks, codes):
     tab.wait_for_function("i => V.walk.heard?.ends[1] === i", arg=image, timeout=PATIENCE)
     tab.evaluate("frames()")
     assert tab.evaluate("V.walk.way.ends") == [3, image]
+    assert tab.get_by_role("spinbutton", name="Test image").input_value() == str(image)
+    tab.get_by_role("spinbutton", name="Test image").fill("4")  # without a mouse: the number is the next end
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("i => String(V.walk.heard?.ends) === `4,${i}`", arg=image, timeout=PATIENCE)
+    tab.evaluate("frames()")
     assert [tab.locator("dl").nth(k).is_visible() for k in (0, 1)] == [False, False]
     assert [tab.locator(".verdicts p").nth(k).is_visible() for k in (0, 1)] == [False, False]
     # No MNIST on this server: the left model's drawing stands for the original, and says so.
-    for end, i in enumerate((3, image)):
+    for end, i in enumerate((4, image)):
         tile, label = tab.locator(".end").nth(end), int(codes["ae"]["test_label"][i])
         assert re.search(rf"{('from', 'to')[end]} {label}test image {i}, the AE's drawing", tile.text_content())
         own = tab.evaluate(f"grey({{tile: V.walk.ends[{end}].tile}})")
         drawn = decode(networks["ae"], codes["ae"]["test_mean"][i].tolist())
         assert np.abs(np.array(own) - drawn).max() <= STEP
+    tab.get_by_role("button", name="Walk").click()  # off the walk the page answers about the picked image again
+    tab.wait_for_selector("text=Nearest codes, nearest first", timeout=PATIENCE)
 
 
 # Without a mouse, on a phone ------------------------------------------------------------------------------------------
@@ -426,7 +433,7 @@ def test_a_link_restores_the_page(visit, codes):
     tab.evaluate("L.select.value = 'dae'; L.select.onchange()")
     tab.wait_for_function("() => L.kind === 'dae'", timeout=PATIENCE)
     tab.get_by_role("button", name="Density").click()
-    tab.get_by_label("Test image").fill("77")
+    tab.get_by_role("spinbutton", name="Test image").fill("77")
     tab.keyboard.press("Enter")
     tab.evaluate("R.plane.setView([0.5, -0.25], 1.5)")
     tab.wait_for_url(re.compile(r"image=77.*rv="), timeout=PATIENCE)
@@ -461,13 +468,13 @@ def test_state_outlives_a_switch_of_pages_and_two_tabs_do_not_meet(visit):
     same browser is another visitor's page."""
     tab = visit()
     other = visit(context=tab.context)
-    tab.get_by_label("Test image").fill("123")
+    tab.get_by_role("spinbutton", name="Test image").fill("123")
     tab.keyboard.press("Enter")
     tab.evaluate("R.select.value = 'cvae'; R.select.onchange()")
     tab.wait_for_function("() => R.kind === 'cvae'", timeout=PATIENCE)
     tab.get_by_role("button", name="Density").click()
     tab.evaluate("L.plane.setView([1, 2], 9)")
-    other.get_by_label("Test image").fill("77")
+    other.get_by_role("spinbutton", name="Test image").fill("77")
     other.keyboard.press("Enter")
     rest(tab)
     rest(other)
