@@ -147,6 +147,12 @@ export class Tiles extends Computed {
 
 /** Arrows z → enc(x̂ ≥ ½) with x̂ = dec(z): where a model puts its own drawing. Short ones mean that it agrees with itself. */
 export class Arrows extends Computed {
+  constructor(plane) {
+    super(plane);
+    this.pixels = new Float32Array(TOGETHER * PIXELS); // one for all: a new one each time ends in a pause of 60 ms
+    this.forget();
+  }
+
   forget() {
     this.ends = new Map();
   }
@@ -161,7 +167,7 @@ export class Arrows extends Computed {
 
   compute(keys, z) {
     const { model } = this;
-    const drawn = model.decode(z, this.label);
+    const drawn = model.decode(z, this.label, this.pixels.subarray(0, keys.length * PIXELS));
     const { mean } = model.encode(model.observe(drawn, drawn), this.label);
     if (this.ends.size > 20_000) this.ends.clear(); // an hour of zooming
     keys.forEach((key, n) => this.ends.set(key, [mean[2 * n], mean[2 * n + 1]]));
