@@ -19,14 +19,18 @@ const ROOM = 20; // CSS pixels that a σ must have on the whole map to get a han
 const PLAY = 4000; // milliseconds of a whole climb
 const KNEE = 0.1; // nats below log p(x) where the axis turns from linear to logarithmic
 const REACH = 3000; // nats below log p(x) at its end
+const WIDE = 0.2; // σ above which eight nodes miss the likelihood's cliffs, by up to a few per cent: such numbers carry a ≈
 const TICKS = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000];
 // Climbs: colours that are no digit's, seen on both grounds, and dashes, so that colour is not the only cue.
-const PATHS = [["#1f9e89", []], ["#7d6bf2", [7, 4]], ["#c77f0a", [2, 4]], ["#5c8a2f", [9, 3, 2, 3]]];
+const PATHS = [["#1f9e89", []], ["#7d6bf2", [7, 4]], ["#c77f0a", [2, 4]], ["#5c8a2f", [9, 3, 2, 3]],
+  ["#b0568f", [12, 4]], ["#4f86a8", [4, 2, 1, 2]], ["#8c7a3d", [1, 3]], ["#6b6f76", [6, 6]]];
 const FIRE = [[8, 9, 11], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]]; // dark to light, on its own ground
 
 const remembered = {}; // {key, q}: survives a switch of pages, as this module does
+let linked = true; // a q in the link is of the digit and the model that the document opened with
 
 const nats = (v) => (Math.abs(v) < 1e5 ? v.toFixed(2) : Number.isFinite(v) ? v.toExponential(1) : "∞").replace("-", "−");
+const cents = (v) => Math.round(100 * v) / 100; // shown parts add up to the shown whole
 const sigmas = (q) => q.logvar.map((v) => Math.exp(0.5 * v));
 const copy = ({ mean, logvar }) => ({ mean: [...mean], logvar: [...logvar] });
 const same = (a, b) => [0, 1].every((d) => Math.abs(a.mean[d] - b.mean[d]) < 1e-9 && Math.abs(a.logvar[d] - b.logvar[d]) < 1e-9);
@@ -53,7 +57,8 @@ class Inside {
     const [views, own] = await Promise.all([styleSheet(this.root), insideSheet(this.root), this.#load(slug)]);
     if (this.gone) return;
     this.#build(views, own);
-    this.#take(numbersOf(link.get("q"), 4, LIMITS.mean));
+    this.#take(linked ? numbersOf(link.get("q"), 4, LIMITS.mean) : null);
+    linked = false;
     this.draw();
     this.box.view = this; // for whoever looks from outside, such as a test
   }
@@ -99,14 +104,22 @@ class Inside {
     this.key = `${slug} ${digit.id}`;
     this.x = this.model.observe(pixelsOf(digit));
     this.bound = new Bound(this.model, this.x, label);
-    this.own = this.bound.at(q); // the account of the encoder's q
+    this.own = this.#account(q); // of the encoder's q
     const kept = remembered.key === this.key ? remembered.q : null;
     this.q = copy(asked ? { mean: asked.slice(0, 2), logvar: asked.slice(2) } : kept ?? q);
     this.#clamp();
     this.#know();
     this.#frame();
-    if (kept && !asked) this.#remember();
+    if (kept || asked) this.#remember();
     if (!asked && !kept && link.get("q") !== null) link.set({ q: null });
+  }
+
+  /** The account of q; that of the encoder's and of the best is Python's, with as many nodes as it takes. */
+  #account(q) {
+    const told = [this.options.q, this.options.best].find((known) => same(q, known));
+    const now = this.bound.at(q);
+    if (!told) return { ...now, wide: Math.max(...sigmas(q)) > WIDE };
+    return { ...now, elbo: told.elbo, reconstruction: -told.elbo - now.kl[0] - now.kl[1], wide: false };
   }
 
   /** Everything that follows from the options and not from q. */
@@ -115,6 +128,7 @@ class Inside {
     this.told = this.component.data.options;
     this.heat = heat.map((raster) => new Heat(raster));
     this.evidence = label === null ? "p(x)" : `p(x | y = ${label})`;
+    write(this.terms.gap.previousElementSibling, `KL(q ‖ p(z | ${label === null ? "x" : "x, y"})), the gap`);
     for (const name of this.box.querySelectorAll("[data-evidence]")) name.textContent = `log ${this.evidence}`;
     this.#stop();
     this.chosen = 0;
@@ -208,6 +222,7 @@ class Inside {
       if (![1, 10, 100, 1000].includes(gap)) tick.className = "minor";
       return tick;
     }), element("b", {}, element("span", { innerHTML: "<span data-evidence>log p(x)</span>" })));
+    ticks.title = "Nats below log p(x), on a logarithmic scale";
     this.verdict = element("p", { className: "reading" });
     const box = element("div", { className: "account" }, sum, this.track, ticks);
     this.terms = Object.fromEntries(["evidence", "elbo", "gap"].map((name) => [name, sum.querySelector(`.${name} b`)]));
@@ -291,7 +306,7 @@ class Inside {
       element("div", { className: "head" }, this.ways),
       element("div", { className: "head" }, this.player, this.slider, this.stepText),
       element("figure", {}, this.chart, element("figcaption", { className: "quiet", textContent:
-        "Steps of the climb to the right; upwards the ELBO, with the axis of the bar above: nats below the line. " +
+        "Steps of the climb to the right; upwards the ELBO, in nats below the line, on a logarithmic scale like the bar's. " +
         "The dashed grey line is what the encoder reaches in one pass." })));
   }
 
@@ -312,7 +327,7 @@ class Inside {
     this.presets = [
       go("Encoder's q", "What the encoder says in one pass", q),
       go("Prior", "q = N(0, I): no KL, but it draws every digit", { mean: [0, 0], logvar: [0, 0] }, () => {}),
-      ...(best ? [go("Best q", `The highest ELBO that a climb has found: ${nats(best.elbo)}`, best, () => this.#showBoth(best))] : []),
+      go("Best q", `The highest ELBO that a climb has found: ${nats(best.elbo)}`, best, () => this.#showBoth(best)),
     ];
     if (modes.length < 2) return;
     modes.forEach(({ z, mass }, k) => {
@@ -331,8 +346,8 @@ class Inside {
       made.style.setProperty("--at", place(log_p - elbo));
       return made;
     };
-    this.track.style.setProperty("--best", best ? place(log_p - best.elbo) : 0);
-    this.marks.replaceChildren(mark("encoder", this.own.elbo), ...(best ? [mark("best", best.elbo)] : []));
+    this.track.style.setProperty("--best", place(log_p - best.elbo));
+    this.marks.replaceChildren(mark("encoder", this.own.elbo), mark("best", best.elbo));
   }
 
   // The hand -----------------------------------------------------------------------------------------------------------
@@ -405,7 +420,7 @@ class Inside {
     const round = (values) => values.map((v) => Number(v.toFixed(4)));
     this.component.setStateValue("message", {
       slug, digit: digit.id, mean: round(this.q.mean), logvar: round(this.q.logvar),
-      elbo: Number(this.bound.at(this.q).elbo.toFixed(3)),
+      elbo: Number(this.#account(this.q).elbo.toFixed(3)),
     });
   }
 
@@ -423,6 +438,11 @@ class Inside {
     this.near.setView(low.map((v, d) => (v + high[d]) / 2), Math.max(high[0] - low[0], high[1] - low[1]));
   }
 
+  #inSight(z) {
+    const [left, bottom, right, top] = this.near.bounds();
+    return z[0] > left && z[0] < right && z[1] > bottom && z[1] < top;
+  }
+
   // The E-step ---------------------------------------------------------------------------------------------------------
 
   #showClimbs() {
@@ -438,8 +458,10 @@ class Inside {
         this.chosen = k;
         this.slider.max = points.length - 1;
         this.#goTo(0);
+        const [mean, logvar] = [points.at(-1).slice(0, 2), points.at(-1).slice(2, 4)];
+        if (!this.#inSight(mean)) this.#showBoth({ mean, logvar });
         this.#settle();
-      }, `ELBO ${nats(points[0][4])} at first, ${nats(points.at(-1)[4])} in the end`);
+      }, `ELBO ${nats(points.at(-1)[4])} in the end`);
       made.innerHTML = swatch;
       made.append(` ${name}`);
       return made;
@@ -492,9 +514,10 @@ class Inside {
 
   draw() {
     const { options, bound, q, own } = this;
-    const now = bound.at(q);
-    const gap = options.log_p - now.elbo;
-    this.now = { ...now, gap };
+    const now = this.#account(q);
+    const gap = cents(options.log_p) - cents(now.elbo);
+    this.now = { ...now, gap: options.log_p - now.elbo };
+    const about = (v, account) => (account.wide ? `≈ ${Math.round(v)}`.replace("-", "−") : nats(v));
     this.#drawMarkers();
     paint(this.tiles.digit.canvas, this.x);
     paint(this.tiles.drawn.canvas, bound.pixels);
@@ -502,18 +525,23 @@ class Inside {
     write(this.tiles.digit.note, this.model.likelihood === "bernoulli" ? "binarised" : "grey");
     // The account
     write(this.terms.evidence, nats(options.log_p));
-    write(this.terms.elbo, nats(now.elbo));
-    write(this.terms.gap, nats(Math.abs(gap) < 0.005 ? 0 : gap));
+    write(this.terms.elbo, about(now.elbo, now));
+    write(this.terms.gap, about(Math.abs(gap) < 0.005 ? 0 : gap, now));
     this.track.style.setProperty("--elbo", place(gap));
     const [, lacking] = this.track.querySelectorAll("em");
-    write(lacking, place(gap) > 0.12 ? `${nats(gap)} nats` : "");
-    write(this.verdict, this.#judge(gap));
+    write(lacking, place(gap) > 0.12 ? `${about(gap, now)} nats` : "");
+    write(this.verdict, this.#judge(gap, (v) => about(v, now)));
     const column = (account, k) => {
+      const [kl0, kl1] = account.kl.map(cents);
+      const nelbo = -cents(account.elbo);
       const values = {
-        reconstruction: account.reconstruction, atMean: account.atMean, kl0: account.kl[0], kl1: account.kl[1],
-        nelbo: -account.elbo, evidence: -options.log_p, gap: options.log_p - account.elbo,
+        reconstruction: nelbo - kl0 - kl1, atMean: account.atMean, kl0, kl1, nelbo, evidence: -cents(options.log_p),
+        gap: cents(options.log_p) + nelbo,
       };
-      for (const [name, cells] of Object.entries(this.cells)) write(cells[k], nats(values[name]));
+      const rough = ["reconstruction", "nelbo", "gap"];
+      for (const [name, cells] of Object.entries(this.cells)) {
+        write(cells[k], rough.includes(name) ? about(values[name], account) : nats(values[name]));
+      }
     };
     column(now, 0);
     column(own, 1);
@@ -523,26 +551,23 @@ class Inside {
       `σ = (${sigma.map((v) => v.toFixed(digits)).join(", ")})`);
     for (const [made, where] of this.presets) press(made, same(q, where));
     this.#drawChart();
-    this.say(`ELBO ${nats(now.elbo)} nats, ${nats(gap)} below log p of x. ${this.where.textContent}`);
+    this.say(`ELBO ${about(now.elbo, now)} nats, ${about(gap, now)} below log p of x. ${this.where.textContent}`);
   }
 
   /** One sentence: how good this q is. */
-  #judge(gap) {
+  #judge(gap, say) {
     const { best, log_p, q } = this.options;
-    const own = log_p - this.own.elbo;
+    const own = cents(log_p) - cents(this.own.elbo);
     if (same(this.q, q)) {
-      const won = best ? own - (log_p - best.elbo) : null;
-      return `The encoder's one pass leaves ${nats(own)} nats` + (best
-        ? `: ${nats(Math.max(0, won))} that a better Gaussian wins back (amortisation), ` +
-          `${nats(own - won)} that no Gaussian with these axes reaches (approximation).`
-        : ". Move q: can you leave fewer?");
+      const won = Math.max(0, cents(best.elbo) - cents(this.own.elbo));
+      return `The encoder's one pass leaves ${nats(own)} nats: ${nats(won)} that a better Gaussian would win back ` +
+        `(amortisation), ${nats(own - won)} that none with these axes was found to reach (approximation).`;
     }
     const better = own - gap;
     const against = Math.abs(better) < 0.005 ? "as good as the encoder's" : better > 0
-      ? `${nats(better)} nats better than the encoder's` : `${nats(-better)} nats worse than the encoder's`;
-    const short = best ? best.elbo - this.now.elbo : null;
-    const rest = short === null ? "" : short < 0.02 ? ", as good as the best that was found"
-      : `, ${nats(short)} short of the best`;
+      ? `${say(better)} nats better than the encoder's` : `${say(-better)} nats worse than the encoder's`;
+    const short = best.elbo - this.now.elbo;
+    const rest = short < 0.02 ? ", as good as the best that was found" : `, ${say(short)} short of the best`;
     return `This q is ${against}${rest}. No q crosses the line.`;
   }
 
@@ -812,10 +837,10 @@ class Inside {
       this.slider.value = this.step;
     }
     [...this.ways.children].forEach((made, k) => press(made, k === this.chosen));
-    write(this.stepText, on ? `step ${Math.round(this.step)} of ${points.length - 1}` : `${points.length - 1} steps`);
+    write(this.stepText, `step ${Math.round(this.step ?? 0)} of ${points.length - 1}`);
     this.slider.setAttribute("aria-valuetext", on ? `Step ${Math.round(this.step)}, ELBO ${nats(this.now.elbo)}` : "not on the path");
     this.chart.setAttribute("aria-label", `ELBO against steps. ${paths.map((p) =>
-      `${p.name}: from ${nats(p.points[0][4])} to ${nats(p.points.at(-1)[4])}`).join("; ")}. log p(x): ${nats(log_p)}`);
+      `${p.name}: to ${nats(p.points.at(-1)[4])}`).join("; ")}. log p(x): ${nats(log_p)}`);
     this.player.title = `Let q climb: ${name}`;
   }
 }

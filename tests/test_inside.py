@@ -137,6 +137,20 @@ def test_a_picture_without_ink_gets_numbers_and_a_sentence(page):
     found = inside.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
     assert math.isfinite(found.ledger.log_p)
     assert found.best <= found.ledger.log_p + 0.05
+    book = found.ledger
+    assert abs(book.log_p - book.elbo - book.posterior_kl) < 0.02 * book.posterior_kl
+
+
+def test_the_encoders_climb_is_not_credited_with_what_a_mode_won(page):
+    """Of the bundled digit with the largest gap a climb from q wins less than one from the mode: two numbers."""
+    exact = checkpoints.load_exact("mnist-vae-2d")
+    worst = int((exact["bundled_log_p"] - exact["bundled_elbo"]).argmax())
+    split = data.load("digits", "test")
+    found = inside.find("mnist-vae-2d", split.images[worst].numpy().tobytes(), None)
+    assert found.reached[0] < found.best - 1
+    words = next(text.value for text in page(digit=worst).markdown if "Climbing the ELBO" in text.value)
+    assert f"wins back {found.reached[0] - found.ledger.elbo:.2f} of them" in words
+    assert f"wins back {found.best - found.ledger.elbo:.2f};" in words
 
 
 def test_percentiles_count_what_is_lower():

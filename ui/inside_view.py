@@ -9,9 +9,8 @@ import base64
 import html
 import io
 import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -25,6 +24,9 @@ from ui.tiles import data_uri
 from vae_core import latent
 from vae_core.likelihood import Climb, Posterior
 from vae_core.models import Code
+
+if TYPE_CHECKING:
+    from ui.inside import Found
 
 SHEET = Path(__file__).resolve().parent.parent / "static" / "inside.css"
 CELLS = 128  # of a heat map, a side
@@ -42,23 +44,20 @@ def options(
     slug: str,
     chosen: Chosen,
     label: int | None,
-    code: Code,
-    posterior: Posterior,
-    climb: Climb | None = None,
-    names: Sequence[str] = (),
+    found: Found,
     extent: tuple[Tensor | np.ndarray, float] = (np.zeros(2), 4.0),
 ) -> dict[str, Any]:
     """What static/inside.mjs reads, as JSON can say it.
 
-    code: the encoder's q, (1, 2) each. climb: an E-step whose starts are called `names`. extent: centre (2,) and half
-    the width of the whole map, as `live_map.extent` gives them. label: the CVAE's, None for a VAE.
+    extent: centre (2,) and half the width of the whole map, as `live_map.extent` gives them. label: the CVAE's, None
+    for a VAE.
 
     {slug, label, digit, q, best, log_p, heat: [whole map, close-up, one a mode where there are several], modes, paths}:
-    means and log variances of q, nats, shares of mass; a heat map is 255 · density / its highest, row 0 on top.
+    means, log variances and ELBO of q and of the best, nats, shares of mass; a heat map is 255 · density / its highest,
+    row 0 on top.
     """
-    paths = [] if climb is None else [_path(climb, i, name) for i, name in enumerate(names)]
-    ends = [path["points"][-1] for path in paths]
-    best = max(ends, key=lambda end: end[4], default=None)
+    posterior, code = found.posterior, found.code
+    paths = [_path(found.climb, i, name) for i, name in enumerate(found.starts)]
     views = close_ups(posterior, code)
     (x, y), half = np.asarray(extent[0], float).tolist(), float(extent[1])
     left, bottom, right, top = views[0]
@@ -67,8 +66,8 @@ def options(
         "slug": slug,
         "label": label,
         "digit": live_pages.digit_option(chosen, label),
-        "q": {"mean": code.mean[0].tolist(), "logvar": code.logvar[0].tolist()},
-        "best": best and {"mean": best[:2], "logvar": best[2:4], "elbo": best[4]},
+        "q": _q(code, found.ledger.elbo),
+        "best": _q(found.best_code, found.best),
         "log_p": posterior.log_p,
         "heat": [
             heat(posterior, (x - half, y - half, x + half, y + half)),
@@ -79,6 +78,10 @@ def options(
         ],
         "paths": paths,
     }
+
+
+def _q(code: Code, elbo: float) -> dict[str, Any]:
+    return {"mean": code.mean[0].tolist(), "logvar": code.logvar[0].tolist(), "elbo": elbo}
 
 
 def close_ups(posterior: Posterior, code: Code) -> list[Bounds]:
@@ -184,21 +187,13 @@ def _square(box: Bounds, margin: float = 0.06) -> Bounds:
 # The first picture ----------------------------------------------------------------------------------------------------
 
 
-def show(
-    slug: str,
-    chosen: Chosen,
-    label: int | None,
-    code: Code,
-    posterior: Posterior,
-    climb: Climb | None = None,
-    names: Sequence[str] = (),
-) -> dict[str, Any]:
+def show(slug: str, chosen: Chosen, label: int | None, found: Found) -> dict[str, Any]:
     """Show the live view. Returns the last {slug, digit, mean, logvar, elbo} that a hand left for this digit, else {}.
 
     The page sends the model itself, `live.models([slug])`, outside of what a release runs again.
     """
     extent = live_map.extent(store.guard_codes(slug)["test_mean"].numpy())
-    told = options(slug, chosen, label, code, posterior, climb, names, extent)
+    told = options(slug, chosen, label, found, extent)
     message = live_pages.show("inside.mjs", f"inside {slug}", told, lambda: first_picture(told, chosen), "inside")
     return message if message.get("digit") == told["digit"]["id"] else {}
 
@@ -219,6 +214,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         )
     )
     evidence = "log p(x)" if told["label"] is None else f"log p(x | y = {told['label']})"
+    given = "x" if told["label"] is None else "x, y"
     whole, close = told["heat"][:2]
     climb = '<section class="climb"><h3>The E-step: let q climb</h3><div class="room"></div></section>'
     return (
@@ -227,7 +223,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         f'<span class="term evidence"><small>{html.escape(evidence)}, exact and fixed</small>'
         f"<b>{_minus(told['log_p'])}</b></span><i>=</i>"
         '<span class="term elbo"><small>ELBO of q</small><b>—</b></span><i>+</i>'
-        '<span class="term gap"><small>KL(q ‖ p(z | x)), the gap</small><b>—</b></span></div>'
+        f'<span class="term gap"><small>KL(q ‖ p(z | {given})), the gap</small><b>—</b></span></div>'
         '<div class="track"><span class="wall"></span></div><div class="ticks"></div></div><p class="reading"></p>'
         '<div class="places">'
         f'<figure class="place whole"><figcaption><b>The whole map</b></figcaption>{_map(told, whole)}</figure>'

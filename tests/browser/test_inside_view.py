@@ -13,6 +13,7 @@ import torch
 from scipy.special import expit
 
 from ui import inside_view, live_map
+from ui.inside import Found
 from ui.picture import Chosen
 from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
@@ -59,10 +60,13 @@ def picture(i: int, slug: str = SLUGS[None], steps: int = 12) -> dict:
     extent = live_map.extent(checkpoints.load_codes(slug)["test_mean"].numpy())
     names = ("from the encoder", "from the prior")
     posterior = likelihood.posterior(model, x, label)
-    return inside_view.options(slug, chosen, label, code, posterior, climb, names, extent)
+    ledger = likelihood.ledger(model, x, label, code, posterior)
+    ends = [Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True)]
+    reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
+    return inside_view.options(slug, chosen, label, Found(code, posterior, ledger, climb, names, reached), extent)
 
 
-def elbo(told: dict, mean, logvar, nodes: int = 12) -> float:
+def elbo(told: dict, mean, logvar, nodes: int = 12, **_) -> float:
     model = checkpoints.load(told["slug"])[0]
     code = Code(torch.tensor([mean], dtype=torch.float32), torch.tensor([logvar], dtype=torch.float32))
     y = None if told["label"] is None else torch.tensor([told["label"]])
@@ -321,6 +325,8 @@ def test_buttons_put_q_where_they_say(visit):
     assert number(page, ".sum .elbo b") == pytest.approx(told["best"]["elbo"], abs=CLOSE)
     page.get_by_role("button", name="Prior", exact=True).click()
     assert q_of(page) == ([0, 0], [0, 0])
+    # Eight nodes miss the cliffs in a q this wide: no decimals are claimed.
+    assert page.locator(".sum .elbo b").inner_text().startswith("≈ −")
     page.get_by_role("button", name="Mode 2").click()
     assert q_of(page)[0] == told["modes"][1]["z"]
     left, bottom, right, top = page.evaluate("view.near.bounds()")
@@ -372,6 +378,23 @@ def test_a_link_brings_q_back_and_another_digit_takes_it_away(visit):
     assert shown == pytest.approx(close, abs=0.01 * (close[2] - close[0]))
     page.wait_for_url(lambda url: "q=" not in url)
     assert page.evaluate("messages") == []
+
+
+def test_a_q_of_one_model_is_not_anothers(visit):
+    """A switch of model or part mounts the view anew: the link still holds a q then, which is another posterior's."""
+    told, other = picture(CLEAR), picture(CLEAR, SLUGS["label"])
+    page = visit(told, "?q=0.25,-0.5,-5.0,-6.5")
+    again = """async (options) => {
+        const { mount } = await import("./static/inside.mjs");
+        const { root } = view;
+        view.destroy();
+        view = await mount(root, { ...component, data: { options } });
+        await frames();
+    }"""
+    page.evaluate(again, json.dumps(told))  # the same digit keeps its q
+    assert q_of(page) == ([0.25, -0.5], [-5.0, -6.5])
+    page.evaluate(again, json.dumps(other))
+    assert q_of(page) == (other["q"]["mean"], other["q"]["logvar"])
 
 
 def test_contours_lie_at_one_and_two_sigma(visit):
