@@ -216,7 +216,7 @@ class Inside {
       element("span", { className: "wall" }), this.marks);
     this.track.setAttribute("role", "img");
     this.track.setAttribute("aria-label", "The ELBO as a bar that ends below log p(x); what lacks is the gap");
-    const ticks = element("div", { className: "ticks" }, ...TICKS.map((gap) => {
+    const ticks = element("div", { className: "ticks" }, ...TICKS.filter((gap) => gap !== 300).map((gap) => {
       const tick = element("span", { textContent: String(gap) });
       tick.style.setProperty("--at", place(gap));
       if (![1, 10, 100, 1000].includes(gap)) tick.className = "minor";
