@@ -73,8 +73,8 @@ class Betas {
     });
     this.x = pixelsOf(digit);
     this.codes = { mean: new Float32Array(this.stops[0].z.length), label: bytesOf(labels) };
-    // One scale for all bars, which the test split sets: a digit that costs more runs out of its track.
-    this.most = 1.15 * Math.max(...this.stops.map((s) => s.reconstruction + s.kl));
+    this.most = longest(this.stops);
+    this.scale.textContent = `Nats; less is better. Both bars run from 0 to ${nats(this.most)}.`;
     const asked = link.get("beta");
     this.#halt();
     this.#buildStops();
@@ -127,9 +127,10 @@ class Betas {
       element("figure", { className: "tile" }, canvas,
         element("figcaption", {}, element("b", { textContent: NAMES[k] })))));
     this.rates = { test: this.#buildRate("Test split, mean"), digit: this.#buildRate("This digit") };
+    this.scale = element("span");
     const keys = element("p", { className: "keys quiet" },
       element("span", { className: "key reconstruction", textContent: "reconstruction, expected over q" }),
-      element("span", { className: "key kl", textContent: "KL(q ‖ prior)" }), "Nats; less is better.");
+      element("span", { className: "key kl", textContent: "KL(q ‖ prior)" }), this.scale);
     const side = element("div", { className: "side" }, tiles,
       element("div", { className: "rates" }, this.rates.test.box, this.rates.digit.box, keys), this.#buildTable());
     this.charts = element("div", { className: "charts" });
@@ -151,7 +152,8 @@ class Betas {
     const parts = ["reconstruction", "kl"].map((part) => element("i", { className: part }));
     const track = element("div", { className: "track" }, ...parts);
     track.setAttribute("role", "img");
-    return { box: element("div", { className: "rate" }, element("p", {}, own, value), track), value, parts, track };
+    const cut = element("small", { className: "quiet", textContent: "The bar is cut at the break: it is longer than all others.", hidden: true });
+    return { box: element("div", { className: "rate" }, element("p", {}, own, value), track, cut), value, parts, track, cut };
   }
 
   #buildTable() {
@@ -253,8 +255,10 @@ class Betas {
     plane.setMarker("digit", { z: this.q.mean, size: 7, text: "x" });
     plane.setView([0, 0], 2 * between(a.half, b.half, t));
     for (const [name, of] of [["test", (s) => s], ["digit", (s) => s.digit]]) {
-      ["reconstruction", "kl"].forEach((part, k) => this.rates[name].parts[k].style
-        .setProperty("--share", Math.max(0, between(of(a)[part], of(b)[part], t)) / this.most));
+      const { parts, track } = this.rates[name];
+      const lengths = ["reconstruction", "kl"].map((part) => Math.max(0, between(of(a)[part], of(b)[part], t)) / this.most);
+      lengths.forEach((share, k) => parts[k].style.setProperty("--share", share));
+      track.classList.toggle("cut", lengths[0] + lengths[1] > 1 + 1e-9);
     }
     for (const plot of this.plots) plot.move(low, t);
     this.#show(Math.round(at), at === Math.round(at));
@@ -278,12 +282,14 @@ class Betas {
     });
     for (const [name, terms] of [["test", stop], ["digit", digit]]) {
       const rate = this.rates[name];
-      rate.value.textContent = `${nats(terms.reconstruction)} + ${nats(terms.kl)} = ${nats(terms.reconstruction + terms.kl)}`;
+      const total = terms.reconstruction + terms.kl;
+      rate.value.textContent = `${nats(terms.reconstruction)} + ${nats(terms.kl)} = ${nats(total)}`;
       rate.parts[1].classList.toggle("free", stop.beta === 0);
+      rate.cut.hidden = total <= this.most + 1e-9;
       rate.track.setAttribute("aria-label", `Reconstruction ${nats(terms.reconstruction)} nats, KL ${nats(terms.kl)} nats`);
       const column = name === "test" ? 0 : 1;
       this.cells.loss[column].textContent = nats(terms.loss);
-      this.cells.nelbo[column].textContent = nats(terms.reconstruction + terms.kl);
+      this.cells.nelbo[column].textContent = nats(total);
     }
     this.cells.sigma[0].textContent = `${small(stop.sigma)} on average`;
     this.cells.sigma[1].textContent = digit.sigma.map(small).join(", ");
@@ -319,6 +325,17 @@ class Betas {
     }
     ctx.restore();
   }
+}
+
+/**
+ * Nats at the end of both bars: one scale for all stops, so that nothing jumps on the way, and for the mean and the digit, so
+ * that they compare. A KL nobody pays for (β = 0) can be twenty times the rest; it is cut rather than all others made slivers.
+ */
+function longest(stops) {
+  const total = ({ reconstruction, kl }) => reconstruction + kl;
+  const own = Math.max(...stops.map((s) => total(s.digit)));
+  const enough = Math.max(...stops.map(({ beta, digit }) => (beta > 0 ? 2 * total(digit) : 1.25 * digit.reconstruction)));
+  return Math.max(...stops.map(total), Math.min(own, enough));
 }
 
 // Charts ---------------------------------------------------------------------------------------------------------------

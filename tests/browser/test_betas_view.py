@@ -177,6 +177,24 @@ def test_another_digit_keeps_the_stop(visit):
     assert page.evaluate("view.cells.loss[1].textContent") == f"{digit['loss']:.2f}"
 
 
+def test_no_bar_ends_without_a_word(visit):
+    """A bar that runs out of its track shows the costly digit's KL as a sliver or not at all."""
+    costly = told()
+    for stop, reconstruction, kl in ((HERE.index(16), 500.0, 6.0), (0, 200.0, 3000.0)):
+        costly = {**costly, "stops": [*costly["stops"]]}
+        digit = {**costly["stops"][stop]["digit"], "reconstruction": reconstruction, "kl": kl}
+        costly["stops"][stop] = {**costly["stops"][stop], "digit": digit}
+    page = visit()
+    page.evaluate("options => handle.update({...component, data: {options}})", json.dumps(costly))
+    for k, stop in enumerate(costly["stops"]):
+        page.evaluate("k => { view.at = k; view.draw(); }", k)
+        ends = """() => { const { parts, track, cut } = view.rates.digit, end = track.getBoundingClientRect().right;
+            return [parts[0].getBoundingClientRect().right < end - 20, parts[1].getBoundingClientRect().right < end + 1,
+                    track.classList.contains("cut"), cut.offsetHeight > 0]; }"""
+        assert page.evaluate(ends) == ([True, True, False, False] if stop["beta"] else [True, False, True, True])
+    assert page.evaluate("view.most") == pytest.approx(2 * 506)
+
+
 def test_who_asks_for_less_motion_gets_none(visit):
     """With prefers-reduced-motion the key's stop is there at once; only a hand still moves points."""
     page = visit(reduced_motion="reduce")
