@@ -144,11 +144,31 @@ def test_what_the_view_is_told(digit):
         assert np.allclose(own, np.diag(one.sigma**2), rtol=1e-6, atol=1e-14)
         assert np.allclose(stop.rotation @ said["digit"]["mean"], one.mean)
         assert said["digit"]["loss"] == pytest.approx(one.reconstruction + stop.beta * one.kl)
-        assert said["reading"] == betas.reading(stop, stops)
+        assert said["reading"] == betas.reading(betas.shown(stop), [betas.shown(s) for s in stops])
     assert len({s["half"] for s in told["stops"] if s["beta"] > 0}) == 1
     shared = max(s["half"] for s in told["stops"] if s["beta"] > 0)
     assert all(live_map.extent(s.z)[1] <= shared for s in stops if s.beta > 0)
     assert len(json.dumps(told)) < 400_000  # it travels with every digit
+
+
+def test_what_is_printed_adds_up(digit):
+    """Three numbers rounded by themselves make sums such as 115.77 + 7.61 = 123.39."""
+    stops, labels = betas.series(tuple(HERE))
+    seen = betas.ask(tuple(HERE), digit.tobytes())
+    told = betas.options(stops, seen, labels, Chosen(digit, 3, "sample 3", 3, (), ()))["stops"]
+    rng = np.random.default_rng(3)
+    made = [stop(1, *rng.uniform(0, [200, 10 ** rng.uniform(-4, 2)]).tolist()) for _ in range(1000)]
+    pairs = [(s, t) for s, t in zip(stops, told, strict=True)]
+    pairs += [(s, t["digit"]) for s, t in zip(seen, told, strict=True)]
+    pairs += [(s, betas.shown(s)._asdict()) for s in made]
+    for exact, said in pairs:
+        reconstruction, kl = (f"{said[part]:.2f}" for part in ("reconstruction", "kl"))
+        hundredths = [int(text.replace(".", "")) for text in (reconstruction, kl)]
+        total = f"{exact.reconstruction + exact.kl:.2f}"
+        assert sum(hundredths) == int(total.replace(".", ""))
+        assert f"{said['reconstruction'] + said['kl']:.2f}" == total  # as static/betas.mjs adds them
+        assert reconstruction == f"{exact.reconstruction:.2f}" and said["kl"] >= 0
+        assert abs(said["kl"] - exact.kl) < 0.0101
 
 
 @pytest.mark.parametrize("ink", [0.0, 1.0])

@@ -97,6 +97,8 @@ def stands_on(page, k: int) -> None:
         total = terms["reconstruction"] + terms["kl"]
         expected = f"{terms['reconstruction']:.2f} + {terms['kl']:.2f} = {total:.2f}"
         assert page.evaluate(f"view.rates.{place}.value.textContent") == expected
+        parts = [int(text.replace(".", "")) for text in re.findall(r"[\d.]+", expected)]
+        assert parts[0] + parts[1] == parts[2]
         shares = page.evaluate(f"view.rates.{place}.parts.map(p => Number(p.style.getPropertyValue('--share')))")
         assert shares[1] / shares[0] == pytest.approx(terms["kl"] / terms["reconstruction"], rel=1e-4)
     assert page.evaluate("view.cells.loss[0].textContent") == f"{stop['loss']:.2f}"
