@@ -19,8 +19,13 @@ const remembered = {}; // {beta}: survives a switch of pages, as this module doe
 
 const nats = (v) => (Math.abs(v) < 1e5 ? v.toFixed(2) : Number.isFinite(v) ? v.toExponential(1) : "∞").replace("-", "−");
 const between = (a, b, t) => a + (b - a) * t;
-/** Two digits that count, without powers of ten, as `small` of ui/betas.py. */
-const small = (v) => (v > 0 && v < Infinity ? v.toFixed(Math.max(0, Math.min(20, 1 - Math.floor(Math.log10(v))))) : String(v));
+const tenTo = (power) => `10${String(power).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻")}`;
+/** Two digits that count, as `small` of ui/betas.py. */
+const small = (v) => {
+  if (!(v > 0 && v < Infinity)) return String(v);
+  const [digits, power] = v.toExponential(1).split("e");
+  return power < -3 ? `${digits}\u00a0×\u00a0${tenTo(Number(power))}` : v.toFixed(Math.max(0, 1 - power));
+};
 
 /** Shows what ui/betas.py describes (options) in root. */
 export async function mount(root, component) {
@@ -183,9 +188,9 @@ class Betas {
       return mark;
     }));
     const kl = (s) => Math.log10(Math.max(s.kl, 0.01));
-    const sigmas = this.stops.flatMap((s) => [s.sigma, ...s.digit.sigma]).map((v) => Math.log10(Math.max(v, 1e-9)));
+    const sigmas = this.stops.flatMap((s) => [s.sigma, ...s.digit.sigma]).map((v) => Math.log10(Math.max(v, 1e-12)));
     const rate = chart({
-      title: "Rate and distortion", note: "Each dot is a model. Left: less code; down: better drawings; lines only join them.",
+      title: "Rate and distortion", note: "Each dot is the model of the β beside it. Left: less code; down: better drawings; lines only join them.",
       xs: this.stops.map(kl), x: decades(this.stops.map(kl)), xName: "KL, nats (log scale)",
       ys: this.stops.map((s) => s.reconstruction), y: evenly(this.stops.map((s) => s.reconstruction)), yName: "reconstruction, nats",
       names: this.stops.map((s) => s.name),
@@ -193,8 +198,8 @@ class Betas {
     const width = chart({
       title: "Width of q", note: "Dots: mean σ of the test split. Rings: this digit's two. A price on the code keeps σ up.",
       xs: this.stops.map((_, k) => k), x: { low: 0, high: last, ticks: this.stops.map((s, k) => [k, s.name]) }, xName: "β",
-      ys: this.stops.map((s) => Math.log10(Math.max(s.sigma, 1e-9))), y: decades(sigmas), yName: "σ (log scale)",
-      rings: this.stops.map((s) => s.digit.sigma.map((v) => Math.log10(Math.max(v, 1e-9)))),
+      ys: this.stops.map((s) => Math.log10(Math.max(s.sigma, 1e-12))), y: decades(sigmas), yName: "σ (log scale)",
+      rings: this.stops.map((s) => s.digit.sigma.map((v) => Math.log10(Math.max(v, 1e-12)))),
     });
     this.plots = [rate, width];
     this.charts.replaceChildren(rate.figure, width.figure);
@@ -296,7 +301,8 @@ class Betas {
     this.cells.active[0].textContent = `${stop.active} of 2`;
     this.cells.active[1].textContent = "—";
     this.mapText.textContent = `Means of q of ${this.codes.label.length.toLocaleString("en")} test digits; ring: this digit, with the ` +
-      `1σ and 2σ ellipses of its q. Dashed: 1σ and 2σ of the prior${stop.beta === 0 ? "; the view is zoomed out to this model's own scale" : ""}.`;
+      "1σ and 2σ ellipses of its q, upright in the model's own axes and turned here with its map. " +
+      `Dashed: 1σ and 2σ of the prior${stop.beta === 0 ? "; the view is zoomed out to this model's own scale" : ""}.`;
     this.plane.canvas.setAttribute("aria-label", `Map of the codes at β = ${stop.name}`);
     for (const plot of this.plots) plot.name(k);
     this.say(`β = ${stop.name}. ${stop.reading}`);
@@ -346,11 +352,10 @@ function decades(values) {
   const high = Math.max(low + 1, Math.ceil(Math.max(...values)));
   const every = high - low > 5 ? 2 : 1;
   const ticks = [];
-  for (let v = low; v <= high; v += every) ticks.push([v, small10(v)]);
+  const plain = low > -3; // one way of writing for the whole axis
+  for (let v = high; v >= low; v -= every) ticks.push([v, plain ? String(10 ** v) : v ? tenTo(v) : "1"]);
   return { low, high, ticks };
 }
-
-const small10 = (v) => (v < 0 ? (10 ** v).toFixed(Math.min(20, -v)) : String(10 ** v));
 
 /** An axis from just below to just above the values, with three to six round ticks. */
 function evenly(values) {
@@ -380,28 +385,55 @@ function chart({ title, note, xs, ys, x, y, xName, yName, names = [], rings = []
     `<text x="0" y="12">${yName}</text>`);
   rings.forEach((values, k) => values.forEach((v) => shapes.push(`<circle class="mine" cx="${points[k][0]}" cy="${up(v)}" r="4"/>`)));
   points.forEach(([a, b]) => shapes.push(`<circle class="dot" cx="${a}" cy="${b}" r="4"/>`));
-  shapes.push('<circle class="now" r="7"/>', '<g class="names"></g>');
+  shapes.push('<circle class="now" r="7"/>');
+  const places = names.length ? beside(points, names, floor) : [];
+  places.forEach(({ x, y, lead }, k) => shapes.push(lead ? `<path class="axis" d="${lead}"/>` : "",
+    `<text class="name" text-anchor="middle" x="${x}" y="${y}">${names[k]}</text>`));
   const figure = element("figure", { innerHTML: `<h3>${title}</h3><svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" ` +
     `aria-label="${title}: ${yName} against ${xName}">${shapes.join("")}</svg><figcaption class="quiet">${note}</figcaption>` });
-  const [now, written] = [figure.querySelector(".now"), figure.querySelector(".names")];
+  const [now, written] = [figure.querySelector(".now"), figure.querySelectorAll(".name")];
   return {
     figure,
     move(low, t) {
       now.setAttribute("cx", between(points[low][0], points[low + 1][0], t));
       now.setAttribute("cy", between(points[low][1], points[low + 1][1], t));
     },
-    /** Names beside the dots: the chosen one's first, others where they do not lie on each other. */
+    /** The chosen stop's name stands out. */
     name(k) {
-      const last = names.length - 1;
-      const shown = [];
-      for (const i of [k, 0, last, ...names.keys()]) {
-        if (!names.length || shown.some((j) => j === i || Math.hypot(points[i][0] - points[j][0], points[i][1] - points[j][1]) < NEAR)) continue;
-        shown.push(i);
-      }
-      written.innerHTML = shown.map((i) => `<text class="${i === k ? "chosen" : ""}" text-anchor="middle" x="${points[i][0]}" ` +
-        `y="${points[i][1] - 12}">${i === k ? "β = " : ""}${names[i]}</text>`).join("");
+      written.forEach((text, i) => text.classList.toggle("chosen", i === k));
     },
   };
+}
+
+/**
+ * Where the names of the dots stand, as {x, y, lead}: above them, every other one of a crowd below, side by side; lead is a
+ * line to the dot. points: [x, y] in the chart's units; a name below must stay above floor.
+ */
+function beside(points, names, floor) {
+  const rows = { above: [], below: [] };
+  const order = [...points.keys()].sort((i, j) => points[i][0] - points[j][0]);
+  let side = "below";
+  order.forEach((i, n) => {
+    const [x, y] = points[i];
+    const crowded = n > 0 && x - points[order[n - 1]][0] < NEAR;
+    side = crowded && side === "above" && y + 26 < floor ? "below" : "above";
+    rows[side].push({ i, x, half: 3.5 * names[i].length + 3 });
+  });
+  const places = [];
+  for (const [name, row] of Object.entries(rows)) {
+    for (let round = 0; round < 60; round++) {
+      for (let n = 1; n < row.length; n++) {
+        const lap = row[n - 1].x + row[n - 1].half + row[n].half - row[n].x;
+        if (lap > 0) [row[n - 1].x, row[n].x] = [row[n - 1].x - lap / 2, row[n].x + lap / 2];
+      }
+    }
+    for (const { i, x } of row) {
+      const [a, b] = points[i];
+      const [y, near, far] = name === "above" ? [b - 15, b - 6, b - 12] : [b + 24, b + 6, b + 12];
+      places[i] = { x, y, lead: Math.abs(x - a) > 4 ? `M${a} ${near}L${x} ${far}` : "" };
+    }
+  }
+  return places;
 }
 
 // Small things ---------------------------------------------------------------------------------------------------------

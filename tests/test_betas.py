@@ -190,25 +190,36 @@ def test_sentences_follow_the_numbers():
     """A sentence that is written beside the numbers goes stale with the next training."""
     free, one, two, dear = stop(0, 110, 90, 3e-6), stop(1, 115, 8), stop(2, 118, 6), stop(16, 170, 1.5, 0.6, 1)
     series = [free, one, two, dear]
-    assert "0.0000030" in betas.reading(free, series) and "not drawn best" not in betas.reading(free, series)
+    assert "3.0\u00a0×\u00a010⁻⁶" in betas.reading(free, series) and "not drawn best" not in betas.reading(free, series)
     assert "115.00 nats, 112.00 at β = 0.1" in betas.reading(
         stop(0, 115, 90), [stop(0, 115, 90), stop(0.1, 112, 9), one]
     )
     assert "123.00 nats on the test split; the lowest" in betas.reading(one, series)
-    assert "β = 0.5 reaches 121.00" in betas.reading(one, [stop(0.5, 112, 9), one])
+    assert "β = 0.5 has a −ELBO of 121.00, lower still" in betas.reading(one, [stop(0.5, 112, 9), one])
+    assert "122.99, no difference" in betas.reading(one, [stop(0.5, 113.99, 9), one])  # a tie is no contradiction
+    assert "only here" not in betas.reading(one, series)  # own losses at larger β are upper bounds, too
     assert "2.00 nats less" in betas.reading(two, series) and "3.00 nats worse" in betas.reading(two, series)
-    assert "too high" in betas.reading(dear, series) and "One dimension of two" in betas.reading(dear, series)
-    assert "No dimension" in betas.reading(stop(64, 200, 0.0, 1, 0), series)
+    assert "too high" in betas.reading(dear, series) and "One dimension is still" in betas.reading(dear, series)
+    assert "Neither dimension" in betas.reading(stop(64, 200, 0.0, 1, 0), series)
     assert betas.reading(two, [two, dear]).endswith("reconstruction 118.00.")  # nothing to compare with
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(8.73e-6, "0.0000087"), (0.0267, "0.027"), (0.62, "0.62"), (1.04, "1.0"), (27.3, "27"), (0.0, "0")],
+    [
+        (4.46e-10, "4.5 × 10⁻¹⁰"),
+        (9.96e-5, "1.0 × 10⁻⁴"),
+        (0.00123, "0.0012"),
+        (0.0267, "0.027"),
+        (0.62, "0.62"),
+        (1.04, "1.0"),
+        (27.3, "27"),
+        (0.0, "0"),
+    ],
 )
-def test_small_numbers_keep_two_digits_and_no_powers(value, text):
-    """0.00 for every σ of an autoencoder would hide what is to be seen."""
-    assert betas.small(value) == text
+def test_small_numbers_keep_two_digits_that_count(value, text):
+    """0.00 for every σ of an autoencoder would hide what is to be seen; nine zeros nobody counts."""
+    assert betas.small(value) == text.replace(" ", "\u00a0")
 
 
 # The page -----------------------------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ BETAS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0)
 POINTS = 2_000  # first test images, the same on every map
 DRAWN = 3  # images from draws z ~ q
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
+ALIKE = 0.5  # nats between two means over the test split that single runs do not tell apart
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SHEET = Path(__file__).resolve().parent.parent / "static" / "betas.css"
 
 
@@ -144,19 +146,26 @@ def reading(stop: Stop, stops: Sequence[Stop]) -> str:
             f"nobody's bill, and the scale of the map is arbitrary: it is shown at its own.{_not_the_best(stop, stops)}"
         )
     if stop.active < 2:
-        left = "no dimension" if stop.active == 0 else "one dimension of two"
+        left = (
+            "Neither dimension is in use any more; both"
+            if stop.active == 0
+            else "One dimension is still in use; the other"
+        )
         return (
-            f"The price is too high: the code says nearly nothing, {nats} of KL. {left.capitalize()} is still in use; "
-            f"the rest fell back on the prior, and reconstruction costs {stop.reconstruction:.2f} nats."
+            f"The price is too high: the code says nearly nothing, {nats} of KL. {left} fell back on the prior, and "
+            f"reconstruction costs {stop.reconstruction:.2f} nats."
         )
     if stop.beta == 1:
         best = min(stops, key=lambda s: s.reconstruction + s.kl)
-        tail = "the lowest of all stops"
+        own, lowest = stop.reconstruction + stop.kl, best.reconstruction + best.kl
+        tail = "the lowest −ELBO of all stops"
         if best is not stop:
-            tail = f"β = {best.beta:g} reaches {best.reconstruction + best.kl:.2f}"
+            tail = f"the model trained at β = {best.beta:g} has a −ELBO of {lowest:.2f}"
+            tail += ", no difference that one run each could show" if own - lowest < ALIKE else ", lower still"
         return (
-            "A nat of code costs one nat: only here is the training's own loss −ELBO, an upper bound on −log p(x). "
-            f"{stop.reconstruction + stop.kl:.2f} nats on the test split; {tail}."
+            "A nat of code costs one nat: the training's own loss is −ELBO itself, an upper bound on −log p(x). "
+            "At β > 1 the own loss is an upper bound too, a looser one; at β < 1 it need not be one. "
+            f"Here {own:.2f} nats on the test split; {tail}."
         )
     price = f"A nat of code costs {stop.beta:g}: KL {nats}, mean σ {width}, reconstruction {stop.reconstruction:.2f}"
     if honest is None:
@@ -179,10 +188,13 @@ def _not_the_best(stop: Stop, stops: Sequence[Stop]) -> str:
 
 
 def small(value: float) -> str:
-    """A positive number to two digits that count, without powers of ten: 0.0000087."""
+    """A positive number to two digits that count: 0.027, and below a thousandth 8.7 × 10⁻⁶, in one piece."""
     if not 0 < value < math.inf:
         return f"{value:g}"
-    return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
+    digits, power = f"{value:.1e}".split("e")
+    if int(power) < -3:
+        return f"{digits}\u00a0×\u00a010{str(int(power)).translate(RAISED)}"
+    return f"{value:.{max(0, 1 - int(power))}f}"
 
 
 def options(stops: Sequence[Stop], seen: Sequence[Seen], labels: np.ndarray, chosen: Chosen) -> dict[str, Any]:

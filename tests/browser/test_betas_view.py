@@ -197,6 +197,29 @@ def test_no_bar_ends_without_a_word(visit):
     assert page.evaluate("view.most") == pytest.approx(2 * 506)
 
 
+@pytest.mark.parametrize("width", [390, 1200])
+def test_every_dot_has_its_name_and_nothing_sticks_out(visit, width):
+    """Six of eight models lie within two nats of KL, and σ = 10⁻¹⁰ on paper is a dozen characters."""
+    tiny = told()
+    free = {**tiny["stops"][0]["digit"], "sigma": [4.5e-10, 8.7e-10]}
+    tiny = {**tiny, "stops": [{**tiny["stops"][0], "digit": free}, *tiny["stops"][1:]]}
+    page = visit("?beta=0", viewport={"width": width, "height": 844})
+    page.evaluate("options => handle.update({...component, data: {options}})", json.dumps(tiny))
+    page.evaluate("rested()")
+    assert page.locator(".chart .name").all_text_contents() == [f"{beta:g}" for beta in HERE]
+    assert page.locator(".chart .chosen").all_text_contents() == ["0"]
+    for chart in page.locator(".chart").all():
+        edge = chart.bounding_box()
+        boxes = [text.bounding_box() for text in chart.locator("text").all()]
+        assert all(edge["x"] - 1 <= b["x"] and b["x"] + b["width"] <= edge["x"] + edge["width"] + 1 for b in boxes)
+        for a, b in itertools.combinations(boxes, 2):
+            beside = a["x"] + a["width"] <= b["x"] + 1 or b["x"] + b["width"] <= a["x"] + 1
+            assert beside or a["y"] + a["height"] <= b["y"] + 3 or b["y"] + b["height"] <= a["y"] + 3
+    assert page.evaluate("view.cells.sigma[1].textContent") == ", ".join(betas.small(v) for v in free["sigma"])
+    side = page.locator(".side")
+    assert side.evaluate("side => side.scrollWidth <= side.clientWidth")
+
+
 def test_who_asks_for_less_motion_gets_none(visit):
     """With prefers-reduced-motion the key's stop is there at once; only a hand still moves points."""
     page = visit(reduced_motion="reduce")
