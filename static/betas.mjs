@@ -79,7 +79,7 @@ class Betas {
     this.x = pixelsOf(digit);
     this.codes = { mean: new Float32Array(this.stops[0].z.length), label: bytesOf(labels) };
     this.most = longest(this.stops);
-    this.scale.textContent = `Nats; less is better. Both bars run from 0 to ${nats(this.most)}.`;
+    this.scale.textContent = `Nats; less is better. Bars: 0 to ${Math.round(this.most)}.`;
     const asked = link.get("beta");
     this.#halt();
     this.#buildStops();
@@ -341,7 +341,7 @@ function longest(stops) {
   const total = ({ reconstruction, kl }) => reconstruction + kl;
   const own = Math.max(...stops.map((s) => total(s.digit)));
   const enough = Math.max(...stops.map(({ beta, digit }) => (beta > 0 ? 2 * total(digit) : 1.25 * digit.reconstruction)));
-  return Math.max(...stops.map(total), Math.min(own, enough));
+  return 1.05 * Math.max(...stops.map(total), Math.min(own, enough)); // room to see where the longest ends
 }
 
 // Charts ---------------------------------------------------------------------------------------------------------------
@@ -416,8 +416,8 @@ function beside(points, names, floor) {
   order.forEach((i, n) => {
     const [x, y] = points[i];
     const crowded = n > 0 && x - points[order[n - 1]][0] < NEAR;
-    side = crowded && side === "above" && y + 26 < floor ? "below" : "above";
-    rows[side].push({ i, x, half: 3.5 * names[i].length + 3 });
+    side = crowded && side === "above" && y + 22 < floor ? "below" : "above";
+    rows[side].push({ i, x, half: 3.1 * names[i].length + 2 });
   });
   const places = [];
   for (const [name, row] of Object.entries(rows)) {
@@ -429,7 +429,7 @@ function beside(points, names, floor) {
     }
     for (const { i, x } of row) {
       const [a, b] = points[i];
-      const [y, near, far] = name === "above" ? [b - 15, b - 6, b - 12] : [b + 24, b + 6, b + 12];
+      const [y, near, far] = name === "above" ? [b - 12, b - 5, b - 10] : [b + 20, b + 5, b + 10];
       places[i] = { x, y, lead: Math.abs(x - a) > 4 ? `M${a} ${near}L${x} ${far}` : "" };
     }
   }

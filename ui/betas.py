@@ -164,7 +164,7 @@ def reading(stop: Stop, stops: Sequence[Stop]) -> str:
             tail += ", no difference that one run each could show" if own - lowest < ALIKE else ", lower still"
         return (
             "A nat of code costs one nat: the training's own loss is −ELBO itself, an upper bound on −log p(x). "
-            "At β > 1 the own loss is an upper bound too, a looser one; at β < 1 it need not be one. "
+            "At β > 1 the own loss is an upper bound too, a looser one; at β\u00a0<\u00a01 it need not be one. "
             f"Here {own:.2f} nats on the test split; {tail}."
         )
     price = f"A nat of code costs {stop.beta:g}: KL {nats}, mean σ {width}, reconstruction {stop.reconstruction:.2f}"
