@@ -12,7 +12,8 @@ PARTS = {
     "the difference cost? Pull the ring: the bar can never cross the line.",
     "Sampling": "In training nobody can integrate, so z is drawn. How far off is one draw, and how far are many?",
     "Observation model": "What a decoder draws is a mean. Here are the images that its p(x | z) really stands for.",
-    "β": "The price of a nat of code. Move it from nothing to sixteen, and one map becomes the other.",
+    "β": "The price of a nat of code. From nothing to sixteen, an autoencoder's map becomes a VAE's, and then falls in "
+    "on a line.",
     "Denoising": "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
 }
 KEPT = {"persist_state": "session", "bind": "query-params", "required": True}

@@ -167,11 +167,13 @@ export class Answer {
 
   /** How much of the true posterior q's ellipse holds: known where the hand rests. */
   #sayShare() {
-    const { posterior, q, fields } = this;
+    const { posterior, fields } = this;
     if (!posterior) return;
+    const spoilt = this.seen !== this.clean; // the posterior is the clean digit's, and so must its q be
+    const { mean, logvar } = spoilt ? this.original : this.code;
     const shown = this.clean && !this.pulled && posterior.refined;
-    const share = shown ? posterior.within(q.z, q.sigma) : NaN;
-    say(fields.share, `${Number.isNaN(share) ? "…" : Math.round(100 * share)} % of it in q’s 2 σ`);
+    const share = shown ? posterior.within([...mean], Array.from(logvar, (v) => Math.exp(0.5 * v))) : NaN;
+    say(fields.share, `${Number.isNaN(share) ? "…" : Math.round(100 * share)} % of it in ${spoilt ? "the clean q’s" : "q’s"} 2 σ`);
   }
 
   /** This drawing is the nearest of the four (one word on the card), or not. */

@@ -21,27 +21,36 @@ export async function photograph(host, signal) {
   }
   const box = document.createElement("div");
   box.className = "camera";
+  box.setAttribute("role", "dialog");
+  box.setAttribute("aria-label", "Camera");
   box.innerHTML = `<video autoplay muted playsinline aria-label="What the camera sees"></video>
     <p>One digit, written large and dark on light paper</p>
     <div class="row"><button class="take">Take the picture</button><button class="leave">Cancel</button></div>`;
   const [video, take, leave] = ["video", ".take", ".leave"].map((selector) => box.querySelector(selector));
+  take.disabled = true; // until there is a frame to take
+  video.onloadeddata = () => {
+    take.disabled = false;
+    take.focus();
+  };
   video.srcObject = stream;
   try {
     const taken = new Promise((done) => {
       signal.addEventListener("abort", () => done(false));
       leave.onclick = () => done(false);
-      take.onclick = () => done(video.videoWidth > 0);
+      take.onclick = () => done(true);
       box.onkeydown = (e) => {
         if (e.key === "Escape") done(false);
       };
       if (signal.aborted) done(false);
     });
     host.append(box);
-    take.focus();
+    leave.focus();
     if (!(await taken)) return {};
     const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
     canvas.getContext("2d").drawImage(video, 0, 0);
     return { file: new File([await canvas.convertToBlob({ type: "image/png" })], "camera.png") };
+  } catch {
+    return { error: "The camera's picture cannot be read: try again, or bring a picture." };
   } finally {
     for (const track of stream.getTracks()) track.stop();
     box.remove();

@@ -13,7 +13,8 @@ const MEMORY = 100; // steps that undo knows
 const LABEL = "Drawing pad. Arrow keys move the pen, space puts it down and lifts it, Delete clears, Control Z takes back.";
 
 export class Pad {
-  /** change(): there is new ink, or less; begin(): a stroke starts; release(): the hand let go; say(text). */
+  /** change(): there is new ink, or less; begin(): the visitor starts another drawing, by a stroke, undo or clear;
+   * release(): the hand let go; say(text). */
   constructor(host, { change, begin, release, say }) {
     Object.assign(this, { host, change, begin, release, say });
     this.ink = new Float32Array(SIZE * SIZE);
@@ -70,6 +71,7 @@ export class Pad {
 
   clear() {
     if (this.empty) return;
+    this.begin();
     this.show({});
     this.say("The pad is empty.");
     this.release();
@@ -78,6 +80,7 @@ export class Pad {
   undo() {
     this.stop();
     if (!this.history.length) return;
+    this.begin();
     this.state = this.history.pop();
     this.#redraw();
     this.change();

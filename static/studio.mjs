@@ -42,6 +42,7 @@ class Studio {
     this.spoil = { kind: "masking", amount: 0, seed: 1 };
     this.centred = true;
     this.truth = false; // the true posterior is shown
+    this.awaited = null; // the sample or picture that Python is asked for; another drawing meanwhile makes it unwanted
     this.ready = false;
     this.drawing = new Float32Array(PIXELS);
     this.clean = new Float32Array(PIXELS);
@@ -98,7 +99,7 @@ class Studio {
     this.component = component;
     const options = JSON.parse(component.data.options);
     const { brought } = options;
-    if (brought && brought.id !== this.options.brought?.id) this.#take(brought);
+    if (brought && brought.id === this.awaited) this.#take(brought);
     this.options = options;
     this.#theme();
     this.request();
@@ -114,6 +115,7 @@ class Studio {
     kept = { label, spoil, centred, truth, drawing: pad.state, history: pad.history };
     delete document.documentElement.dataset.studio;
     this.request.stop();
+    cancelAnimationFrame(this.telling);
     this.watching?.abort();
     this.pad.destroy();
     for (const answer of this.answers) answer.destroy();
@@ -266,8 +268,11 @@ class Studio {
 
   // The hand -----------------------------------------------------------------------------------------------------------
 
+  /** Another drawing begins: what was said of the one before, or is on its way, has lost its subject. */
   #begin() {
-    this.#note(); // it was of the digit before
+    this.#note();
+    this.awaited = null;
+    this.watching?.abort();
     for (const answer of this.answers) answer.forgetTrail();
   }
 
@@ -323,7 +328,7 @@ class Studio {
     const acts = {
       undo: () => this.pad.undo(),
       clear: () => {
-        this.#note();
+        this.#begin(); // a camera or a picture may be on its way to an empty pad
         this.pad.clear();
       },
       sample: () => this.#sample(),
@@ -396,8 +401,14 @@ class Studio {
 
   /** A test digit: Python has them all, and sends the one that it draws by `update`. */
   #sample() {
-    this.#note("Taking a digit …");
-    this.#tell({ sample: Date.now() });
+    this.#await("Taking a digit …");
+    this.#tell({ sample: this.awaited });
+  }
+
+  #await(note) {
+    this.watching?.abort();
+    this.#note(note);
+    this.awaited = Date.now();
   }
 
   // Pictures -----------------------------------------------------------------------------------------------------------
@@ -424,10 +435,12 @@ class Studio {
 
   /** A picture goes to Python, made small by the browser where it can read it; the digit comes back by `update`. */
   async #bring(file) {
-    this.#note("Reading the picture …");
+    this.#await("Reading the picture …");
+    const id = this.awaited;
     const { picture, error } = await packed(file);
+    if (id !== this.awaited) return;
     if (error) this.#note(error);
-    else this.#tell({ picture, name: file.name, id: Date.now() });
+    else this.#tell({ picture, name: file.name, id });
   }
 
   /** What the webcam sees, over the pad until it is taken. */
@@ -442,7 +455,7 @@ class Studio {
   }
 
   #take({ error, pixels, notes }) {
-    if (pixels) this.#begin();
+    this.#begin();
     this.#note(error ?? notes);
     if (!pixels) return;
     const bytes = atob(pixels);

@@ -243,12 +243,15 @@ export class Walk {
     this.view.remember();
     this.#measureCurves();
     this.view.request();
+    const next = this.view.sides.find(({ name }) => !this.said[name]); // the button pressed is about to be hidden
+    (next ? next.ask.querySelector("button") : this.slider).focus({ preventScroll: true });
   }
 
   /** What the judge says of the drawing that this guess is about, once Python has answered. */
-  #judged({ name }, { kind, z }) {
+  #judged({ name }, { kind, z, label }) {
     const found = this.heard?.verdicts?.[name];
-    return found && String([found.said.kind, found.said.z]) === String([kind, z]) ? found : null;
+    const about = found && String([found.said.kind, found.said.z, found.said.label]);
+    return about === String([kind, z, label]) ? found : null;
   }
 
   /** The visitor's guess and beside it the judge's, in a sentence. */

@@ -645,6 +645,15 @@ def test_a_sample_is_the_digit_that_its_number_names(visit):
     assert len(shown) > 1
     draw(tab)
     assert tab.evaluate("S.at('.note')") is None
+    tab.evaluate("""() => {  // a stroke begins before Python answers: the hand is not disturbed
+        S.at("[data-do=sample]").click();
+        window.asked = S.awaited;
+        const { x, y } = S.pad.canvas.getBoundingClientRect();
+        const init = { pointerId: 1, button: 0, clientX: x + 40, clientY: y + 40, bubbles: true };
+        S.pad.canvas.dispatchEvent(new PointerEvent("pointerdown", init));
+    }""")
+    tab.wait_for_function("S.options.brought.id === asked", timeout=PATIENCE)
+    assert tab.evaluate("[Boolean(S.pad.stroke), S.at('.note')]") == [True, None]
 
 
 @pytest.mark.parametrize("name", ["3 → 8", "4 → 9", "1 → 7"])
@@ -727,6 +736,11 @@ def test_the_webcam(server, launch, tmp_path):
         assert state(tab)["label"] == 7
         assert tab.evaluate("streams.map(s => s.getTracks().map(t => t.readyState))") == [["ended"], ["ended"]]
         assert seen.count() == 0
+        camera.click()
+        seen.wait_for(timeout=PATIENCE)
+        tab.evaluate("S.at('[data-do=undo]').click()")  # another drawing stands there: nobody looks any more
+        seen.wait_for(state="detached", timeout=PATIENCE)
+        assert tab.evaluate("streams.at(-1).active") is False
     finally:
         own.close()
 
