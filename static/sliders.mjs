@@ -62,7 +62,7 @@ class Sliders {
   destroy() {
     this.gone = true;
     this.request.stop();
-    clearTimeout(this.rest);
+    for (const timer of [this.keys, this.rest]) clearTimeout(timer); // the next page's address is not ours
     this.work?.abort();
   }
 

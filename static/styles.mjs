@@ -67,6 +67,7 @@ class Styles {
   destroy() {
     this.gone = true;
     this.request.stop();
+    clearTimeout(this.rest); // the next page's address is not ours
     this.plane?.destroy();
   }
 
