@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from ui import store, tiles
 from ui.picture import OPENS, Chosen, describe, label_for, next_index
-from ui.studio import FIRST, bits
+from ui.studio import FIRST
+from ui.tiles import bits
 from ui.ways import START
 from vae_core import checkpoints, corruption, latent, metrics
 from vae_core.digitize import digitize

@@ -10,7 +10,6 @@ import streamlit as st
 import torch
 
 from ui import store, tiles
-from ui.studio import bits
 from vae_core import latent
 from vae_core.digitize import DigitizeError, Step, digitize
 from vae_core.models import Autoencoder
@@ -132,7 +131,7 @@ def drawing(key: str) -> np.ndarray | None:
     """What the visitor drew, (784,) of 0 and 1, blank where they cleared the pad; None where nothing is drawn."""
     text = st.session_state.setdefault(f"{key}_drawn", st.query_params.get(f"{key}_d") or None)
     try:
-        return None if text is None else bits(text) if text else np.zeros(784, np.float32)
+        return None if text is None else tiles.bits(text) if text else np.zeros(784, np.float32)
     except ValueError:  # links get cut
         return None
 

@@ -17,7 +17,7 @@ import streamlit as st
 
 from ui import live
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
-from ui.tiles import Strip, data_uri, steps_html, strips
+from ui.tiles import Strip, bits, data_uri, steps_html, strips
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 NEIGHBOURS = 10
@@ -42,14 +42,6 @@ FIRST = (
     "AAAAAAAAAAAAAAAAAAAADwAAAfwAAD_AAAeeAABw4AAAHAAAA8AAAPgAAB8AAAH4AAAPwA"
     "AAPAAAAeAAAA4AAIDgABwcAAHjwAAP-AAAfwAAAcAAAAAAAAAAAAAAAAAAAAA"
 )
-
-
-def bits(text: str) -> np.ndarray:
-    """A drawing as static/digit.mjs writes it into links → (784,) of 0 and 1. ValueError for another text."""
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if len(raw) != 98:
-        raise ValueError(f"Expected the 98 bytes of a drawing of 28×28 bits, got {len(raw)}.")
-    return np.unpackbits(np.frombuffer(raw, np.uint8)).astype(np.float32)
 
 
 # The first picture ----------------------------------------------------------------------------------------------------

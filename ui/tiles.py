@@ -20,6 +20,14 @@ class Tile(NamedTuple):
     edge: str | None = None  # border colour, such as a digit's own
 
 
+def bits(text: str) -> np.ndarray:
+    """A drawing as static/digit.mjs writes it into links → (784,) of 0 and 1. ValueError for another text."""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if len(raw) != 98:
+        raise ValueError(f"Expected the 98 bytes of a drawing of 28×28 bits, got {len(raw)}.")
+    return np.unpackbits(np.frombuffer(raw, np.uint8)).astype(np.float32)
+
+
 def data_uri(pixels: np.ndarray) -> str:
     """A picture (H, W) or (784,) in [0, 1], or uint8 (H, W[, 3]), as an inline PNG at its own size."""
     array = np.asarray(pixels)

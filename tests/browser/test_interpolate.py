@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from ui.studio import FIRST, bits
+from ui.studio import FIRST
+from ui.tiles import bits
 from ui.ways import START, steps
 from vae_core import checkpoints, data, latent
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ui.family import slug
-from ui.studio import FIRST, bits
+from ui.studio import FIRST
+from ui.tiles import bits
 from vae_core import checkpoints, likelihood
 
 PATIENCE = 120_000  # milliseconds: the lattice of two models is decoded while the machine does other things
