@@ -42,7 +42,7 @@ export class Answer {
     card.querySelector(".drawing").replaceChildren(this.picture);
     this.at = (name) => card.querySelector(name);
     this.fields = {
-      z: this.at(".z"), share: this.at(".share"), how: this.at(".how"), best: this.at(".best"), back: this.at(".back"),
+      z: this.at(".z"), share: this.at(".share"), shown: this.at(".shown"), how: this.at(".how"), best: this.at(".best"), back: this.at(".back"),
       terms: ["reconstruction", "kl", "nelbo"].map((name) => this.at(`[data-term=${name}] .live`)),
     };
     this.pixels = new Float32Array(PIXELS);
@@ -158,7 +158,7 @@ export class Answer {
         ? `z = ${pair(this.z)} ± ${pair(this.q.sigma)}` : `z = ${pair(this.z)}`);
     }
     this.#sayShare();
-    say(fields.how, !this.clean ? "" : this.pulled ? "at your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");
+    say(fields.how, !this.clean ? "" : this.pulled ? "your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");
     fields.back.hidden = !(this.pulled || this.thrown);
     say(fields.terms[0], nats(values.reconstruction));
     say(fields.terms[1], nats(values.kl));
@@ -171,6 +171,7 @@ export class Answer {
     if (!posterior) return;
     const spoilt = this.seen !== this.clean; // the posterior is the clean digit's, and so must its q be
     const { mean, logvar } = spoilt ? this.original : this.code;
+    say(fields.shown, spoilt ? "spoilt x" : "x"); // whose q the ellipse on the map is
     const shown = this.clean && !this.pulled && posterior.refined;
     const share = shown ? posterior.within([...mean], Array.from(logvar, (v) => Math.exp(0.5 * v))) : NaN;
     say(fields.share, `${Number.isNaN(share) ? "…" : Math.round(100 * share)} % of it in ${spoilt ? "the clean q’s" : "q’s"} 2 σ`);
@@ -187,6 +188,12 @@ export class Answer {
   letGo() {
     this.pulled = this.thrown = null;
     this.throws.length = 0;
+  }
+
+  /** The visitor holds the code at z. */
+  pull(z) {
+    this.pulled = z;
+    this.thrown = null;
   }
 
   /** A new ε: z = μ + σ ε. */
@@ -217,8 +224,7 @@ export class Answer {
     const { plane } = this;
     const pull = (z, done) => {
       if (!this.clean) return;
-      this.pulled = z;
-      this.thrown = null;
+      this.pull(z);
       held(done);
     };
     plane.onDrag = (_, z) => pull(z, false);

@@ -70,7 +70,14 @@ button:disabled { opacity: 0.45; cursor: default; }
 .card dd { margin: 0; text-align: right; font-weight: 600; }
 .card dt { opacity: 0.8; }
 .way { display: flex; gap: 12px; align-items: center; flex-wrap: wrap; }
-.way input[type=range] { flex: 1 1 200px; min-width: 0; accent-color: var(--st-primary-color); height: 34px; }
+.way input[type=range] { flex: 1 1 200px; min-width: 0; height: 34px; appearance: none; background: none; cursor: pointer; }
+.way input::-webkit-slider-runnable-track { height: 5px; border-radius: 3px;
+  background: color-mix(in srgb, var(--st-text-color) 20%, transparent); }
+.way input::-moz-range-track { height: 5px; border-radius: 3px;
+  background: color-mix(in srgb, var(--st-text-color) 20%, transparent); }
+.way input::-webkit-slider-thumb { appearance: none; width: 18px; height: 18px; margin-top: -6.5px; border-radius: 50%;
+  background: var(--st-primary-color); }
+.way input::-moz-range-thumb { width: 18px; height: 18px; border: 0; border-radius: 50%; background: var(--st-primary-color); }
 .way .end { display: flex; gap: 8px; align-items: center; }
 .way .end canvas { border: 2px solid; flex: none; }
 .way .end small { display: block; opacity: 0.8; }

@@ -4,6 +4,7 @@
 import { Answer } from "./answer.mjs";
 import { packed } from "./bring.mjs";
 import { offered, photograph } from "./camera.mjs";
+import { numbersOf, toLink } from "./controls.mjs";
 import { LIMITS, SIDE, corrupt, fromText, toText } from "./digit.mjs";
 import { PIXELS } from "./engine.mjs";
 import { Pad } from "./pad.mjs";
@@ -93,6 +94,12 @@ class Studio {
     this.again = true;
     this.#showTruth();
     this.#frame();
+    for (const part of (link.get("pull") ?? "").split(";")) {
+      const [kind, place] = part.split(":");
+      const z = numbersOf(place, 2);
+      if (z && this.clean.some((v) => v > 0)) this.answers.find((answer) => answer.kind === kind)?.pull(z);
+    }
+    this.request();
   }
 
   update(component) {
@@ -286,6 +293,7 @@ class Studio {
       link.set({
         d: bits, label: this.label, spoil: amount > 0 ? `${kind}:${Number(amount.toFixed(3))}` : null,
         posterior: this.truth ? 1 : null,
+        pull: this.answers.filter(({ pulled }) => pulled).map((a) => `${a.kind}:${toLink(a.pulled)}`).join(";") || null,
       });
       if (!this.ready) return;
       this.#tell({
@@ -329,6 +337,7 @@ class Studio {
       undo: () => this.pad.undo(),
       clear: () => {
         this.#begin(); // a camera or a picture may be on its way to an empty pad
+        for (const { plane } of this.answers) plane.fit();
         this.pad.clear();
       },
       sample: () => this.#sample(),

@@ -60,7 +60,7 @@ export const template = ({ models }) => `
       <p class="unit quiet meaning" hidden>True posterior: which codes explain your digit, the stronger the colour the better.
         q is the encoder’s guess at it, always one upright ellipse; a perfect guess holds 86 % in its 2 σ.</p>
       <p class="unit quiet">Numbers are nats for this digit, and for the mean of 10,000 test digits.
-        Reconstruction is −log p(x | z) at the code.</p></div>
+        Reconstruction is −log p(x | z) at the code; −ELBO averages it over q, so it is usually more than the sum.</p></div>
   </section>
 </div>`;
 
@@ -77,7 +77,7 @@ const term = ([key, name]) =>
 const resample = '<button data-do="resample" title="A new ε: z = μ + σ ε">Resample</button>';
 
 const truth = (given) => `<p class="truth" hidden><span><i class="cloud"></i>true p(z | ${given})</span>
-  <span><i class="ellipse"></i>encoder’s q(z | ${given})</span><span class="share"></span></p>`;
+  <span><i class="ellipse"></i>encoder’s q(z | <span class="shown">x</span>${given.slice(1)})</span><span class="share"></span></p>`;
 
 const card = ({ kind, title, code }) => `
   <article class="card" data-kind="${kind}">

@@ -330,8 +330,16 @@ export class Walk {
   findHole() {
     const all = this.#central();
     const any = () => all[Math.floor(Math.random() * all.length)];
-    this.#begin(this.#widestOf(Array.from({ length: 300 }, () => [any(), any()])));
+    const ends = this.#widestOf(Array.from({ length: 300 }, () => [any(), any()]));
+    this.#begin(ends, this.#deepest(this.view.sides[0], ends));
     this.view.remember();
+  }
+
+  /** The t at which the way between two images leads farthest from every code of one map. */
+  #deepest({ codes: { mean }, whitened }, ends) {
+    const way = ends.map((i) => [mean[2 * i], mean[2 * i + 1]]);
+    const gap = (t) => whitened.distance(along(way, t));
+    return Array.from({ length: 33 }, (_, k) => 0.1 + k / 40).reduce((best, t) => (gap(t) > gap(best) ? t : best));
   }
 }
 

@@ -485,8 +485,13 @@ def test_pulling_a_code_by_keyboard(visit):
     assert dz[0] > 0 and dz[1] == pytest.approx(0, abs=1e-5)
     assert moved["models"]["ae"]["picture"] != before["models"]["ae"]["picture"]
     assert moved["models"]["dae"] == before["models"]["dae"]
+    tab.wait_for_function("location.search.includes('pull=ae')")
+    linked = state(visit(f"?{urlsplit(tab.url).query}"))["models"]  # "look what lies here" can be sent
+    assert linked["ae"]["z"] == pytest.approx(moved["models"]["ae"]["z"], abs=1e-3)
+    assert linked["dae"] == moved["models"]["dae"]
     tab.keyboard.press("Escape")
     assert state(tab)["models"] == before["models"]
+    tab.wait_for_function("!location.search.includes('pull=')")
 
 
 def test_resample_throws_a_new_epsilon(visit, networks):
@@ -577,12 +582,14 @@ def test_a_link_restores_the_page(visit):
     assert got["clean"] == want["clean"] and got["models"] == want["models"] and got["verdict"] == want["verdict"]
 
 
-@pytest.mark.parametrize("query", ["?d=AAAA&label=12&spoil=fog:1", "?d=%00&label=x&spoil=masking:many"])
+@pytest.mark.parametrize(
+    "query", ["?d=AAAA&label=12&spoil=fog:1", "?d=%00&label=x&spoil=masking:x&pull=ae:1;gan:0,0"]
+)
 def test_a_broken_link_opens_the_page_as_it_is(visit, query):
     """Links get cut in mails."""
     tab = visit(query)
     assert np.array_equal(state(tab)["clean"], page.bits(page.FIRST))
-    assert tab.evaluate("[S.label, S.spoil.amount]") == [None, 0]
+    assert tab.evaluate("[S.label, S.spoil.amount, S.answers.filter(a => a.pulled).length]") == [None, 0, 0]
 
 
 def test_the_drawing_survives_a_visit_to_another_page(visit):
