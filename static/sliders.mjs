@@ -15,6 +15,7 @@ const SIDE = 28;
 const UNFAIR = "Nothing in training placed a deterministic model's codes around the origin: a failure here is not its fault.";
 
 const remembered = new Map(); // size → state: survives a switch of pages, as this module does
+let latest = null; // the state of the view that was opened last, whatever its size and its digit
 
 /** Shows {models: [{kind, slug, title, name, centre, sd, reach, order, worth, factor}], digit} (options) in root. */
 export async function mount(root, component) {
@@ -30,6 +31,8 @@ class Sliders {
     this.options = JSON.parse(component.data.options);
     this.size = this.options.models[0].centre.length;
     this.request = frameLoop(() => this.draw());
+    latest = this.state = this.#startingState();
+    this.#keep();
     this.pixels = new Float32Array(PIXELS);
     this.stripPixels = new Float32Array(STRIP * PIXELS);
   }
@@ -42,7 +45,6 @@ class Sliders {
     this.members = this.options.models.map((about, i) => ({
       ...about, model: models[i], z: new Float32Array(this.size), base: new Float32Array(this.size),
     }));
-    this.state = this.#startingState();
     this.#build(style);
     this.#rebase();
     this.#show();
@@ -66,31 +68,39 @@ class Sliders {
     this.work?.abort();
   }
 
-  // State: the link first, then what this tab remembers ------------------------------------------------------------------
+  // State --------------------------------------------------------------------------------------------------------------
 
+  /** As ui/live_pages.py decides, too: the link opens the tab's first view and no other, for later it tells what a view
+   * of perhaps another size and another digit wrote. Then the hand that was left for this size and this digit counts,
+   * else the digit's own code with the models of the view before. */
   #startingState() {
-    const kinds = this.options.models.map((m) => m.kind);
-    const linked = ["models", "lead", "y", "from", "s"].some((name) => link.get(name) !== null);
-    const left = linked ? {} : remembered.get(this.size) ?? {};
-    const { shown: on, lead: led } = left;
-    const old = left.digit === this.options.digit.id ? left : { shown: on, lead: led }; // another digit: its code
-    const asked = link.get("models")?.split(".").filter((k) => kinds.includes(k));
-    const shown = new Set(asked?.length ? asked : old.shown ?? kinds);
-    const lead = [link.get("lead"), old.lead, "vae", ...shown].find((k) => shown.has(k));
-    const from = /^(digit|mean|[ru]\d{1,10})$/.test(link.get("from") ?? "") ? link.get("from") : old.from ?? "digit";
-    const y = link.get("y");
+    const { models, digit } = this.options;
+    const linked = (name) => (latest ? null : link.get(name));
+    const left = remembered.get(this.size);
+    const old = left?.digit === digit.id ? left : { shown: latest?.shown, lead: latest?.lead };
+    const kinds = models.map((m) => m.kind);
+    const asked = kinds.filter((k) => linked("models")?.split(".").includes(k) ?? old.shown?.has(k));
+    const shown = new Set(asked.length ? asked : kinds);
+    const lead = [linked("lead"), old.lead, "vae", ...shown].find((k) => shown.has(k));
+    const [from, y] = [linked("from") ?? old.from ?? "", linked("y") ?? ""];
     return {
-      shown, lead, from, label: /^\d$/.test(y ?? "") ? Number(y) : old.label ?? this.options.digit.label,
-      offset: Float64Array.from(numbersOf(link.get("s"), this.size) ?? old.offset ?? new Float64Array(this.size)),
+      shown, lead, from: /^(digit|mean|[ru]\d{1,10})$/.test(from) ? from : "digit",
+      label: /^\d$/.test(y) ? Number(y) : old.label ?? digit.label,
+      offset: Float64Array.from(numbersOf(linked("s"), this.size) ?? old.offset ?? new Float64Array(this.size)),
     };
   }
 
+  #keep() {
+    const { shown, offset } = this.state;
+    const copies = { shown: new Set(shown), offset: Float64Array.from(offset) };
+    remembered.set(this.size, { ...this.state, ...copies, digit: this.options.digit.id });
+  }
+
   #remember() {
+    this.#keep();
     const { shown, lead, from, label, offset } = this.state;
-    const { id: digit } = this.options.digit;
-    remembered.set(this.size, { shown: new Set(shown), lead, from, label, offset: Float64Array.from(offset), digit });
     link.set({
-      models: shown.size === this.members.length ? null : [...shown].join("."), lead: lead === "vae" ? null : lead,
+      models: shown.size === this.options.models.length ? null : [...shown].join("."), lead: lead === "vae" ? null : lead,
       y: label === this.options.digit.label ? null : label, from: from === "digit" ? null : from,
       s: offset.some((v) => v) ? toLink(offset) : null,
     });

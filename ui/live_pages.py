@@ -173,29 +173,34 @@ def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str
     """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
     key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
     digit = digit_option(chosen, label)
-    hand = (st.session_state.get(key) or {}).get("message") or {}
+    state = st.session_state
+
+    def hear() -> None:
+        if message := state[key]["message"]:  # at once: the next run may be of the other size
+            state[f"{key} last"] = state["sliders last"] = message
+
+    hand = (state.get(key) or {}).get("message") or last(key)
     if hand.get("digit") != digit["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
-        hand = slider_hand(options, digit, chosen, last(key))
-    show("sliders.mjs", key, {"models": options, "digit": digit}, lambda: slider_picture(options, chosen, hand))
-    st.session_state[f"{key} last"] = hand
+        hand = slider_hand(options, digit, chosen, last("sliders"))
+    told = {"models": options, "digit": digit}
+    show("sliders.mjs", key, told, lambda: slider_picture(options, chosen, hand), on_message=hear)
+    state[f"{key} last"] = state["sliders last"] = hand
     return hand
 
 
 def slider_hand(options: list[dict], digit: dict[str, Any], chosen: Chosen, old: dict[str, Any]) -> dict[str, Any]:
-    """What the view opens with: the link's state, else `old`, else the digit's code, as static/sliders.mjs decides.
+    """What the view opens with where no hand was left for its size and digit, as static/sliders.mjs decides, too.
 
+    The link's state in the first view of the session, when `old` is empty. Later the link tells what a view of perhaps
+    another size and another digit wrote: then the digit's code, with the models of `old`, the hand before.
     In the form of the view's message: {codes: {kind: z} of the models that are shown, label, lead, digit: its id}.
     """
     query, kinds, size = st.query_params, [m["kind"] for m in options], len(options[0]["sd"])
-    same = old.get("digit") == digit["id"]
-    linked = (same or not old) and any(name in query for name in ("models", "lead", "y", "from", "s"))
-    if same and not linked:
-        return old
-    asked_for = query.get("models", "").split(".") if linked else old.get("codes", ())
+    asked_for = old["codes"] if old else query.get("models", "").split(".")
     shown = [kind for kind in kinds if kind in asked_for] or kinds
-    leads = (query.get("lead") if linked else old.get("lead"), "vae", *shown)
+    leads = (old["lead"] if old else query.get("lead"), "vae", *shown)
     origin, offset, label = "digit", None, digit["label"]
-    if linked:
+    if not old:
         origin = query.get("from", "") if START.fullmatch(query.get("from", "")) else "digit"
         offset = asked("s", size)
         label = int(query["y"]) if re.fullmatch("[0-9]", query.get("y", "")) else label

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from playwright.sync_api import expect
 
 from vae_core import checkpoints, data, latent
 
@@ -363,6 +364,12 @@ def go(tab, page: str, ready: str) -> None:
     tab.wait_for_selector(ready)
 
 
+def switch_size(tab, size: int) -> None:
+    tab.locator(".st-key-sliders_dim").get_by_text(str(size), exact=True).click()
+    expect(tab.locator(".view input[type=range]:enabled")).to_have_count(size, timeout=PATIENCE)
+    tab.wait_for_selector(READY)
+
+
 def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     """Otherwise the digits are not those of the picker's number, or a look at another page loses what was found."""
     enabled = ".view input[type=range]:enabled"
@@ -389,6 +396,36 @@ def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     go(tab, "Sliders", enabled)
     np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(5), atol=STEP)
     assert tab.locator(".lse-numbers").inner_text() != numbers
+    assert tab.wrong == []
+
+
+def test_a_hand_belongs_to_its_size_and_its_digit(visit):
+    """Otherwise the link of one size and digit is read for another, by the view or by Python: they part."""
+    tab = visit("Sliders?digit=3&sliders_dim=20")
+    tab.locator(".rows input").first.press("PageUp")
+    tab.wait_for_function("() => new URLSearchParams(location.search).has('s')")
+    switch_size(tab, 2)
+    np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(3), atol=STEP)
+    tab.get_by_role("button", name="Another").click()
+    tab.get_by_text(re.compile("digit 4, an? ")).wait_for()
+    tab.get_by_role("button", name="◌ DAE").click()
+    tab.get_by_role("button", name="Random code").click()
+    tab.wait_for_function("() => new URLSearchParams(location.search).has('from')")
+    kinds, shown = ("ae", "vae", "cvae"), ".stage figure:not([hidden])"
+    random = painted(tab, shown)
+    switch_size(tab, 20)
+    pressed = tab.locator(".bar > button[aria-pressed=true]")  # where the codes start from
+    expect(pressed).to_have_text(["My digit"])
+    tab.wait_for_function("() => !new URLSearchParams(location.search).has('from')")
+    np.testing.assert_allclose(
+        painted(tab, shown), [drawn_by(kind, *code_of_digit(kind, 20, 4)) for kind in kinds], atol=STEP
+    )
+    told = [float(re.search(r"([\d.]+) σ", text)[1]) for text in tab.locator(shown).all_inner_texts()]
+    table = [float(text) for text in tab.locator(".lse-numbers td:nth-child(2)").all_inner_texts()]
+    np.testing.assert_allclose(told, table, atol=0.056)  # one says tenths, the other hundredths
+    switch_size(tab, 2)
+    np.testing.assert_allclose(painted(tab, shown), random, atol=STEP)
+    expect(pressed).to_have_text(["Random code"])
     assert tab.wrong == []
 
 
