@@ -86,7 +86,8 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
         "map.mjs",
         key="map_view",
         options={"models": models, "start": opening, "walk": walk and heard(walk)},
-        first=_first(opening["left"], opening["right"]),
+        # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
+        first="" if message else _first(opening["left"], opening["right"]),
     )
     if message:
         st.session_state["map"] = message  # the component's own state ends with the page

@@ -88,12 +88,11 @@ def show(
 ) -> dict[str, Any]:
     """The live view. Returns its last message, after a switch of pages the one from before; {} where there is none.
 
-    Once the hand has let go the first picture is history: it is not made again, and nothing of it travels again.
+    A message says that the view stands: the first picture is not made again, and does not travel with other options.
     """
     state = st.session_state
-    if not (state.get(key) or {}).get("message"):
-        state[f"{key} first"] = first(picture(), kind)
-    message = live.view(module, key=key, options=options, first=state[f"{key} first"], on_message=on_message)
+    before = "" if (state.get(key) or {}).get("message") else first(picture(), kind)
+    message = live.view(module, key=key, options=options, first=before, on_message=on_message)
     if message:
         state[f"{key} last"] = message  # the component's own state ends with the page
     return last(key)
