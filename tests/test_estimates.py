@@ -295,7 +295,7 @@ def test_what_is_no_digit_has_numbers_and_a_sentence(part, what):
     if (part, what) == ("denoising", "0"):
         assert "nothing to average" in words
     if (part, what) == ("observation", "1"):
-        assert "No code draws this picture" in words
+        assert "does not draw this picture" in words
 
 
 def test_every_corruption_has_its_mean_and_its_error():

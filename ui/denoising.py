@@ -49,15 +49,13 @@ def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
             format_func=lambda k: CORRUPTIONS[k][0],
             key="denoising_kind",
             persist_state="session",
+            bind="query-params",
             width=200,
         )
         _, unit, start = CORRUPTIONS[kind]
-        amount = st.select_slider(
-            unit, metrics.AMOUNTS[kind], start, key=f"denoising_{kind}", persist_state="session", width=260
-        )
-        length = st.select_slider(
-            "L, corruptions", LENGTHS, 50, key="denoising_length", persist_state="session", width=260
-        )
+        kept = {"persist_state": "session", "bind": "query-params", "width": 260}
+        amount = st.select_slider(unit, metrics.AMOUNTS[kind], start, key=f"denoising_{kind}", **kept)
+        length = st.select_slider("L, corruptions", LENGTHS, 50, key="denoising_length", **kept)
         st.button("Spoil again", on_click=_again, key="denoising_again")
     generator = torch.Generator().manual_seed(st.session_state.get("denoising_seed", 0) + 1)
     spoilt, drawn, losses = expectation.spoil_and_score(model, x, kind, amount, length, generator)
@@ -89,15 +87,15 @@ def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
         st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="denoising_running")
     with right:
         stops = (1, 5, 20, 100)
-        means, spread = expectation.repeated(pool, stops, expectation.average)
+        _, spread = expectation.repeated(pool, stops, expectation.average)
         numbers(
-            ("L", "mean, nats", "spread (sd)", "sd of one/√L"),
-            [
-                (str(n), f"{m:.2f}", f"{s:.2f}", f"{spread[0] / math.sqrt(n):.2f}")
-                for n, m, s in zip(stops, means, spread, strict=True)
-            ],
+            ("L", "spread of the mean (sd)", "sd of one/√L"),
+            [(str(n), f"{s:.2f}", f"{spread[0] / math.sqrt(n):.2f}") for n, s in zip(stops, spread, strict=True)],
         )
-        st.caption(f"The mean of L losses, repeated on disjoint groups of {SPOILT_POOL:,} corruptions of this digit.")
+        st.caption(
+            f"In nats: how far means of L losses scatter about {level:.2f}, over disjoint groups of {SPOILT_POOL:,} "
+            "corruptions of this digit."
+        )
         said = "from one corruption no error can be stated" if error is None else f"± {error:.2f} standard error"
         st.markdown(
             f"These {length}: **{float(losses.double().mean()):.2f} nats**, {said}. Unspoilt, the same digit costs "

@@ -5,6 +5,7 @@ Nats throughout; what is computed is in `expectation`.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
 
     st.subheader("One draw: z = μ + σ ε")
     st.markdown(
-        "Every click throws new ε. Look for draws that are alike, as they are where q is narrow; alike is good."
+        "Every click throws new ε. How alike are the drawings? As alike as q is narrow; the KL is what that costs."
     )
     st.button("Draw ε again", on_click=_again, key="sampling_again")
     generator = torch.Generator().manual_seed(st.session_state.get("sampling_seed", 0))
@@ -88,9 +89,8 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
     except likelihood.LikelihoodError as error:
         st.warning(str(error))
         return
-    length = st.select_slider(
-        "L, draws in one estimate", LENGTHS, 10, key="sampling_length", persist_state="session", width=420
-    )
+    kept = {"persist_state": "session", "bind": "query-params", "width": 420}
+    length = st.select_slider("L, draws in one estimate", LENGTHS, 10, key="sampling_length", **kept)
     log_w = likelihood.draws(model, x, code, length, generator, label)
     at, book = LENGTHS.index(length), found.ledger
     numbers(
@@ -114,9 +114,10 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
     st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="sampling_bound")
     st.markdown(
         f"The ELBO's mean does not depend on L, its spread falls as 1/√L: {found.elbo[1][0]:.2f} nats with one draw, "
-        f"{found.elbo[1][-1]:.2f} with {LENGTHS[-1]}. That is why training gets by with L = 1: a mini-batch averages "
-        f"over many images anyway. Weighting the same draws lifts the bound from {_nats(found.weighted[0][0])} to "
-        f"{_nats(found.weighted[0][-1])} nats, towards {evidence} = {_nats(book.log_p)}. "
+        f"so {found.elbo[1][0] / math.sqrt(LENGTHS[-1]):.2f} with {LENGTHS[-1]} ({found.elbo[1][-1]:.2f} in "
+        f"{POOL // LENGTHS[-1]} repeats). That is why training gets by with L = 1: a mini-batch averages "
+        f"over many images anyway. Weighting lifts the bound from {_nats(found.weighted[0][0])} with one draw to "
+        f"{_nats(found.weighted[0][-1])} nats with {LENGTHS[-1]}, towards {evidence} = {_nats(book.log_p)}. "
         f"{_reached(book.log_p - found.weighted[0][-1])} "
         "Higher is better, and a narrow band is good."
     )
@@ -126,18 +127,22 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
 
 
 def _gradients(found: expectation.Slopes, figures) -> None:
-    st.subheader("One draw for the gradient: two ways")
+    st.subheader("One draw for the gradient: three ways")
+    st.markdown("Of E_q log p(x | z) alone, with regard to μ and log σ: the KL's gradient needs no draws.")
     figure = figures.gradient_variances(
         expectation.PARAMETERS, dict(zip(expectation.ESTIMATORS, found.variance, strict=True))
     )
     alt = "Variance of one-draw gradient estimates, a group of bars for each parameter of q"
     st.plotly_chart(figure, config=figures.CONFIG, alt=alt, key="sampling_gradients")
     ratios = found.variance[1:] / np.maximum(found.variance[0], 1e-9)
+    agree = "All agree in mean" if found.off < 4 else "So few draws do not show yet that all agree in mean"
+    if found.off < 4 and (found.error[1] > np.abs(found.exact)).any():
+        agree = "None contradicts the exact gradient, though the score function is too noisy here to tell much"
     st.markdown(
         f"The score function's variance is {_range(ratios[0])} times the reparameterised one's; with a baseline, "
         f"{_range(ratios[1])} times. To be as sure, it needs that many times as many draws: lower is better. "
-        f"{'All agree in mean' if found.off < 4 else 'So few draws do not show yet that all agree in mean'}: the "
-        f"farthest of twelve lies {found.off:.1f} standard errors from the exact gradient; up to about 3 is chance."
+        f"{agree}: the farthest of twelve means lies {found.off:.1f} standard errors from the exact gradient; up to "
+        "about 3 is chance."
     )
     cells = [
         (name, f"{exact:+.2f}".replace("-", "−"), *(_with_error(m, e) for m, e in zip(means, errors, strict=True)))
@@ -202,7 +207,8 @@ def _reached(missing: float) -> str:
 
 
 def _with_error(mean: float, error: float) -> str:
-    return f"{mean:+,.2f} ± {error:,.2f}".replace("-", "−")
+    places = 2 if error < 10 else 0  # the rest is noise, and a phone is narrow
+    return f"{mean:+,.{places}f} ± {error:,.{places}f}".replace("-", "−")
 
 
 def _range(ratios: np.ndarray) -> str:

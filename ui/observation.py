@@ -99,9 +99,12 @@ def observation(model_slug: str, chosen: Chosen, label: int | None) -> None:
             st.info(f"{title}: {_missing(name, flags, error)}")
     for name, (model, card) in there.items():
         if _pictures(MODELS[name][0], model, x, chosen.label) > FAR * card["test"]["mse"]:
-            st.caption(f"No code draws this picture: the mean is off by more than {FAR} times the test images' error.")
+            st.caption(
+                "The code that the encoder gives does not draw this picture: the mean is off by more than "
+                f"{FAR} times the test images' error."
+            )
     if any(sigma(model) for model, _ in there.values()):
-        st.caption("Draws of Gaussian pixels are cut off at black and white to be shown.")
+        st.caption("Draws of Gaussian pixels are cut off at black and white to be shown; their MSE is not.")
     if not there:
         return
     st.subheader("Each scored in nats of its own")
@@ -147,13 +150,12 @@ _BETA = r"""
 **σ² acts like β.** With Gaussian pixels of a fixed σ the negative ELBO is, up to constants,
 
 $$
-\frac{\lVert x - \mu \rVert^2}{2\sigma^2} + \mathrm{KL}
-\;\propto\; \lVert x - \mu \rVert^2 + 2\sigma^2\, \mathrm{KL},
+\frac{\mathbb E_q \lVert x - \hat x(z) \rVert^2}{2\sigma^2} + \mathrm{KL}
+\;\propto\; \mathbb E_q \lVert x - \hat x(z) \rVert^2 + 2\sigma^2\, \mathrm{KL},
 $$
 
-
-the squared error with β = 2σ² on the KL (multiplied by 2σ², which moves no minimum). σ² = 1 is β = 2: a whole pixel
-wrong costs half a nat, so a detail has to be large to be worth its KL.
+with $\hat x(z)$ the decoder's mean: the squared error with β = 2σ² on the KL (multiplied by 2σ², which moves no
+minimum). σ² = 1 is β = 2: a whole pixel wrong costs half a nat, so a detail has to be large to be worth its KL.
 """
 _MANIFOLD = r"""
 Two numbers and a decoder without noise reach only a two-dimensional sheet among $784$ dimensions. A sheet has no
@@ -161,7 +163,7 @@ volume: almost every real image lies beside it, where the density is zero and $\
 $p(x \mid z)$ gives the sheet a thickness, so every image has a likelihood and training has a slope to follow. That is
 what σ buys; drawing it, as above, is not what anybody wants to look at, so the mean is shown.
 
-With σ learned, its best value is the typical pixel error, σ² = mean $(x - \mu)^2$ over what it is trained on:
+With σ learned, its best value is the typical pixel error, σ² = mean $(x - \hat x)^2$ over what it is trained on:
 the likelihood is then as sharp as the decoder deserves (Rybkin et al., arXiv 2006.13202).
 """
 

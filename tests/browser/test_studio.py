@@ -582,9 +582,7 @@ def test_a_link_restores_the_page(visit):
     assert got["clean"] == want["clean"] and got["models"] == want["models"] and got["verdict"] == want["verdict"]
 
 
-@pytest.mark.parametrize(
-    "query", ["?d=AAAA&label=12&spoil=fog:1", "?d=%00&label=x&spoil=masking:x&pull=ae:1;gan:0,0"]
-)
+@pytest.mark.parametrize("query", ["?d=AAAA&label=12&spoil=fog:1", "?d=%00&label=x&spoil=masking:x&pull=ae:1;gan:0,0"])
 def test_a_broken_link_opens_the_page_as_it_is(visit, query):
     """Links get cut in mails."""
     tab = visit(query)
