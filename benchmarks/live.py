@@ -274,7 +274,7 @@ def main() -> None:
             def inside_ready(page: Page) -> None:
                 page.wait_for_function(f"() => ({FIND})(['.inside', 'view'])")
 
-            page = open_page(f"{address}/Inside_the_bound", inside_ready)
+            page = open_page(f"{address}/Inside_the_bound?digit=5", inside_ready)  # its q is in the close-up
             page.wait_for_selector(IDLE)
             view = f"({FIND})(['.inside', 'view'])"
             near = page.evaluate_handle(f"{view}.near.canvas").as_element()
