@@ -146,6 +146,9 @@ def test_a_link_holds_the_number_of_draws(page):
     """A teacher sends L = 500; what opens with L = 10 shows another lesson."""
     app = page({"part": "Sampling", "sampling_length": "500"})
     assert app.select_slider(key="sampling_length").value == 500
+    app = page({"part": "Denoising", "denoising_kind": "Salt and pepper", "denoising_salt_pepper": "0.1"})
+    assert app.selectbox(key="denoising_kind").value == "salt_pepper"
+    assert app.select_slider(key="denoising_salt_pepper").value == 0.1
 
 
 def test_a_picture_without_ink_gets_numbers_and_a_sentence(page):

@@ -55,7 +55,7 @@ def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
         _, unit, start = CORRUPTIONS[kind]
         kept = {"persist_state": "session", "bind": "query-params", "width": 260}
         amount = st.select_slider(unit, metrics.AMOUNTS[kind], start, key=f"denoising_{kind}", **kept)
-        length = st.select_slider("L, corruptions", LENGTHS, 50, key="denoising_length", **kept)
+        length = st.select_slider("L, corruptions: 1, 2, 5, 10 … 500", LENGTHS, 50, key="denoising_length", **kept)
         st.button("Spoil again", on_click=_again, key="denoising_again")
     generator = torch.Generator().manual_seed(st.session_state.get("denoising_seed", 0) + 1)
     spoilt, drawn, losses = expectation.spoil_and_score(model, x, kind, amount, length, generator)

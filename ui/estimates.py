@@ -51,7 +51,7 @@ def _bound(name: str, pixels: bytes, label: int | None) -> Bound:
 
 
 def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
-    """z = μ + σ ε by hand, the ELBO from L samples, the importance-weighted bound, two ways to the gradient."""
+    """z = μ + σ ε by hand, the ELBO from L samples, the importance-weighted bound, three ways to the gradient."""
     from ui import figures
 
     model, _ = store.guard(model_slug)
@@ -90,7 +90,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
         st.warning(str(error))
         return
     kept = {"persist_state": "session", "bind": "query-params", "width": 420}
-    length = st.select_slider("L, draws in one estimate", LENGTHS, 10, key="sampling_length", **kept)
+    length = st.select_slider("L, draws in one estimate: 1, 2, 5, 10 … 500", LENGTHS, 10, key="sampling_length", **kept)
     log_w = likelihood.draws(model, x, code, length, generator, label)
     at, book = LENGTHS.index(length), found.ledger
     numbers(
@@ -154,7 +154,7 @@ def _gradients(found: expectation.Slopes, figures) -> None:
         ("gradient, nats", "exact", *(f"{n.removeprefix('score function ')}, ± se" for n in expectation.ESTIMATORS)),
         cells,
     )
-    st.caption(f"Means of {found.draws:,} draws ± standard error; exact by Gauss–Hermite quadrature.")
+    st.caption(f"E_q log p(x | z): means of {found.draws:,} draws ± standard error; exact by Gauss–Hermite quadrature.")
 
 
 _SAMPLING = r"""

@@ -150,8 +150,10 @@ _BETA = r"""
 **σ² acts like β.** With Gaussian pixels of a fixed σ the negative ELBO is, up to constants,
 
 $$
-\frac{\mathbb E_q \lVert x - \hat x(z) \rVert^2}{2\sigma^2} + \mathrm{KL}
-\;\propto\; \mathbb E_q \lVert x - \hat x(z) \rVert^2 + 2\sigma^2\, \mathrm{KL},
+\begin{aligned}
+&\frac{\mathbb E_q \lVert x - \hat x(z) \rVert^2}{2\sigma^2} + \mathrm{KL} \\
+&\;\propto\; \mathbb E_q \lVert x - \hat x(z) \rVert^2 + 2\sigma^2\, \mathrm{KL},
+\end{aligned}
 $$
 
 with $\hat x(z)$ the decoder's mean: the squared error with β = 2σ² on the KL (multiplied by 2σ², which moves no
