@@ -69,7 +69,11 @@ def test_a_file_that_is_no_picture_gets_one_sentence(tab):
     expect(tab.locator(ALERT)).to_have_count(1, timeout=PATIENCE)
     expect(tab.locator(ALERT)).to_contain_text("not a picture")
     assert tab.locator(".lse-tile img").first.get_attribute("src") == sample
-    tab.get_by_role("button", name="Bring yours").click()
+    expect(tab.get_by_test_id("stPopoverBody")).to_have_count(0, timeout=PATIENCE)
+    button = tab.get_by_role("button", name="Bring yours")
+    expect(button).to_be_focused(timeout=PATIENCE)
+    tab.wait_for_selector(RESTS)  # a click while the box still closes would close it again
+    button.click()
     choose(tab, "four.jpg", "image/jpeg", photo())
     expect(tab.locator(ALERT)).to_have_count(0, timeout=PATIENCE)
     expect(tab.locator(".lse-tile img").first).not_to_have_attribute("src", sample)
