@@ -5,7 +5,7 @@ import math
 import streamlit as st
 import torch
 
-from ui import live, live_pages, readout, store
+from ui import fetch, live, live_pages, readout, store
 from ui.family import FAMILY, slug, title
 from ui.frame import frame
 from ui.picture import Chosen, choose_digit, label_for, show_steps
@@ -74,7 +74,7 @@ play(here, size, chosen, label)
 # Outside of the fragment: megabytes that every release would weigh again.
 live.models([slug(kind, size) for kind in here], codes=False)
 show_steps(chosen)
-store.mnist_notice()
+fetch.mnist_notice()
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
     st.latex(r"\mathrm{KL}_j = \tfrac12\,\mathbb{E}_x[\mu_j(x)^2 + \sigma_j(x)^2 - \log \sigma_j(x)^2 - 1] \ge 0")

@@ -3,7 +3,7 @@
 import streamlit as st
 import torch
 
-from ui import live, live_pages, store
+from ui import fetch, live, live_pages, store
 from ui.family import DIGIT_COLOURS, slug
 from ui.frame import frame
 from ui.picture import Chosen, choose_digit, label_for, show_steps
@@ -50,7 +50,7 @@ label, how = label_for(chosen, model)
 code = latent.embed(model, x, torch.tensor([label]))
 hand(name, chosen, label, code)
 live.models([name])  # outside of the fragment: megabytes that every release would weigh again
-store.mnist_notice()
+fetch.mnist_notice()
 
 st.subheader("What the model makes of your digit")
 reconstruction = latent.decode(model, code.mean, torch.tensor([label]))[0].numpy()

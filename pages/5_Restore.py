@@ -8,7 +8,7 @@ frame("Restore", __doc__)
 with st.spinner("Starting …"):  # once in a server's life: torch takes seconds, and the title does not wait for it
     import torch
 
-    from ui import restoring, store
+    from ui import fetch, restoring, store
     from ui.family import DIGIT_COLOURS, FAMILY, slug, title
     from ui.picture import choose_digit, label_for, show_steps
     from ui.tiles import Tile, row
@@ -53,7 +53,7 @@ for name, (_, _, psnr, wrong) in scores.items():
     tiles.append(Tile(restored[name][0].numpy(), name, f"{psnr:.2f} dB, {wrong:.1%} wrong"))
 row(tiles, size=124)
 show_steps(chosen)
-store.mnist_notice()
+fetch.mnist_notice()
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("This digit")

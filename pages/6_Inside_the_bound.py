@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import live, store
+from ui import fetch, live, store
 from ui.family import slug, title
 from ui.frame import frame
 from ui.picture import choose_digit, label_for, show_steps
@@ -49,4 +49,4 @@ show(name, chosen, label)
 if part == "Posterior":
     live.models([name])  # outside of the fragment: megabytes that every release would weigh again
 show_steps(chosen)
-store.mnist_notice()
+fetch.mnist_notice()

@@ -26,15 +26,24 @@ def idx(values: np.ndarray) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def small() -> dict[str, bytes]:
-    """A data set of six training and four test images in the four files of MNIST."""
+def content() -> dict[str, bytes]:
+    """A data set of twelve training and ten test images, with every label, in the four files of MNIST."""
     rng = np.random.default_rng(0)
-    sizes = {"train": 6, "t10k": 4}
+    sizes = {"train": 12, "t10k": 10}
     return {
-        name: idx(rng.integers(0, 256, (n, 28, 28)) if "images" in name else rng.integers(0, 10, n))
+        name: idx(rng.integers(0, 256, (n, 28, 28)) if "images" in name else np.arange(n) % 10)
         for name in FILES
         for n in [sizes[name.split("-")[0]]]
     }
+
+
+@pytest.fixture
+def small(content: dict[str, bytes], monkeypatch) -> dict[str, bytes]:
+    """That data set as the official MNIST: as many images, and these files' sums."""
+    monkeypatch.setattr(data, "IMAGES", {"train": 12, "test": 10})
+    sums = {name: hashlib.sha256(file).hexdigest() for name, file in content.items()}
+    monkeypatch.setitem(data._KNOWN, "mnist", data._KNOWN["mnist"]._replace(sums=sums))
+    return content
 
 
 @pytest.fixture
@@ -77,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         content = self.server.files[name]
         self.send_response(200)
         if manner != "no length":
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", "many" if manner == "no number" else str(len(content)))
         self.end_headers()
         if manner == "truncated":
             self.wfile.write(content[: len(content) // 2])
@@ -144,14 +153,16 @@ def test_mnist_is_mnist(mnist_dir):
     "spoil",
     [
         pytest.param(lambda content: content[:-1], id="cut off"),
+        pytest.param(lambda content: content[:16] + bytes(len(content) - 16), id="zeros alone"),
+        pytest.param(lambda content: content[:-784] + b"\xff" * 784, id="one image without ink"),
         pytest.param(lambda content: content + b"\0", id="too long"),
         pytest.param(lambda content: content[:9], id="ends in the header"),
         pytest.param(lambda content: b"", id="empty"),
         pytest.param(lambda content: gzip.compress(content), id="still packed"),
         pytest.param(lambda content: b"<html>" + content, id="a web page"),
         pytest.param(lambda content: content[:2] + b"\x0d" + content[3:], id="floats"),
-        pytest.param(lambda content: idx(np.zeros((6, 14, 56))), id="of other size"),
-        pytest.param(lambda content: idx(np.zeros((5, 28, 28))), id="fewer than labels"),
+        pytest.param(lambda content: idx(np.ones((12, 14, 56))), id="of other size"),
+        pytest.param(lambda content: idx(np.ones((11, 28, 28))), id="fewer than labels"),
         pytest.param(lambda content: content[:4] + b"\xff" * 12 + content[16:], id="a header that overflows"),
     ],
 )
@@ -162,20 +173,130 @@ def test_a_broken_file_is_named(folder, spoil):
     with pytest.raises(data.DataError, match=rf"(?s){FILES[0]}.*download") as caught:
         data.load("mnist", "train", folder)
     assert caught.value.args[0].endswith(".")
+    assert torch.equal(data.load("mnist", "test", folder).labels, torch.arange(10))  # the other split is whole
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (np.full(12, 255), "labels from 0 to 9 in .*, got 255"),
+        (np.r_[np.arange(11) % 10, 10], "labels from 0 to 9 in .*, got 10"),
+        (np.zeros(12), "all 10 labels in .*, got 0 alone"),
+        (np.arange(11) % 10, r"\(by its header 11\)"),
+    ],
+)
+def test_labels_that_cannot_be_are_named(folder, labels, sentence):
+    """A file of the right size and of other content would train without a word, or end in a one-hot's stack trace."""
+    (folder / "MNIST" / "raw" / FILES[1]).write_bytes(idx(labels))
+    with pytest.raises(data.DataError, match=sentence):
+        data.load("mnist", "train", folder)
+
+
+def test_a_hundred_images_are_not_mnist(tmp_path):
+    """A sample of MNIST from a course would pass for the test split, and its numbers for the model's."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    ink = np.random.default_rng(0).integers(0, 256, (100, 28, 28))
+    for name in FILES:
+        (raw / name).write_bytes(idx(ink if "images" in name else np.arange(100) % 10))
+    with pytest.raises(data.DataError, match=r"10000×28×28 bytes in .*by its header 100×28×28"):
+        data.load("mnist", "test", tmp_path)
+
+
+def test_no_more_is_read_than_there_should_be(folder):
+    """A folder may hold anything under this name: a file of many gigabytes, plain or packed, must cost nothing."""
+    path = folder / "MNIST" / "raw" / FILES[1]
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # sparse: no disk has it, no memory holds it
+    with pytest.raises(data.DataError, match="got more than 20 bytes"):
+        data.load("mnist", "train", folder)
+    path.unlink()
+    with gzip.open(f"{path}.gz", "wb") as file:
+        file.write(content)
+        for _ in range(200):
+            file.write(bytes(1 << 20))
+    with pytest.raises(data.DataError, match="got more than 20 bytes"):
+        data.load("mnist", "train", folder)
+
+
+@pytest.mark.parametrize("spelling", [lambda n: n.replace("-idx", ".idx"), lambda n: f"{n}.gz"], ids=["Kaggle", "gz"])
+def test_other_names_are_read(folder, spelling):
+    """Kaggle's copy says train-images.idx3-ubyte, a download by hand leaves .gz: neither is another data set."""
+    expected = data.load("mnist", "train", folder)
+    for path in (folder / "MNIST" / "raw").iterdir():
+        other, content = path.with_name(spelling(path.name)), path.read_bytes()
+        path.unlink()
+        other.write_bytes(gzip.compress(content) if other.suffix == ".gz" else content)
+    assert data.is_available("mnist", folder) and not data.strange_files("mnist", folder)
+    assert all(map(torch.equal, data.load("mnist", "train", folder), expected))
+
+
+@pytest.mark.parametrize("harm", [lambda c: c[:-9], lambda c: c[:40] + b"?" + c[41:], lambda c: b"PK"], ids=str)
+def test_a_broken_archive_is_named(folder, harm):
+    """gzip has three exceptions for it, two of which are no OSError."""
+    path = folder / "MNIST" / "raw" / FILES[0]
+    path.with_name(f"{FILES[0]}.gz").write_bytes(harm(gzip.compress(path.read_bytes())))
+    path.unlink()
+    with pytest.raises(data.DataError, match=rf"{FILES[0]}\.gz cannot be read .*download"):
+        data.load("mnist", "train", folder)
+
+
+@pytest.mark.parametrize("where", ["", "MNIST"])
+def test_files_in_the_folder_above_are_named(folder, where):
+    """Whoever unpacked Kaggle's archive names that folder. The three sets share their names: none is taken unasked."""
+    raw = folder / "MNIST" / "raw"
+    for path in list(raw.iterdir()):
+        path.rename(folder / where / path.name.replace("-idx", ".idx"))
+    found = folder / where / "t10k-images.idx3-ubyte"
+    with pytest.raises(data.DataError) as caught:
+        data.load("mnist", "test", folder)
+    assert f"If {found} is of mnist, move it into {raw}." in str(caught.value)
+
+
+def test_what_is_not_the_official_set_is_told(folder):
+    """Pixels of somebody else's under MNIST's names train well, and every number beside the README's is wrong."""
+    assert data.strange_files("mnist", folder) == []
+    path = folder / "MNIST" / "raw" / FILES[2]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert data.strange_files("mnist", folder) == [FILES[2]]
+    data.load("mnist", "test", folder)  # it can be used all the same
+
+
+def test_the_official_sums_are_those_of_the_cards(mnist_dir):
+    """Two facts about the same files: what the sums call official is what the shipped models were trained on."""
+    from vae_core import checkpoints
+
+    assert data.strange_files("mnist", mnist_dir) == []
+    dataset = checkpoints.read_card("mnist-vae-2d")["dataset"]
+    for split in data.SPLITS:
+        assert data.fingerprint(data.load("mnist", split, mnist_dir)) == dataset[f"{split}_fingerprint"]
 
 
 def test_missing_data_says_what_to_do(tmp_path):
     """The first thing that a visitor without MNIST meets."""
     assert not data.is_available("mnist", tmp_path)
-    with pytest.raises(data.DataError, match="Download the data set, or name a folder"):
+    with pytest.raises(data.DataError, match=r"Download the data set .*, or name a folder"):
         data.load("mnist", "test", tmp_path)
 
 
 def test_available_needs_all_four_files(folder):
     """A download that stopped after three files must not count as the data set."""
     assert data.is_available("mnist", folder) and not data.is_available("kmnist", folder)
-    (folder / "MNIST" / "raw" / FILES[3]).unlink()
+    (folder / "MNIST" / "raw" / FILES[1]).unlink()
     assert not data.is_available("mnist", folder)
+    assert data.is_available("mnist", folder, ["test"])  # enough for a page
+
+
+def test_a_folder_of_somebody_elses_is_no_error(tmp_path, monkeypatch):
+    """Every page asks: a name that is too long, or a home that nobody has, must not take it down."""
+    for named in ("~nobody_of_this_name/data", "x" * 5000, str(tmp_path / "file" / "below")):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("VAE_DATA", named)
+        assert not data.is_available("mnist")
+        with pytest.raises(data.DataError):
+            data.load("mnist", "test")
 
 
 @pytest.mark.parametrize("call", [data.is_available, data.download])
@@ -313,17 +434,28 @@ def test_a_loaded_split_is_the_callers_own():
 def test_download_then_load(mirror, tmp_path, small):
     """The whole way: served, checked, unpacked, loaded; and progress that a bar can show."""
     (server,) = mirror("well")
-    seen: list[tuple[int, int, str]] = []
-    data.download("mnist", tmp_path, progress=lambda *step: seen.append(step))
+    seen: list[data.Progress] = []
+    data.download("mnist", tmp_path, progress=seen.append)
     assert data.is_available("mnist", tmp_path)
     for split, prefix in (("train", "train"), ("test", "t10k")):
         expected = np.frombuffer(small[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=16).reshape(-1, 784) / 255
         np.testing.assert_allclose(data.load("mnist", split, tmp_path).images.numpy(), expected, rtol=1e-6)
     assert files_in(tmp_path) == set(FILES)
-    for name in FILES:
-        steps = [(done, total) for done, total, file in seen if file == f"{name}.gz"]
+    order = [*FILES[2:], *FILES[:2]]  # pages read the test split alone, so it comes first
+    assert server.asked == [f"{name}.gz" for name in order]
+    for number, name in enumerate(order, 1):
+        steps = [step[:2] for step in seen if step.file == f"{name}.gz"]
         size = len(server.files[f"{name}.gz"])
         assert steps == sorted(steps) and steps[-1] == (size, size)
+        assert {step[3:] for step in seen if step.file == f"{name}.gz"} == {(number, 4)}
+
+
+def test_one_split_is_enough_for_a_page(mirror, tmp_path):
+    """Training images are six times the bytes and on no page."""
+    (server,) = mirror("well")
+    data.download("mnist", tmp_path, splits=["test"])
+    assert server.asked == [f"{name}.gz" for name in FILES[2:]]
+    assert data.is_available("mnist", tmp_path, ["test"]) and not data.is_available("mnist", tmp_path)
 
 
 def test_download_fetches_only_what_is_missing(mirror, folder):
@@ -335,6 +467,48 @@ def test_download_fetches_only_what_is_missing(mirror, folder):
     assert data.is_available("mnist", folder)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda content: content[:-1] + bytes([content[-1] ^ 1]), id="another image"),
+        pytest.param(lambda content: content[:-1], id="cut off"),
+        pytest.param(lambda content: content[:16] + bytes(len(content) - 16), id="zeros alone"),
+    ],
+)
+def test_download_fetches_again_what_differs(mirror, folder, small, spoil):
+    """A file that somebody changed must not be what `download` calls there."""
+    path = folder / "MNIST" / "raw" / FILES[2]
+    path.write_bytes(spoil(path.read_bytes()))
+    (server,) = mirror("well")
+    data.download("mnist", folder)
+    assert server.asked == [f"{FILES[2]}.gz"]
+    assert path.read_bytes() == small[FILES[2]] and not data.strange_files("mnist", folder)
+
+
+def test_a_sound_archive_is_not_fetched_again(mirror, folder):
+    """What was downloaded by hand counts."""
+    (server,) = mirror("well")
+    path = folder / "MNIST" / "raw" / FILES[0]
+    path.with_name(f"{FILES[0]}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    data.download("mnist", folder)
+    assert server.asked == []
+
+
+def test_without_an_official_sum_what_loads_stays(mirror, folder, monkeypatch):
+    """Nobody has measured Fashion-MNIST's unpacked files here: what can be read is kept, what cannot is fetched."""
+    (server,) = mirror("well")
+    monkeypatch.setitem(data._KNOWN, "mnist", data._KNOWN["mnist"]._replace(sums={}))
+    path = folder / "MNIST" / "raw" / FILES[2]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    data.download("mnist", folder)
+    assert server.asked == [] and data.strange_files("mnist", folder) == []
+    path.write_bytes(content[:-1])
+    data.download("mnist", folder)
+    assert server.asked == [f"{FILES[2]}.gz"]
+
+
 def test_the_second_mirror_answers_for_the_first(mirror, tmp_path):
     """Mirrors go away; the list is there so that one suffices."""
     first, second = mirror("absent", "well")
@@ -342,12 +516,22 @@ def test_the_second_mirror_answers_for_the_first(mirror, tmp_path):
     assert data.is_available("mnist", tmp_path) and first.asked == second.asked
 
 
-def test_unknown_length_is_reported_as_zero(mirror, tmp_path):
+@pytest.mark.parametrize("manner", ["no length", "no number"])
+def test_an_unknown_length_is_told_as_unknown(mirror, tmp_path, manner):
     """A bar that divides by the total must be able to see that there is none."""
+    mirror(manner)
+    seen: list[data.Progress] = []
+    data.download("mnist", tmp_path, progress=seen.append)
+    assert {step.total for step in seen} == {None} and data.is_available("mnist", tmp_path)
+
+
+def test_a_server_that_does_not_end_is_left(mirror, tmp_path, monkeypatch):
+    """Without a length only a bound keeps the answer from filling the memory."""
+    monkeypatch.setattr(data, "_LARGEST", 50)
     mirror("no length")
-    seen: list[tuple[int, int, str]] = []
-    data.download("mnist", tmp_path, progress=lambda *step: seen.append(step))
-    assert {total for _, total, _ in seen} == {0} and data.is_available("mnist", tmp_path)
+    with pytest.raises(data.DataError, match="sent more than 50 bytes"):
+        data.download("mnist", tmp_path)
+    assert files_in(tmp_path) == set()
 
 
 @pytest.mark.parametrize(
@@ -368,7 +552,7 @@ def test_a_failed_download_leaves_nothing(mirror, tmp_path, manner, sentence):
 def test_wrong_content_is_refused(mirror, tmp_path, monkeypatch):
     """A login page of a hotel's network arrives with status 200: only the md5 tells."""
     (server,) = mirror("well")
-    server.files[f"{FILES[0]}.gz"] = gzip.compress(b"<html>Please log in.</html>")
+    server.files[f"{FILES[2]}.gz"] = gzip.compress(b"<html>Please log in.</html>")
     with pytest.raises(data.DataError, match=r"sent md5 [0-9a-f]{32} where [0-9a-f]{32} was expected"):
         data.download("mnist", tmp_path)
     assert files_in(tmp_path) == set()
@@ -378,19 +562,9 @@ def test_wrong_content_is_refused(mirror, tmp_path, monkeypatch):
 def test_the_time_limit_holds(mirror, tmp_path, manner):
     """A server that sends nothing, or a byte now and then, must not hold the page for ever."""
     mirror(manner)
-    with pytest.raises(data.DataError, match=r"stopped in train-images.*time limit of 0\.3 seconds"):
+    with pytest.raises(data.DataError, match=r"stopped in t10k-images.*time limit of 0\.3 seconds"):
         data.download("mnist", tmp_path, time_limit=0.3)
     assert files_in(tmp_path) == set()
-
-
-def test_cancel_stops_within_a_file(mirror, tmp_path):
-    """Cancel is pressed in the middle of the one large file: waiting for its end would be no cancel."""
-    (server,) = mirror("drips")
-    blocks = []
-    with pytest.raises(data.Cancelled, match="cancelled"):
-        data.download("mnist", tmp_path, progress=lambda *step: blocks.append(step), cancelled=lambda: len(blocks) == 3)
-    assert len(blocks) == 3 and blocks[-1][0] < blocks[-1][1]
-    assert server.asked == [f"{FILES[0]}.gz"] and files_in(tmp_path) == set()
 
 
 def test_offline_is_a_sentence(mirror, tmp_path):

@@ -284,6 +284,7 @@ def small_mnist(monkeypatch, tmp_path):
     """A folder with a few digits in MNIST's four files, and a recipe that is through with them in a moment."""
     monkeypatch.setattr(judge, "RECIPE", dataclasses.replace(judge.RECIPE, epochs=1, precision="float32"))
     monkeypatch.setattr(judge, "HELD_OUT", 20)
+    monkeypatch.setattr(data, "IMAGES", {"train": 400, "test": 60})
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for split, prefix, n in (("train", "train", 400), ("test", "t10k", 60)):

@@ -157,9 +157,9 @@ def answers(picked: dict[str, Any]) -> None:
 
 def notice() -> None:
     """Say so where MNIST itself is not here, and offer to fetch it."""
-    from ui import store
+    from ui import fetch
 
-    store.mnist_notice()
+    fetch.mnist_notice()
 
 
 def _image(kind: str, codes: dict[str, Any], i: int) -> None:

@@ -53,7 +53,7 @@ def samples() -> tuple[np.ndarray, np.ndarray, str]:
 
     MNIST's test images where they are on this machine and whole, else scikit-learn's digits.
     """
-    if data.is_available("mnist"):
+    if data.is_available("mnist", splits=["test"]):
         try:
             return _samples("mnist")
         except data.DataError as error:
@@ -65,36 +65,6 @@ def originals(dataset: str = "mnist") -> np.ndarray | None:
     """The test images (N, 784) that the stored codes belong to, or None where they are not on this machine."""
     images, _, source = samples()
     return images if source == dataset else None
-
-
-def mnist_notice() -> None:
-    """One line where samples stand in for MNIST, and one button that fetches it."""
-    if samples()[2] == "mnist":
-        return
-    if data.is_available("mnist"):
-        st.caption(
-            "These samples are scikit-learn's digits, enlarged. MNIST is on this machine, but one of its files is "
-            "broken: whoever runs this app finds its name in the server's log, deletes it and fetches MNIST again."
-        )
-        return
-    text, button = st.columns([5, 1.4], vertical_alignment="center")
-    text.caption(
-        "These samples are scikit-learn's digits, enlarged. MNIST, which the models learned from, is not on this "
-        "machine; where one of its images belongs, the model's own drawing stands and says so."
-    )
-    if not button.button("Fetch MNIST (12 MB)", key="fetch_mnist", width="stretch"):
-        return
-    bar = st.progress(0.0, "Connecting …")
-    st.button("Cancel", key="cancel_fetch")  # any click ends this run of the script at its next bar.progress
-    try:
-        data.download(
-            "mnist", progress=lambda done, total, name: bar.progress(min(1.0, done / max(1, total)), f"{name} …")
-        )
-    except data.DataError as error:
-        bar.empty()
-        st.warning(str(error))
-        return
-    st.rerun()
 
 
 def guard(slug: str) -> tuple[Autoencoder, dict[str, Any]]:

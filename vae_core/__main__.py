@@ -1,4 +1,4 @@
-"""The explorer's core without a browser: train, evaluate, list, download."""
+"""The explorer's core without a browser: train, evaluate, integrate, list, download."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +28,36 @@ from vae_core.config import (
 
 EPILOG = """\
 examples
-  train a VAE with a 2-D code on MNIST     python -m vae_core train vae --latent-dim 2
+  train a VAE with a 2-D code on MNIST      python -m vae_core train vae --latent-dim 2
   the same on the bundled digits, quickly   python -m vae_core train vae --dataset digits --epochs 60
   choose a recipe on held-out images        python -m vae_core train vae --held-out 5000 --tag trial
   score a checkpoint on its test split      python -m vae_core evaluate mnist-vae-2d
   fetch MNIST into the user's cache folder  python -m vae_core download mnist
+  what a command does, and its options      python -m vae_core train --help
 
 exit codes: 0 done, 1 it could not be done (one sentence says why), 2 wrong usage, 130 interrupted;
 an interrupted training goes on from its last whole epoch when the same command is given again.
 """
+ELSEWHERE = "Make room, or name a folder that can be written with --root (checkpoints) or --data-dir (data sets)."
 
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = _parser().parse_args(argv)
-    # One core stays free: two spinning thread pools slow each other down twentyfold.
-    threads = args.threads or max(1, (os.cpu_count() or 2) - 1)
+    try:
+        return _run(args, argv)
+    except KeyboardInterrupt:
+        if sys.stderr.isatty() and not args.json:
+            print(file=sys.stderr)  # ends the line of the progress bar
+        _fail(args, "interrupted", args.interrupted)
+        return 130
+    except BrokenPipeError:  # whoever read has had enough: `… list | head -1`
+        return 1
+    finally:
+        _close(sys.stdout)
+
+
+def _run(args: argparse.Namespace, argv: list[str]) -> int:
     import torch
 
     from vae_core.data import DataError
@@ -50,107 +65,234 @@ def main(argv: list[str] | None = None) -> int:
     from vae_core.storage import StorageError
     from vae_core.training import Stopped
 
-    torch.set_num_threads(threads)
+    # One core stays free: two spinning thread pools slow each other down twentyfold.
+    torch.set_num_threads(args.threads or max(1, _cores() - 1))
     try:
         return args.run(args, argv)
+    except BrokenPipeError:
+        raise
     except (ConfigError, DataError, LikelihoodError, StorageError, Stopped) as error:
-        _say(args, {"event": "error", "message": str(error)}, f"error: {error}", stream=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        _say(
-            args,
-            {"event": "interrupted"},
-            "\ninterrupted; the same command goes on from the last whole epoch",
-        )
-        return 130
+        message = str(error)
+    except OSError as error:
+        what = f"{error.filename} cannot be read or written" if error.filename else "A file cannot be read or written"
+        message = f"{what} ({error.strerror or error}). {ELSEWHERE}"
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
+            raise
+        message = "There is not enough memory for this. Choose narrower layers or a smaller batch."
+    _fail(args, "error", message)
+    return 1
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Torch has a class of its own for a device that is full, and for the CPU a message alone."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m vae_core", description=__doc__, epilog=EPILOG, formatter_class=raw)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
-    common.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores but one)")
-    common.add_argument(
-        "--data-dir", type=Path, help="folder of the data sets (default: VAE_DATA, else the user cache)"
+    shared = common.add_argument_group("options of every command")
+    shared.add_argument("--json", action="store_true", help="print one JSON object a line, for programs")
+    shared.add_argument("--threads", type=_threads, help="CPU threads (default: all cores but one)")
+    shared.add_argument(
+        "--data-dir", type=Path, help="folder of the data sets (default: VAE_DATA, else the user's cache folder)"
     )
-    common.add_argument("--root", type=Path, help="folder of the checkpoints (default: the project's)")
+    shared.add_argument("--root", type=Path, help="folder of the checkpoints (default: the project's)")
     # Whole words only: what goes onto a card is told by the option's name.
     whole = functools.partial(argparse.ArgumentParser, allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=whole)
 
-    train = commands.add_parser(
+    def command(
+        name: str, run: Callable[..., int], summary: str, description: str, examples: str, interrupted: str
+    ) -> argparse.ArgumentParser:
+        """`interrupted` says what a Ctrl-C leaves behind: each command keeps something else."""
+        added = commands.add_parser(
+            name,
+            parents=[common],
+            help=summary,
+            description=description,
+            epilog=f"examples\n{examples}",
+            formatter_class=raw,
+        )
+        added.set_defaults(run=run, interrupted=interrupted)
+        return added
+
+    train = command(
         "train",
-        parents=[common],
-        help="train a model and save its checkpoint",
-        description="Train one model and save it with its codes and its card. Losses are nats per image. "
-        "kind: ae (a point code), dae (the AE with a spoilt input), vae (a Gaussian code with a KL to N(0, I)), "
-        "cvae (the VAE with the label beside x and z), judge (the classifier behind every 'is a digit').",
+        _train,
+        "train a model and save its checkpoint",
+        """\
+Train one model and save it as checkpoints/NAME with its codes and its card. NAME is made of the data set, the
+kind, the size of the code and the tag, such as mnist-vae-2d. Losses are nats per image, on pixels binarised at 0.5.
+
+kinds
+  ae     a point code
+  dae    the AE with a spoilt input
+  vae    a Gaussian code with a KL to N(0, I)
+  cvae   the VAE with the label beside x and z; its data set says how many labels there are
+  judge  the classifier behind every "is a digit"; it has one recipe of its own and takes no option of training""",
+        """\
+  python -m vae_core train vae --latent-dim 2
+  python -m vae_core train cvae --dataset digits --epochs 60 --tag mine
+  python -m vae_core train vae --beta 4 --learning-rate 0.0005 --held-out 5000 --tag trial
+
+A training that is interrupted goes on from its last whole epoch when the same command is given again.""",
+        "The same command goes on from the last whole epoch; where none was whole, it begins again.",
     )
-    train.add_argument("kind", choices=[*KINDS, "judge"])
     model, run = ModelConfig(), TrainingConfig()
-    train.add_argument("--latent-dim", type=int, default=model.latent_dim, help="numbers in a code (%(default)s)")
-    train.add_argument("--encoder", type=_widths, default=model.encoder, help="hidden widths, such as 512,512")
-    train.add_argument("--decoder", type=_widths, default=model.decoder, help="hidden widths, code side first")
-    train.add_argument("--activation", choices=ACTIVATIONS, default=model.activation)
-    train.add_argument("--likelihood", choices=LIKELIHOODS, default=model.likelihood)
-    train.add_argument("--sigma", type=_sigma, default=model.sigma, help="of Gaussian pixels; 'learned' for one scalar")
-    train.add_argument("--beta", type=float, default=model.beta, help="weight of the KL in training (%(default)s)")
-    train.add_argument("--encoder-noise", type=float, default=0.0, help="share of input pixels flipped (VAE, CVAE)")
-    train.add_argument("--corruptions", type=int, default=1, help="DAE: spoilt copies an image and step (%(default)s)")
-    train.add_argument("--dataset", choices=["mnist", "fashion_mnist", "kmnist", "digits"], default=run.dataset)
-    train.add_argument("--epochs", type=int, default=run.epochs, help="(%(default)s)")
-    train.add_argument("--batch-size", type=int, default=run.batch_size, help="(%(default)s)")
-    train.add_argument("--learning-rate", type=float, default=run.learning_rate, help="(%(default)s)")
-    train.add_argument("--warmup-epochs", type=float, default=run.warmup_epochs, help="(%(default)s)")
-    train.add_argument(
-        "--weight-average", type=float, default=run.weight_average, help="decay, 0 for none (%(default)s)"
+    train.add_argument("kind", choices=[*KINDS, "judge"], help="what is trained, see above")
+    group = train.add_argument_group("the model")
+    group.add_argument(
+        "--latent-dim", type=int, default=model.latent_dim, help="numbers in a code (default %(default)s)"
     )
-    train.add_argument("--augmentation", type=float, default=0.0, help="strength of random affine maps (%(default)s)")
-    train.add_argument("--clean-epochs", type=int, default=0, help="last epochs without augmentation (%(default)s)")
-    train.add_argument(
-        "--held-out", type=int, default=0, help="last training images kept back and scored (%(default)s)"
+    widths = ",".join(map(str, model.encoder))
+    group.add_argument(
+        "--encoder", type=_widths, default=model.encoder, metavar="W,W", help=f"hidden widths (default {widths})"
     )
-    train.add_argument(
-        "--kl-warmup-epochs", type=float, default=0.0, help="epochs in which β comes to its value (%(default)s)"
+    group.add_argument(
+        "--decoder",
+        type=_widths,
+        default=model.decoder,
+        metavar="W,W",
+        help=f"hidden widths, code side first (default {widths})",
     )
-    train.add_argument("--kl-start", type=float, default=0.0, help="factor of β at their start (%(default)s)")
-    train.add_argument("--precision", choices=PRECISIONS, default=run.precision, help="of matrix products")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--tag", default="", help="added to the checkpoint's name")
-    train.add_argument("--retrain", action="store_true", help="train again where the checkpoint exists")
-    train.set_defaults(run=_train)
+    group.add_argument(
+        "--activation", choices=ACTIVATIONS, default=model.activation, help="after a hidden layer (default %(default)s)"
+    )
+    group.add_argument(
+        "--likelihood", choices=LIKELIHOODS, default=model.likelihood, help="of a pixel given z (default %(default)s)"
+    )
+    group.add_argument(
+        "--sigma",
+        type=_sigma,
+        default=model.sigma,
+        help="standard deviation of Gaussian pixels, in units of a pixel's range from 0 to 1, or 'learned' for one "
+        "scalar (default %(default)s)",
+    )
+    group.add_argument(
+        "--beta",
+        type=float,
+        default=model.beta,
+        help="weight of the KL in the objective; the ELBO is always stated at 1 (default %(default)s)",
+    )
+    group.add_argument(
+        "--encoder-noise",
+        type=float,
+        default=model.encoder_noise,
+        help="share of pixels flipped on the encoder's input in training, 0 to 0.5; VAE and CVAE (default %(default)s)",
+    )
+    group.add_argument(
+        "--corruptions",
+        type=int,
+        default=model.corruptions,
+        help="spoilt copies an image and step; DAE (default %(default)s)",
+    )
+    group = train.add_argument_group("the training")
+    group.add_argument(
+        "--dataset",
+        choices=["mnist", "fashion_mnist", "kmnist", "digits"],
+        default=run.dataset,
+        help="what it learns from; digits is bundled (default %(default)s)",
+    )
+    for name, kind, said in (
+        ("epochs", int, "passes through the training images"),
+        ("batch-size", int, "images a step"),
+        ("learning-rate", float, "Adam's, after the warm-up; it falls to 0 along half a cosine"),
+        ("warmup-epochs", float, "epochs in which the learning rate comes to its value"),
+        ("weight-average", float, "decay of the average of the weights that is kept, a step; 0 for none"),
+        ("augmentation", float, "strength of random affine maps; 1 is up to 15°, 10 %% and a shear of 0.15"),
+        ("clean-epochs", int, "last epochs without augmentation"),
+        ("kl-warmup-epochs", float, "epochs in which the KL's weight comes to β"),
+        ("kl-start", float, "factor of β at their start"),
+        ("held-out", int, "last training images kept back and scored in place of the test split"),
+        ("seed", int, "of the first weights, the order of the images and every draw"),
+    ):
+        default = getattr(run, name.replace("-", "_"))
+        group.add_argument(f"--{name}", type=kind, default=default, help=f"{said} (default %(default)s)")
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=run.precision,
+        help="of matrix products; bfloat16 is faster where the processor has it (default %(default)s)",
+    )
+    group = train.add_argument_group("the checkpoint")
+    group.add_argument(
+        "--tag",
+        default="",
+        help="added to its name, to keep a variant beside the plain one: letters, digits, dots, dashes (default: none)",
+    )
+    group.add_argument("--retrain", action="store_true", help="train again where the checkpoint exists")
 
-    evaluate = commands.add_parser("evaluate", parents=[common], help="score checkpoints on their test split")
-    evaluate.add_argument("slugs", nargs="*", metavar="SLUG", help="default: all whose data set is here")
-    evaluate.set_defaults(run=_evaluate)
+    evaluate = command(
+        "evaluate",
+        _evaluate,
+        "score checkpoints on their test split",
+        """\
+Measure each checkpoint on its test split and compare with the numbers on its card. Nothing is written. The exit code
+is 1 where a number differs by more than 0.2 %, or where the data set is not the one of the card.""",
+        """\
+  python -m vae_core evaluate mnist-vae-2d
+  python -m vae_core evaluate --json""",
+        "What stands above is whole; nothing is kept of the rest, name it to go on with it.",
+    )
+    evaluate.add_argument("slugs", nargs="*", metavar="NAME", help="default: all whose data set is here")
 
-    integrate = commands.add_parser(
+    integrate = command(
         "integrate",
-        parents=[common],
-        help="exact log p(x) of two-dimensional VAEs and CVAEs on their test split",
-        description="Measure exact log p(x), its gap to the ELBO and the gap's two parts on the test split, and write "
-        "them beside the checkpoint, where the page Inside the bound reads them.",
+        _integrate,
+        "exact log p(x) of two-dimensional VAEs and CVAEs on their test split",
+        """\
+Measure exact log p(x) in nats per image (log p(x | y) of a CVAE), its gap to the ELBO and the gap's two parts on the
+test split, and write them beside the checkpoint, where the page Inside the bound reads them. On MNIST a model takes
+about a minute.""",
+        """\
+  python -m vae_core integrate
+  python -m vae_core integrate digits-vae-2d""",
+        "Models that are named above are written; the one in work is not: name it, and it begins again.",
     )
-    integrate.add_argument("slugs", nargs="*", metavar="SLUG", help="default: the VAE and the CVAE of MNIST")
-    integrate.set_defaults(run=_integrate)
+    integrate.add_argument("slugs", nargs="*", metavar="NAME", help="default: mnist-vae-2d mnist-cvae-2d")
 
-    baselines = commands.add_parser(
+    command(
         "baselines",
-        parents=[common],
-        help="measure what needs no network",
-        description="Measure the spoilt images, a median filter tuned on training images and PCA on MNIST's test "
-        "split, and save them beside the checkpoints, where pages and benchmarks read them.",
+        _baselines,
+        "measure what needs no network",
+        """\
+Measure the spoilt images, a median filter tuned on training images and PCA on MNIST's test split, and save them as
+baselines.json beside the checkpoints, where pages and benchmarks read them. Needs MNIST.""",
+        "  python -m vae_core baselines --data-dir ~/data",
+        "Nothing was written: the same command begins again.",
     )
-    baselines.set_defaults(run=_baselines)
-
-    listing = commands.add_parser("list", parents=[common], help="name the checkpoints with their test numbers")
-    listing.set_defaults(run=_list)
-
-    download = commands.add_parser("download", parents=[common], help="fetch a data set")
-    download.add_argument("dataset", choices=["mnist", "fashion_mnist", "kmnist"])
-    download.add_argument("--time-limit", type=float, default=300.0, help="seconds (%(default)s)")
-    download.set_defaults(run=_download)
+    command(
+        "list",
+        _list,
+        "name the checkpoints with their test numbers",
+        "One line a checkpoint: its name and its means over the test split, nats per image.",
+        """\
+  python -m vae_core list
+  python -m vae_core list --json --root ~/checkpoints""",
+        "Nothing was written.",
+    )
+    download = command(
+        "download",
+        _download,
+        "fetch a data set",
+        """\
+Fetch a data set through torchvision's mirrors, test files first, and check each file against its md5. Files that are
+there and sound stay; of MNIST, one that is not the official one is fetched again. MNIST is 12 MB, Fashion-MNIST 31 MB,
+KMNIST 21 MB.""",
+        """\
+  python -m vae_core download mnist
+  python -m vae_core download kmnist --data-dir ~/data --time-limit 1200""",
+        "Files that are complete are kept: the same command fetches the rest.",
+    )
+    download.add_argument("dataset", choices=["mnist", "fashion_mnist", "kmnist"], help="which")
+    download.add_argument(
+        "--time-limit", type=_seconds, default=300.0, help="seconds for all files together (default %(default)g)"
+    )
     return parser
 
 
@@ -158,11 +300,14 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
     if args.kind == "judge":
         return _train_judge(args, argv)
     command = shlex.join(["python", "-m", "vae_core", *_without_places(argv)])
-    from vae_core import metrics
-    from vae_core.checkpoints import load_or_train, splits
+    from vae_core import data, metrics
+    from vae_core.checkpoints import available, load_or_train, splits
     from vae_core.training import Epoch, Step
 
+    args.n_classes = data.n_classes(args.dataset)
     config = Config(_fields(ModelConfig, args), _fields(TrainingConfig, args), args.tag)
+    if args.retrain or config.slug not in available(args.root):
+        _say_what_is_strange(args, args.dataset)
     held_out = None
     if config.training.held_out:
         held_out = splits(config, args.data_dir)[1]
@@ -205,8 +350,11 @@ def _train_judge(args: argparse.Namespace, argv: list[str]) -> int:
     foreign = shlex.join(word for word in _without_places(argv) if word not in ("train", "judge"))
     if foreign:
         raise ConfigError(f"The judge has one recipe of its own; got {foreign}, which does not apply. Leave it out.")
+    folder = (args.root or checkpoints.ROOT) / "judge"
+    if args.retrain or not (folder / "card.json").is_file():
+        _say_what_is_strange(args, "mnist")
     card = judge.load_or_train(
-        (args.root or checkpoints.ROOT) / "judge",
+        folder,
         data_folder=args.data_dir,
         on_epoch=lambda line: _say(args, {"event": "epoch", "message": line}, line),
         retrain=args.retrain,
@@ -215,37 +363,58 @@ def _train_judge(args: argparse.Namespace, argv: list[str]) -> int:
     return 0
 
 
+def _say_what_is_strange(args: argparse.Namespace, name: str) -> None:
+    """Before anything is learned from it: a data set that bears an official one's name and is another."""
+    from vae_core import data
+
+    if strange := data.strange_files(name, args.data_dir):
+        note = (
+            f"This {name} is not the official one ({', '.join(strange)} in {data.data_dir(args.data_dir)}): numbers "
+            f"will not compare with others'. `python -m vae_core download {name}` fetches the official files."
+        )
+        _say(args, {"event": "note", "message": note}, f"note: {note}", stream=sys.stderr)
+
+
 def _evaluate(args: argparse.Namespace, argv: list[str]) -> int:
     from vae_core import checkpoints, data
+    from vae_core.storage import StorageError
 
-    slugs = args.slugs or checkpoints.available(args.root)
     status = 0
-    for slug in slugs:
-        model, card = checkpoints.load(slug, args.root)
-        name = card["dataset"]["name"]
-        if not args.slugs and not data.is_available(name, args.data_dir):
-            _say(args, {"event": "skipped", "slug": slug}, f"{slug}: skipped, {name} is not here")
-            continue
-        train, test = checkpoints.splits(Config.from_dict(card["config"]), args.data_dir)
-        here = {"train_fingerprint": data.fingerprint(train), "test_fingerprint": data.fingerprint(test)}
-        if any(card["dataset"].get(key) != value for key, value in here.items()):
+    for slug in args.slugs or checkpoints.available(args.root):
+        try:
+            status |= 0 if _score(args, slug) else 1
+        except (StorageError, data.DataError) as error:  # one that is broken does not hide the others
             status = 1
-            told = (
-                f"{slug}: expected the {name} that its card fingerprints, got other images or labels. "
-                "Name the right folder with --data-dir, or download the data set again."
-            )
-            _say(args, {"event": "error", "slug": slug, "message": told}, f"error: {told}", stream=sys.stderr)
-            continue
-        _, scores, _ = checkpoints.assess(model, name, train, test)
-        same = all(math.isclose(scores[k], card["test"].get(k, math.inf), rel_tol=2e-3, abs_tol=1e-6) for k in scores)
-        status = status or (0 if same else 1)
-        verdict = "as on the card" if same else f"the card says {card['test']}"
-        _say(
-            args,
-            {"event": "score", "slug": slug, "test": scores, "as_on_card": same},
-            f"{_row(card | {'test': scores})}  {verdict}",
-        )
+            _fail(args, "error", f"{slug}: {error}", slug=slug)
     return status
+
+
+def _score(args: argparse.Namespace, slug: str) -> bool:
+    """Measure one checkpoint, and say whether its card says the same. Nothing is said of one that is skipped."""
+    from vae_core import checkpoints, data
+    from vae_core.storage import StorageError
+
+    model, card = checkpoints.load(slug, args.root)
+    name = card["dataset"]["name"]
+    if not args.slugs and not data.is_available(name, args.data_dir):
+        _say(args, {"event": "skipped", "slug": slug}, f"{slug}: skipped, {name} is not here")
+        return True
+    train, test = checkpoints.splits(Config.from_dict(card["config"]), args.data_dir)
+    here = {"train_fingerprint": data.fingerprint(train), "test_fingerprint": data.fingerprint(test)}
+    if any(card["dataset"].get(key) != value for key, value in here.items()):
+        raise StorageError(
+            f"expected the {name} that its card fingerprints, got other images or labels. "
+            "Name the right folder with --data-dir, or download the data set again."
+        )
+    _, scores, _ = checkpoints.assess(model, name, train, test)
+    same = all(math.isclose(scores[k], card["test"].get(k, math.inf), rel_tol=2e-3, abs_tol=1e-6) for k in scores)
+    verdict = "as on the card" if same else f"the card says {card['test']}"
+    _say(
+        args,
+        {"event": "score", "slug": slug, "test": scores, "as_on_card": same},
+        f"{_row(card | {'test': scores})}  {verdict}",
+    )
+    return same
 
 
 def _integrate(args: argparse.Namespace, argv: list[str]) -> int:
@@ -269,6 +438,7 @@ def _integrate(args: argparse.Namespace, argv: list[str]) -> int:
 def _baselines(args: argparse.Namespace, argv: list[str]) -> int:
     from vae_core import checkpoints, data, metrics
 
+    _say_what_is_strange(args, "mnist")
     train, test = (data.load("mnist", split, args.data_dir).images for split in ("train", "test"))
     values = metrics.baselines(train, test)
     checkpoints.save_baselines(values, args.root)
@@ -291,8 +461,9 @@ def _download(args: argparse.Namespace, argv: list[str]) -> int:
 
     bar = _Bar(args, args.dataset)
 
-    def progress(done: int, total: int, name: str) -> None:
-        bar.step(done, total, f"{name}  {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+    def progress(now: data.Progress) -> None:
+        of = f" of {now.total / 1e6:.1f}" if now.total else ""
+        bar.step(now.done, now.total, f"file {now.number} of {now.files}: {now.file}  {now.done / 1e6:.1f}{of} MB")
 
     data.download(args.dataset, args.data_dir, progress=progress, time_limit=args.time_limit)
     folder = data.data_dir(args.data_dir)
@@ -301,26 +472,34 @@ def _download(args: argparse.Namespace, argv: list[str]) -> int:
 
 
 class _Bar:
-    """A progress bar on a terminal, lines elsewhere, JSON objects where they are asked for."""
+    """Progress: one line that is rewritten on a terminal, a line now and then in a pipe, JSON where it is asked for."""
 
     def __init__(self, args: argparse.Namespace, title: str) -> None:
-        self.args, self.title, self.shown = args, title, 0.0
+        self.args, self.title = args, title
         self.live = not args.json and sys.stderr.isatty()
+        often = args.json or self.live
+        self.pause = 0.2 if often else 10.0  # seconds: five updates are enough for an eye, a log has no eye
+        self.shown = -math.inf if often else time.monotonic()
 
-    def step(self, done: int, total: int, text: str) -> None:
+    def step(self, done: int, total: int | None, text: str) -> None:
+        """`total` is None where nobody knows it."""
         now = time.monotonic()
-        if now - self.shown < 0.2 and done < total:
-            return  # five updates a second are enough for an eye
+        if now - self.shown < self.pause and not (total and done >= total):
+            return
         self.shown = now
+        share = min(1.0, done / total) if total else None
         if self.args.json:
             print(json.dumps({"event": "progress", "done": done, "total": total, "text": text}), flush=True)
         elif self.live:
-            filled = round(24 * done / max(1, total))
-            print(f"\r{self.title} [{'#' * filled:24}] {text}\033[K", end="", file=sys.stderr, flush=True)
+            filled = "" if share is None else f"[{'#' * round(24 * share):24}] "
+            line = f"{self.title} {filled}{text}"[: os.get_terminal_size(sys.stderr.fileno()).columns - 1]
+            print(f"\r{line}\033[K", end="", file=sys.stderr, flush=True)  # a wrapped line cannot be rewritten
+        else:
+            print(f"{self.title}  {'' if share is None else f'{share:4.0%}  '}{text}", file=sys.stderr, flush=True)
 
     def line(self, row: dict[str, Any], text: str) -> None:
         if self.live:
-            print("\r\033[K", end="", file=sys.stderr)
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
         _say(self.args, row, text)
 
 
@@ -329,6 +508,21 @@ def _say(args: argparse.Namespace, row: dict[str, Any], text: str, stream: Any =
         print(json.dumps(row), flush=True)
     else:
         print(text, file=stream or sys.stdout, flush=True)
+
+
+def _fail(args: argparse.Namespace, event: str, message: str, **more: Any) -> None:
+    try:
+        _say(args, {"event": event, **more, "message": message}, f"{event}: {message}", stream=sys.stderr)
+    except OSError:  # standard output itself is what cannot be written
+        print(f"{event}: {message}", file=sys.stderr, flush=True)
+
+
+def _close(stream: Any) -> None:
+    """Python flushes once more at its end: where that fails its complaint would be the last word, and the exit code."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _row(card: dict[str, Any]) -> str:
@@ -363,11 +557,31 @@ def _without_places(argv: list[str]) -> list[str]:
     return kept
 
 
+def _cores() -> int:
+    return os.cpu_count() or 2
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= _cores():
+        raise argparse.ArgumentTypeError(f"from 1 to {_cores()}, the cores of this machine; got {text[:40]!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"a number of seconds above 0, such as 300; got {text[:40]!r}")
+    return seconds
+
+
 def _widths(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
-        raise argparse.ArgumentTypeError(f"hidden widths look like 512,512; got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"hidden widths look like 512,512; got {text[:40]!r}") from None
 
 
 def _sigma(text: str) -> float | None:
@@ -376,8 +590,10 @@ def _sigma(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"a number, or 'learned'; got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"a number, or 'learned'; got {text[:40]!r}") from None
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a pipe on Windows has no β
     sys.exit(main())

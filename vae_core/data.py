@@ -1,7 +1,8 @@
 """Data sets as tensors: the MNIST family, fetched on request, and scikit-learn's digits in the wheel.
 
 The MNIST family lies where `torchvision.datasets` puts it (`<folder>/MNIST/raw/train-images-idx3-ubyte`, …),
-so a folder that torchvision filled is used as it is, and the other way round. Torchvision itself is imported
+so a folder that torchvision filled is used as it is, and the other way round; there the names of Kaggle's copy
+(`train-images.idx3-ubyte`) and packed files (`.gz`) are read, too. Torchvision itself is imported
 only to download (it knows the mirrors and the md5 sums): reading an idx file takes a few lines, and a
 torchvision that does not fit the installed torch must not take the app down with it.
 """
@@ -11,11 +12,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import math
 import os
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
@@ -29,11 +32,38 @@ from torch import Tensor
 from . import storage
 from .digitize import place
 
-NAMES = ("mnist", "fashion_mnist", "kmnist", "digits")
 
-_TORCHVISION_CLASS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
+class _Known(NamedTuple):
+    """What is known of a data set before it is read."""
+
+    torchvision: str | None  # its class there, which also names its folder; None where it is bundled
+    n_classes: int
+    sums: dict[str, str]  # SHA-256 of the official files once unpacked, where anybody has measured them
+
+
+_KNOWN = {
+    "mnist": _Known(
+        "MNIST",
+        10,
+        {
+            "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+    ),
+    "fashion_mnist": _Known("FashionMNIST", 10, {}),
+    "kmnist": _Known("KMNIST", 10, {}),
+    "digits": _Known(None, 10, {}),
+}
+NAMES = tuple(_KNOWN)
+SPLITS = ("train", "test")
+IMAGES = {"train": 60_000, "test": 10_000}  # of each set of the MNIST family; another number is another data set
+
 _PREFIX = {"train": "train", "test": "t10k"}
+_BLANK = 0.01  # a larger share of images of one grey value is a file that did not arrive, not handwriting
 _STALL = 15.0  # seconds without a byte after which a mirror counts as gone
+_LARGEST = 64 << 20  # bytes of an archive; the family's largest has 26 million
 _NAME_A_FOLDER = "name a folder with --data-dir or the environment variable VAE_DATA"
 
 
@@ -44,19 +74,25 @@ class Split(NamedTuple):
     labels: Tensor  # (N,) int64
 
 
+class Progress(NamedTuple):
+    """How far a download is."""
+
+    done: int  # bytes of this file
+    total: int | None  # None where the server does not tell
+    file: str
+    number: int  # of this file among those that are fetched: 1 … files
+    files: int
+
+
 class DataError(RuntimeError):
     """A data set that is not there or cannot be had; the message is a sentence for the visitor."""
-
-
-class Cancelled(DataError):
-    """The download was stopped by the one who asked for it."""
 
 
 def data_dir(override: str | Path | None = None) -> Path:
     """The folder of the MNIST family: `override`, else `VAE_DATA`, else the user's cache folder."""
     named = override or os.environ.get("VAE_DATA")
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     if sys.platform == "darwin":
         cache = Path.home() / "Library" / "Caches"
     elif sys.platform == "win32":
@@ -66,36 +102,45 @@ def data_dir(override: str | Path | None = None) -> Path:
     return cache / "latent-space-explorer"
 
 
-def is_available(name: str, folder: str | Path | None = None) -> bool:
-    """Whether `load` finds the files of both splits. Cheap: looks for files and imports nothing."""
-    if _known(name) == "digits":
+def n_classes(name: str) -> int:
+    """How many labels a data set has: they are 0 … n_classes − 1."""
+    return _known(name).n_classes
+
+
+def is_available(name: str, folder: str | Path | None = None, splits: Sequence[str] = SPLITS) -> bool:
+    """Whether `load` finds the files of these splits. Cheap: looks for files and imports nothing."""
+    if _known(name).torchvision is None:
         return True
-    return all(path.is_file() for split in _PREFIX for path in _idx_files(name, split, folder))
+    return all(os.path.isfile(_file(name, stem, folder)) for split in splits for stem in _stems(split))
 
 
 def load(name: str, split: str, folder: str | Path | None = None) -> Split:
     """The images and labels of `name` (one of `NAMES`); `split` is "train" or "test".
 
-    Raises `DataError` where a file is missing or broken, `ValueError` for a name that does not exist.
+    Raises `DataError` where a file is missing or broken or cannot be this data set's, `ValueError` for a name that
+    does not exist.
     """
     if split not in _PREFIX:
         raise ValueError(f"Expected the split 'train' or 'test', got {split!r}.")
-    if _known(name) == "digits":
+    if _known(name).torchvision is None:
         pixels, labels = _digits()
         chosen = (np.arange(len(labels)) % 5 == 4) == (split == "test")  # every fifth image is a test image
         pixels, labels = pixels[chosen], labels[chosen]
     else:
-        image_file, label_file = _idx_files(name, split, folder)
-        pixels, labels = _read_idx(image_file, rank=3), _read_idx(label_file, rank=1)
-        if pixels.shape[1:] != (28, 28) or len(pixels) != len(labels):
-            raise DataError(
-                f"Expected N images of 28×28 and N labels, got {pixels.shape} in {image_file} and "
-                f"{labels.shape} in {label_file.name}. Delete both and download the data set again."
-            )
+        pixels, labels = (_read(name, stem, folder) for stem in _stems(split))
     return Split(
         torch.from_numpy(pixels.reshape(-1, 784).astype(np.float32)).div_(255),
         torch.from_numpy(labels.astype(np.int64)),
     )
+
+
+def strange_files(name: str, folder: str | Path | None = None) -> list[str]:
+    """Names of the files that `load` reads and that are not the official ones; none where no official sum is known."""
+    return [
+        stem
+        for stem in _known(name).sums
+        if os.path.isfile(_file(name, stem, folder)) and not _is_official(name, stem, folder)
+    ]
 
 
 def fingerprint(split: Split) -> str:
@@ -109,45 +154,43 @@ def download(
     name: str,
     folder: str | Path | None = None,
     *,
-    progress: Callable[[int, int, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    splits: Sequence[str] = SPLITS,
+    progress: Callable[[Progress], None] | None = None,
     time_limit: float = 300.0,
 ) -> None:
-    """Fetch the missing files of `name` from torchvision's mirrors, check their md5 and unpack them.
+    """Fetch what is missing of `name` from torchvision's mirrors, check its md5 and unpack it; test files come first.
 
-    `progress(done_bytes, total_bytes, file_name)` hears of every block, file by file; total_bytes is 0 where
-    the server does not tell it. `cancelled()` is asked at every block. `time_limit` in seconds is for all
-    files together; a mirror that falls silent is left after 15 seconds. A file appears only when it is whole.
-    Raises `DataError`, or `Cancelled`.
+    A file that is there is fetched again where it is not the official one; where no official sum of the unpacked file
+    is known (Fashion-MNIST, KMNIST), where `load` would refuse it. `progress` hears of every block. `time_limit` in
+    seconds is for all files together; a mirror that falls silent is left after 15 seconds. A file appears only when
+    it is whole. Raises `DataError`.
     """
-    if _known(name) == "digits":
+    if _known(name).torchvision is None:
         return  # inside scikit-learn's wheel
-    source = getattr(_torchvision_datasets(), _TORCHVISION_CLASS[name])
+    wanted = [
+        stem
+        for split in sorted(splits, key=SPLITS.index, reverse=True)
+        for stem in _stems(split)
+        if not _is_official(name, stem, folder)
+    ]
+    if not wanted:
+        return
+    source = getattr(_torchvision_datasets(), _KNOWN[name].torchvision)
+    sums = dict(source.resources)
     deadline = time.monotonic() + time_limit
+    for number, stem in enumerate(wanted, 1):
+        archive = f"{stem}.gz"
 
-    def fetch(mirror: str, archive: str) -> bytes:
-        content = io.BytesIO()  # 26 MB at most: less than the tensor it becomes
-        patience = max(0.1, min(_STALL, deadline - time.monotonic()))
-        for block, total in _stream(mirror + archive, patience):
-            content.write(block)
+        def heard(done: int, total: int | None, archive: str = archive, number: int = number) -> None:
             if progress:
-                progress(content.tell(), total, archive)
-            if cancelled and cancelled():
-                raise Cancelled(f"The download of {name} was cancelled. Files that are complete are kept.")
-            if time.monotonic() > deadline:
-                break
-        return content.getvalue()
+                progress(Progress(done, total, archive, number, len(wanted)))
 
-    for archive, md5 in source.resources:
-        target = _raw_folder(name, folder) / archive.removesuffix(".gz")
-        if target.is_file():
-            continue
         problems = []
         for mirror in source.mirrors:
             try:
-                content = fetch(mirror, archive)
+                content = _fetch(mirror + archive, deadline, heard)
                 came = hashlib.md5(content, usedforsecurity=False).hexdigest()
-                problem = "" if came == md5 else f"sent md5 {came} where {md5} was expected"
+                problem = "" if came == sums[archive] else f"sent md5 {came} where {sums[archive]} was expected"
             except (OSError, HTTPException) as error:  # urllib's URLError and TimeoutError are OSErrors
                 problem = f"failed: {getattr(error, 'reason', None) or error or type(error).__name__}"
             if not problem:
@@ -163,6 +206,7 @@ def download(
                 f"{archive} of {name} could not be downloaded ({'; '.join(problems)}). Check that this "
                 f"machine is online, or {_NAME_A_FOLDER}."
             )
+        target = _raw_folder(name, folder) / stem
         try:
             storage.write_bytes(target, gzip.decompress(content))
         except OSError as error:
@@ -171,37 +215,123 @@ def download(
             ) from error
 
 
-def _known(name: str) -> str:
-    if name not in NAMES:
+def _known(name: str) -> _Known:
+    if name not in _KNOWN:
         raise ValueError(f"Expected a data set out of {', '.join(NAMES)}, got {name!r}.")
-    return name
+    return _KNOWN[name]
 
 
 def _raw_folder(name: str, folder: str | Path | None) -> Path:
-    return data_dir(folder) / _TORCHVISION_CLASS[name] / "raw"
+    return data_dir(folder) / str(_KNOWN[name].torchvision) / "raw"
 
 
-def _idx_files(name: str, split: str, folder: str | Path | None) -> tuple[Path, Path]:
-    raw, prefix = _raw_folder(name, folder), _PREFIX[split]
-    return raw / f"{prefix}-images-idx3-ubyte", raw / f"{prefix}-labels-idx1-ubyte"
+def _stems(split: str) -> tuple[str, str]:
+    """The official names of a split's images and labels."""
+    return f"{_PREFIX[split]}-images-idx3-ubyte", f"{_PREFIX[split]}-labels-idx1-ubyte"
 
 
-def _read_idx(path: Path, rank: int) -> np.ndarray:
-    """An idx file of bytes: 0, 0, 8, rank, big-endian sizes, then the values (yann.lecun.com/exdb/mnist)."""
+def _shape(stem: str) -> tuple[int, ...]:
+    prefix, kind, _, _ = stem.split("-")
+    n = next(IMAGES[split] for split in SPLITS if _PREFIX[split] == prefix)
+    return (n, 28, 28) if kind == "images" else (n,)
+
+
+def _spellings(stem: str) -> tuple[str, ...]:
+    """The names under which a file is read, the official one first: it is what a download writes."""
+    kaggle = stem.replace("-idx", ".idx")
+    return stem, kaggle, f"{stem}.gz", f"{kaggle}.gz"
+
+
+def _file(name: str, stem: str, folder: str | Path | None) -> Path:
+    """The first of a file's spellings that is there, else the official one."""
+    places = [_raw_folder(name, folder) / spelling for spelling in _spellings(stem)]
+    return next(filter(os.path.isfile, places), places[0])
+
+
+def _is_official(name: str, stem: str, folder: str | Path | None) -> bool:
+    """Whether a file need not be fetched: it is the official one, or sound where no official sum is known."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        values, expected = _read(name, stem, folder), _KNOWN[name].sums.get(stem)
+    except DataError:
+        return False
+    return expected is None or hashlib.sha256(_header(values.shape) + values.tobytes()).hexdigest() == expected
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """How an idx file of bytes begins: 0, 0, 8, rank, big-endian sizes (yann.lecun.com/exdb/mnist)."""
+    return bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+
+
+def _read(name: str, stem: str, folder: str | Path | None) -> np.ndarray:
+    """The values of one idx file, uint8 (N, 28, 28) or (N,), as far as can be seen this data set's."""
+    path, shape = _file(name, stem, folder), _shape(stem)
+    repair = f"Replace it, or download the data set again (`python -m vae_core download {name}`)."
+    head = _header(shape)
+    size = len(head) + math.prod(shape)
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            content = file.read(size + 1)  # one more tells that it is too long; how much more is never read
+    except FileNotFoundError as error:
+        raise DataError(_missing(name, stem, folder)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        said = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read ({said}). {repair}") from error
+    if len(content) != size or not content.startswith(head):
         raise DataError(
-            f"{path} cannot be read ({error.strerror}). Download the data set, or {_NAME_A_FOLDER}."
-        ) from error
-    start = 4 + 4 * rank
-    shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
-    if content[:4] != bytes([0, 0, 8, rank]) or len(content) != start + np.prod(shape, dtype=object):
-        raise DataError(
-            f"Expected an idx file of bytes with {rank} dimension(s), got {len(content)} bytes in {path} "
-            f"that begin with {content[:start].hex()}. Delete it and download the data set again."
+            f"Expected an idx file of {_sizes(shape)} bytes in {path}, got "
+            f"{'more than ' if len(content) > size else ''}{min(len(content), size)} bytes that begin with "
+            f"{content[: len(head)].hex() or 'nothing'}{_claim(content)}. {repair}"
         )
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    values = np.frombuffer(content, dtype=np.uint8, offset=len(head)).reshape(shape)
+    if len(shape) == 3:
+        flat = values.reshape(len(values), -1)
+        blank = int((flat.min(1) == flat.max(1)).sum())
+        if blank > _BLANK * len(values):
+            raise DataError(f"{blank} of the {len(values)} images in {path} are of one grey value. {repair}")
+    else:
+        known, seen = _KNOWN[name].n_classes, np.unique(values)
+        if seen[-1] >= known:
+            raise DataError(f"Expected labels from 0 to {known - 1} in {path}, got {seen[-1]}. {repair}")
+        if len(seen) < known:
+            raise DataError(f"Expected all {known} labels in {path}, got {', '.join(map(str, seen))} alone. {repair}")
+    return values
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _claim(content: bytes) -> str:
+    """What a file says of itself: 100 images are a smaller data set, not a cut one."""
+    rank = content[3] if len(content) > 3 and content[:3] == bytes([0, 0, 8]) else 0
+    sizes = [int.from_bytes(content[i : i + 4], "big") for i in range(4, 4 + 4 * rank, 4)]
+    return f" (by its header {_sizes(sizes)})" if sizes and len(content) == 4 + 4 * rank + math.prod(sizes) else ""
+
+
+def _missing(name: str, stem: str, folder: str | Path | None) -> str:
+    raw, top = _raw_folder(name, folder), data_dir(folder)
+    message = (
+        f"{raw / stem} is not there. Download the data set (`python -m vae_core download {name}`), or {_NAME_A_FOLDER}."
+    )
+    # A folder that was unpacked by hand: the files of all three sets have these names, so none is taken unasked.
+    for where in (top, raw.parent):
+        for spelling in _spellings(stem):
+            if os.path.isfile(where / spelling):
+                return f"{message} If {where / spelling} is of {name}, move it into {raw}."
+    return message
+
+
+def _fetch(url: str, deadline: float, heard: Callable[[int, int | None], None]) -> bytes:
+    """A file's content, or what came of it until the deadline. Raises OSError or HTTPException."""
+    content = io.BytesIO()  # less than the tensor it becomes
+    for block, total in _stream(url, max(0.1, min(_STALL, deadline - time.monotonic()))):
+        content.write(block)
+        heard(content.tell(), total)
+        if content.tell() > _LARGEST:
+            raise OSError(f"the server sent more than {_LARGEST} bytes")
+        if time.monotonic() > deadline:
+            break
+    return content.getvalue()
 
 
 def _torchvision_datasets() -> ModuleType:
@@ -221,16 +351,18 @@ def _torchvision_datasets() -> ModuleType:
     return torchvision.datasets
 
 
-def _stream(url: str, timeout: float) -> Iterator[tuple[bytes, int]]:
-    """Blocks of a file as they arrive, each with the file's size. Raises OSError or HTTPException."""
+def _stream(url: str, timeout: float) -> Iterator[tuple[bytes, int | None]]:
+    """Blocks of a file as they arrive, each with the file's size where the server tells it. Raises OSError or
+    HTTPException."""
     # Some mirrors turn Python's own agent away.
     request = urllib.request.Request(url, headers={"User-Agent": "latent-space-explorer"})
     with urllib.request.urlopen(request, timeout=timeout) as response:
-        total, done = int(response.headers.get("Content-Length") or 0), 0
+        told = response.headers.get("Content-Length") or ""
+        total, done = int(told) if told.isdecimal() else None, 0
         while block := response.read1(1 << 16):  # what has arrived; read() would wait for a full block
             done += len(block)
             yield block, total
-    if done < total:
+    if total is not None and done < total:
         raise OSError(f"the connection ended after {done} of {total} bytes")
 
 

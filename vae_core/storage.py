@@ -21,7 +21,10 @@ class StorageError(RuntimeError):
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write beside and rename: a reader sees the old file or the new one, never half of one."""
+    """Write beside and rename: a reader sees the old file or the new one, never half of one.
+
+    Raises `OSError` with the file's own name: a full disk's does not say what was being written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -31,8 +34,10 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(f.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would follow the file into a shared checkout
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
