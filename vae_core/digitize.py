@@ -9,6 +9,7 @@ before it, what their scanner had no need to do: take away the light, the paper 
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,14 @@ from PIL import Image
 SIDE = 28  # pixels, an MNIST picture
 BOX = 20  # pixels, the longer side of an MNIST digit
 CENTRE = 14  # the pixel that MNIST's centres of mass lie in, measured: 14.0 ± 0.5 in every image
-MAX_PIXELS = 50_000_000  # what is decoded at all; the largest common phone photo has 48 million
+MAX_BYTES = 20_000_000  # of a file
+MAX_PIXELS = 50_000_000  # of a JPEG, which shrinks while it is decoded; the largest common phone photo has 48 million
+MAX_WHOLE = 16_000_000  # pixels of what must be decoded whole: WebP takes 16 bytes for each
+MAX_PLAIN = 1_000_000  # pixels of a PPM, whose text Pillow reads in Python, number by number
+MAX_READS = 100_000  # of a file; an honest one takes a few thousand
+MAX_SCANS = 100  # of a JPEG: each goes over the whole picture, progressive ones have ten
 WORK_PIXELS = 600_000  # what is computed on: a 0.5 mm pen on a photo of an A4 page is still 1.4 pixels wide
+WORK_SIDE = 6000  # and its longer side: some of the work grows with that alone
 MIN_SIDE = 5  # pixels; the smallest digits that people use (scikit-learn's) have 8
 FINE = 8  # sub-pixels: strokes are measured and drawn again on a box of 20 × 8 of them
 # Stroke width in pixels of the 20-pixel box, as ink area by length of its skeleton. Of MNIST's last 5,000 training
@@ -28,14 +35,17 @@ STROKE = (2.6, 3.4)
 MAX_PARTS = 25  # of one digit; a hatched or dotted stroke has many, noise has more
 SHARP = 8  # digits have 10 … 28, even very blurred ones; the edge of a shadow mostly 1 … 7
 STEP_SIDE = 400  # pixels, the longer side of a step's picture
-# Pillow also opens formats that run other programs (EPS) or that nobody draws digits in; each is only risk.
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "PPM", "ICO")
-ANIMATED = ("PNG", "GIF", "WEBP", "AVIF", "TIFF")
+# Pillow also opens formats that run other programs (EPS), whose header need not say how large the picture in them is
+# (ICO, and AVIF: 1,196 bytes that say 200×200 take 1.4 GB) or that nobody draws digits in; each is only risk.
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM")
+ANIMATED = ("PNG", "GIF", "WEBP", "TIFF")
 
 _TOUCHING = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
 _BLANK = "No digit was found, the picture looks blank: write one large digit with a dark pen on light paper."
-_DAMAGED = "The picture is cut off or damaged: save it again and retry."
-_TOO_LARGE = f"The picture is too large: at most {MAX_PIXELS // 10**6} million pixels can be read."
+_DAMAGED = "The picture is cut off, damaged or stored in an unusual way: save it again as PNG or JPEG and retry."
+# One picture at a time in the whole process: what one may take is bounded, what a class brings at once would not be.
+# The lock is here and not at the callers, so that no page can forget it.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class DigitizeError(ValueError):
@@ -62,9 +72,17 @@ def digitize(source: bytes | Path | Image.Image) -> Digit:
     """The one digit in a picture: an encoded file's bytes, the path to one, or a Pillow image of any mode.
 
     Raises DigitizeError where there is no picture, it is too large, too small or damaged, or nothing is on
-    it.
+    it. Takes at most 400 MB and 2 s of processor time, whatever the file; `benchmarks/attack.py` measures both.
     """
-    rgb, notes = _open(source)
+    with _ONE_AT_A_TIME:
+        try:
+            return _digit(*_open(source))
+        except MemoryError as error:
+            raise DigitizeError("There is not enough memory for this picture: bring a smaller one.") from error
+
+
+def _digit(rgb: np.ndarray, notes: list[str]) -> Digit:
+    """All that comes after opening."""
     steps = [Step("Picture", "Upright and opaque, at working size.", _display(rgb))]
 
     native = _native(rgb)
@@ -124,27 +142,32 @@ def place(ink: np.ndarray) -> np.ndarray:
 def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
     """Upright RGB at working size, (H, W, 3) uint8, and notes. The one place that meets foreign bytes."""
     if isinstance(source, Image.Image):
-        return _decode(source), []
+        return _decode(source, MAX_PIXELS), []
     if isinstance(source, Path):
         try:
-            source = source.read_bytes()
+            with source.open("rb") as file:
+                source = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise DigitizeError(f"The file {source.name} cannot be read: {error.strerror}.") from error
     if not source:
         raise DigitizeError("The file is empty: choose a picture.")
+    if len(source) > MAX_BYTES:
+        raise DigitizeError(f"The file is too large: at most {MAX_BYTES // 10**6} MB can be read.")
     # Pillow's readers meet hostile bytes with whatever exception comes first (OSError, SyntaxError, IndexError,
     # struct.error, zlib.error, …), so the net is wide; it hangs under Pillow alone.
     try:
-        Image.init()  # some builds of Pillow lack AVIF, and a format that is not there is an error of its own
-        image = Image.open(io.BytesIO(source), formats=[name for name in FORMATS if name in Image.OPEN])
+        Image.init()  # some builds of Pillow lack WebP, and a format that is not there is an error of its own
+        image = Image.open(_Patience(source), formats=[name for name in FORMATS if name in Image.OPEN])
+    except MemoryError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DigitizeError(_TOO_LARGE) from error
+        raise _too_large(MAX_PIXELS) from error
     except Exception as error:
         if source[4:8] == b"ftyp":
-            raise DigitizeError("This looks like a HEIC photo or a film: save it as JPEG and retry.") from error
+            raise DigitizeError("This looks like HEIC, AVIF or a film: save it as JPEG and retry.") from error
         raise DigitizeError("This file is damaged or not a picture. Try a PNG or JPEG.") from error
     with image:
-        rgb = _decode(image, shrink_on_load=True)
+        rgb = _decode(image, _most_pixels(image, source), shrink_on_load=True)
         try:
             several = image.format in ANIMATED and getattr(image, "is_animated", False)
         except Exception:  # the first frame is whole, what follows is not: no reason to refuse it
@@ -152,36 +175,88 @@ def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
     return rgb, ["Several frames: took the first."] if several else []
 
 
-def _decode(image: Image.Image, shrink_on_load: bool = False) -> np.ndarray:
+class _Patience(io.BytesIO):
+    """A file that ends a reader who goes through it in too many steps.
+
+    Pillow walks chunks, blocks and directories in Python; a few megabytes of empty ones keep it busy for a minute.
+    """
+
+    left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("too many reads")
+        return super().read(size)
+
+
+def _most_pixels(image: Image.Image, source: bytes) -> int:
+    """How many pixels an opened file may have, by what decoding takes. Raises DigitizeError where it takes any time."""
+    if image.format == "TIFF":  # a tile may be larger than the picture, and is decoded whole
+        tile = [image.tag_v2.get(tag, 1) for tag in (322, 323)]
+        if not all(isinstance(side, int) for side in tile) or tile[0] * tile[1] > MAX_WHOLE:
+            raise DigitizeError(_DAMAGED)
+    if image.format == "PPM":
+        return MAX_PLAIN
+    if image.format not in ("JPEG", "MPO"):
+        return MAX_WHOLE
+    scans = source.count(b"\xff\xda")
+    if scans > MAX_SCANS:
+        raise DigitizeError(_DAMAGED)
+    # Several scans, thumbnails apart, mean that the whole picture's coefficients are kept.
+    return MAX_WHOLE if image.mode == "CMYK" or image.info.get("progressive") or scans > 3 else MAX_PIXELS
+
+
+def _too_large(limit: int) -> DigitizeError:
+    return DigitizeError(f"The picture is too large: at most {limit // 10**6} million pixels can be read of its kind.")
+
+
+def _decode(image: Image.Image, most: int, shrink_on_load: bool = False) -> np.ndarray:
     """A Pillow image of any mode, decoded or not -> (H, W, 3) uint8, small, upright, opaque.
 
     `shrink_on_load` lets a JPEG decode at 1/2, 1/4 or 1/8 at once, which changes `image`: not for somebody else's.
     """
-    width, height = image.size
-    if width * height > MAX_PIXELS:  # before anything is decoded
-        raise DigitizeError(_TOO_LARGE)
+    width, height = image.size  # all is refused before anything is decoded
+    if width * height > most:
+        raise _too_large(most)
     if min(image.size) < MIN_SIDE:
         raise DigitizeError(
             f"The picture is too small ({width}×{height}): bring at least {MIN_SIDE}×{MIN_SIDE} pixels."
         )
-    shrink = max(1.0, (width * height / WORK_PIXELS) ** 0.5)
+    shrink = max(1.0, (width * height / WORK_PIXELS) ** 0.5, max(image.size) / WORK_SIDE)
+    if min(image.size) / shrink < MIN_SIDE:
+        raise DigitizeError(f"The picture is too narrow ({width}×{height}): crop it to the digit and retry.")
+    size = tuple(round(side / shrink) for side in image.size)
     try:
         if shrink_on_load:
-            image.draft("RGB", (int(width / shrink), int(height / shrink)))
+            image.draft("RGB", size)
         image.load()
-        turn = _UPRIGHT.get(image.getexif().get(0x0112))
-        if image.mode.startswith("I") or image.mode == "F":
-            image = _eight_bits(image)
-        mode = "RGBA" if image.has_transparency_data else "L" if image.mode == "L" else "RGB"
-        image = image if image.mode == mode else image.convert(mode)
-        shrink = (image.width * image.height / WORK_PIXELS) ** 0.5
-        if shrink > 1:
-            size = tuple(max(MIN_SIDE, round(side / shrink)) for side in image.size)
+        if image.width * image.height > width * height:  # more came out than the header had said
+            raise _too_large(most)
+        turn = _upright(image)
+        deep = image.mode.startswith("I") or image.mode == "F"
+        if deep:
+            image = Image.fromarray(np.asarray(image, np.float32))
+        else:
+            mode = "RGBA" if image.has_transparency_data else "L" if image.mode == "L" else "RGB"
+            image = image if image.mode == mode else image.convert(mode)
+        if shrink > 1 and image.size != size:
             image = image.resize(size, Image.Resampling.BOX, reducing_gap=1.5)
+        image = _eight_bits(image) if deep else image
+    except (MemoryError, DigitizeError):
+        raise
     except Exception as error:  # see _open
         raise DigitizeError(_DAMAGED) from error
     image = image if turn is None else image.transpose(turn)
-    return np.asarray(_on_paper(image) if mode == "RGBA" else image.convert("RGB"))
+    return np.asarray(_on_paper(image) if image.mode == "RGBA" else image.convert("RGB"))
+
+
+def _upright(image: Image.Image) -> Image.Transpose | None:
+    """What the camera's tag asks for; a tag that makes no sense asks for nothing."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(0x0112))
+    except Exception:  # see _open
+        return None
 
 
 # EXIF orientation -> what makes such a picture upright.
@@ -197,24 +272,37 @@ _UPRIGHT = {
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16 and 32 bits stretched to 8: how many of them a file uses (10, 12, all) is not written in it."""
+    """16 and 32 bits stretched to 8: how many of them a file uses (10, 12, all) is not written in it.
+
+    A scanner's hot and dead pixels stand alone or in pairs; the third brightest and darkest of nine know nothing of
+    them, and a hair line has at least three in each nine.
+    """
+    from scipy import ndimage as ndi
+
     values = np.asarray(image, np.float32)
-    values = np.where(np.isfinite(values), values, 0)
-    low, high = float(values.min()), float(values.max())
-    return Image.fromarray(((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8))
+    values = np.clip(np.where(np.isfinite(values), values, 0), -1e30, 1e30)
+    low = float(ndi.rank_filter(values, 2, 3, mode="nearest").min())
+    high = float(ndi.rank_filter(values, -3, 3, mode="nearest").max())
+    return Image.fromarray((np.clip((values - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8))
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
     """Transparent RGBA laid on a paper that its ink can be seen on."""
     pixels = np.asarray(image)
-    opaque = pixels[..., 3] > 127
-    if not opaque.any():
+    visible = pixels[..., 3] > 25  # a highlighter has 60 … 120
+    if not visible.any():
         raise DigitizeError("The picture is fully transparent: nothing is drawn on it.")
-    colour = np.median(pixels[opaque][:, :3], axis=0)
-    if opaque.mean() < 0.5:  # then the opaque part is the ink, and paper is what it stands out from
-        colour = np.full(3, 255 if colour.mean() < 128 else 0)
-    paper = Image.new("RGBA", image.size, (*(int(value) for value in colour), 255))
-    return Image.alpha_composite(paper, image).convert("RGB")
+    colour = np.median(pixels[visible][:, :3], axis=0)
+    contrary = np.full(3, 255 if colour.mean() < 128 else 0)
+    # Where most of the picture is there, it has a paper of its own. Else what is there is the ink, and paper is what it
+    # stands out from. So it is where ink and paper have one colour and differ in nothing but their opacity.
+    papers = (colour, contrary) if visible.mean() >= 0.5 else (contrary,)
+    for paper in papers:
+        whole = Image.new("RGBA", image.size, (*(int(value) for value in paper), 255))
+        laid = Image.alpha_composite(whole, image).convert("RGB")
+        if max(high - low for low, high in laid.getextrema()) > 25:
+            break
+    return laid
 
 
 def _native(rgb: np.ndarray) -> np.ndarray | None:
@@ -243,7 +331,7 @@ def _lift_ink(rgb: np.ndarray) -> np.ndarray:
     from scipy import ndimage as ndi
 
     pixels = np.ascontiguousarray(np.moveaxis(rgb, 2, 0), np.float32)
-    scale = min(1.0, 100 / min(rgb.shape[:2]))
+    scale = min(1.0, 100 / min(rgb.shape[:2]), (60_000 / (rgb.shape[0] * rgb.shape[1])) ** 0.5)
     size = tuple(max(MIN_SIDE, round(side * scale)) for side in rgb.shape[1::-1])
     small = _resized(pixels, size, Image.Resampling.BOX)
     flat = _flat_colour(rgb, small)
@@ -306,7 +394,9 @@ def _ink_is_light(rgb: np.ndarray) -> bool:
     dark = light = 1e-6
     for share in (0.04, 0.08, 0.16):
         window = max(3, round(share * min(grey.shape)))
-        inner = (slice(window // 2, -(window // 2)),) * 2  # at the border a slope looks like a ridge
+        # At the border a slope looks like a ridge.
+        margins = (min(window // 2, (side - 1) // 2) for side in grey.shape)
+        inner = tuple(slice(margin, side - margin) for margin, side in zip(margins, grey.shape, strict=True))
         dark += float(np.percentile((ndi.grey_closing(grey, (window,) * 2) - grey)[inner], 99.95))
         light += float(np.percentile((grey - ndi.grey_opening(grey, (window,) * 2))[inner], 99.95))
     return (light - dark) / (light + dark) + float(np.clip((125 - bright) / 60, -0.8, 0.8)) > 0
@@ -349,10 +439,16 @@ def _has_thick_stroke(lost: np.ndarray) -> bool:
     from scipy import ndimage as ndi
 
     labels, count = ndi.label(lost >= 0.45, _TOUCHING)
-    for part in set(range(1, count + 1)) - set(_border(labels).tolist()):
-        mask = labels == part
+    area = np.bincount(labels.ravel(), minlength=count + 1)
+    area[0] = area[_border(labels)] = 0
+    boxes = ndi.find_objects(labels)
+    for part in np.argsort(-area)[:30]:
+        if area[part] <= 4:
+            break
+        around = tuple(slice(max(0, side.start - 4), side.stop + 4) for side in boxes[part - 1])
+        mask, near = labels[around] == part, lost[around]
         ring = ndi.binary_dilation(mask, _TOUCHING, 3) & ~ndi.binary_dilation(mask, _TOUCHING)
-        if mask.sum() > 4 and np.median(lost[ring]) < 0.4 * np.median(lost[mask]):
+        if np.median(near[ring]) < 0.4 * np.median(near[mask]):
             return True
     return False
 
