@@ -2,6 +2,9 @@
 
 import io
 import struct
+import subprocess
+import sys
+import threading
 import time
 import zlib
 
@@ -12,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage as ndi
 
-from vae_core.digitize import BOX, MAX_PIXELS, SIDE, Digit, DigitizeError, digitize, place
+from benchmarks import attack, hostile_pictures
+from vae_core.digitize import BOX, MAX_BYTES, MAX_PIXELS, SIDE, Digit, DigitizeError, digitize, place
 
 # Handwriting for the tests: strokes in a box of 1 × 1, x to the right, y downwards. The 5 is written in two strokes.
 GLYPHS = {
@@ -428,6 +432,8 @@ REFUSED = {
     "PDF": (lambda: b"%PDF-1.7 ...", "not a picture"),
     "EPS, which would be run": (lambda: encoded(PAGE, "EPS"), "not a picture"),
     "HEIC": (lambda: b"\0\0\0\x18ftypheic" + bytes(80), "save it as JPEG"),
+    "AVIF, whose header need not be true": (lambda: b"\0\0\0\x1cftypavif" + bytes(80), "save it as JPEG"),
+    "a file beyond the limit": (lambda: encoded(PAGE) + bytes(MAX_BYTES), "too large"),
     "PNG cut off": (lambda: encoded(PAGE)[:400], "cut off"),
     "JPEG cut off": (lambda: encoded(PAGE, "JPEG")[:1500], "cut off"),
     "bomb": (lambda: bomb(60_000, 60_000), "too large"),
@@ -529,6 +535,72 @@ def test_any_pixels_give_a_digit_or_a_sentence(seed, width, height, levels):
         assert str(error).endswith(".")
     else:
         assert found.pixels.shape == (SIDE, SIDE) and 0 < found.pixels.max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["thin", "lying"])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_no_file_takes_the_servers_memory(kind):
+    """Otherwise 419 bytes that unpack to 65,500 × 5 pixels take 1.8 GB, others 23, and everybody's session ends."""
+    digitize(hostile_pictures.honest()["PNG"])  # its imports are no picture's fault
+    for what, content in getattr(hostile_pictures, kind)():
+        tried = attack.attempt(lambda content=content: digitize(content), what, (DigitizeError,))
+        assert tried.outcome in ("well", "refused (DigitizeError)"), tried
+        assert tried.taken < 400, tried
+
+
+def test_a_thin_picture_is_refused_before_it_is_decoded_or_read():
+    """Otherwise the rule that spares the memory also refuses the strip that somebody cut out of a page."""
+    with pytest.raises(DigitizeError, match="too narrow"):
+        digitize(bomb(65_500, 5))
+    for turn in (None, Image.Transpose.ROTATE_90):
+        strip = Image.fromarray((255 - 255 * ink(2, (7000, 29), 25, 2.5)).astype(np.uint8))
+        found = digitize(strip if turn is None else strip.transpose(turn)).pixels
+        want = CLEAN[2] if turn is None else place(np.rot90(CLEAN[2]))
+        assert likeness(found, want) > 0.85
+
+
+def test_too_little_memory_is_said(root):
+    """Otherwise a picture that does not fit ends in a traceback, or the server is killed for all."""
+    code = """
+import resource
+from PIL import Image
+from tests.test_digitize import encoded, PAGE
+from vae_core.digitize import DigitizeError, digitize
+large = encoded(PAGE.convert("RGBA").resize((3900, 3900), Image.Resampling.NEAREST))
+digitize(PAGE)
+with open("/proc/self/statm") as file:
+    now = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + 20_000_000, resource.RLIM_INFINITY))
+try:
+    digitize(large)
+except DigitizeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "There is not enough memory for this picture: bring a smaller one.", done.stderr
+
+
+def test_one_picture_at_a_time():
+    """Otherwise thirty visitors who bring their photos at once take thirty times what one may take."""
+    entered, both = threading.Semaphore(0), []
+
+    class Watched(Image.Image):
+        def load(self):
+            entered.release()
+            both.append(entered.acquire(timeout=0.2) and entered.acquire(timeout=0.2))  # mine, then another's
+            return super().load()
+
+    def bring():
+        watched = PAGE.copy()
+        watched.__class__ = Watched
+        digitize(watched)
+
+    threads = [threading.Thread(target=bring) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert both and not any(both)
 
 
 def test_a_phone_photo_takes_no_time():

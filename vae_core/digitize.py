@@ -597,7 +597,7 @@ def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]
     ink = np.where(group[: mask.shape[0], : mask.shape[1]], ink, 0)
     bounds = _bounds(mask & (ink > 0))
     longer = max(side.stop - side.start for side in bounds)
-    if longer < max(MIN_SIDE, 0.012 * max(mask.shape)):
+    if longer < max(MIN_SIDE, min(0.012 * max(mask.shape), 0.2 * min(mask.shape))):
         raise DigitizeError("Only specks were found: write the digit larger, or take the picture from nearer.")
     if _sharpness(ink[bounds]) < SHARP:
         raise DigitizeError(_BLANK)
