@@ -5,7 +5,7 @@ import streamlit as st
 from ui.frame import GROUPS, frame
 from ui.studio import studio
 
-frame("Draw a digit. Four models answer.", __doc__)
+frame("Draw a digit. Four models answer.", __doc__, width=1440)
 studio()
 
 for group, pages in GROUPS.items():

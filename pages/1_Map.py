@@ -38,7 +38,7 @@ def maps(here: list[str], opening: dict) -> None:
     live_map.answers(live_map.view(here, opening))
 
 
-frame("Map", __doc__)
+frame("Map", __doc__, width=1720)
 here = live_map.kinds()
 if not here:
     st.error("No trained 2-D model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
@@ -32,8 +33,15 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 # What Streamlit's theme cannot say: tiles keep their pixels, numbers keep their columns.
 STYLE = """<style>
-.block-container { padding-top: 2.6rem; padding-bottom: 3rem; max-width: 1280px; }
-h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
+/* One left edge and one height of the title for all pages, whatever width a page takes. */
+.block-container { align-self: flex-start; max-width: var(--lse-width, 1280px); padding: 2.2rem 2.2rem 3rem; }
+h1 { letter-spacing: -0.01em; padding: 0 0 0.1rem !important; }
+/* The current page has a bar and weight, the focus a ring: Streamlit gives both the same grey. */
+[data-testid="stSidebar"] [data-testid="stPageLink"] a { border-left: 3px solid transparent; border-radius: 0.3rem; }
+[data-testid="stSidebar"] [data-testid="stPageLink"] a[aria-current] { border-left-color: #d6336c; }
+[data-testid="stSidebar"] [data-testid="stPageLink"] a:not([aria-current]):focus { background: transparent; }
+[data-testid="stSidebar"] [data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor;
+  outline-offset: 1px; box-shadow: none; }
 .lse-lead { font-size: 1.06rem; opacity: 0.8; margin: 0 0 0.6rem 0; max-width: 62rem; }
 .lse-row { display: flex; flex-wrap: wrap; gap: 0.9rem; align-items: flex-start; margin: 0.2rem 0 0.6rem 0; }
 .lse-tile { margin: 0; width: var(--size, 112px); }
@@ -70,6 +78,11 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
 .lse-numbers tr.best td, .lse-numbers td.best { font-weight: 650; }
 [class*="st-key-card"] [data-testid="stPageLink"] a { padding: 0; }
 .lse-scroll { overflow-x: auto; }
+@media (max-width: 800px) {
+  .block-container { padding: 3.9rem 1rem 3rem; }
+  h1 { font-size: 1.45rem !important; }
+  .lse-lead { font-size: 0.95rem; }
+}
 @media (max-width: 640px) {
   .lse-strip { flex-wrap: wrap; }
   .lse-strip .lse-name { flex-basis: 100%; }
@@ -85,18 +98,67 @@ h1 { letter-spacing: -0.01em; padding-bottom: 0.1rem !important; }
 </style>"""
 
 
-def frame(title: str, lead: str) -> None:
-    """Call first on every page: a page opened by its own address must look like one reached from home."""
-    st.set_page_config(page_title=f"{title} · {NAME}", page_icon=ICON, layout="wide")
-    st.html(STYLE)
+# What a sidebar drawn by hand lacks: a reader's ear hears which page is open, and on a phone, where the sidebar lies
+# over the page, a tap on a page closes it. The address stands in it so that it runs again on every page.
+SIDEBAR = """<script>
+(() => {
+  const links = () => document.querySelectorAll('[data-testid="stSidebar"] [data-testid="stPageLink"] a');
+  const mark = () => {
+    if (!links().length) requestAnimationFrame(mark);  // not drawn yet
+    for (const a of links()) {
+      if (a.getAttribute("href") === "HERE") a.setAttribute("aria-current", "page");
+      else a.removeAttribute("aria-current");
+    }
+  };
+  mark();
+  if (window.lseSidebar) return;
+  window.lseSidebar = true;
+  document.addEventListener("click", (event) => {
+    if (![...links()].some((a) => a.contains(event.target))) return;
+    const { width } = document.querySelector('[data-testid="stSidebar"]').getBoundingClientRect();
+    const beside = document.querySelector('[data-testid="stMain"]').getBoundingClientRect().left >= width - 1;
+    if (!beside) document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+  });
+})();
+</script>"""
+SIDEBAR_WIDTH = 210  # pixels: the longest name, and the rest for the page
+
+
+def frame(title: str, lead: str, *, width: int = 1280) -> None:
+    """Call first on every page: a page opened by its own address must look like one reached from home.
+
+    `width` is the widest that the page makes use of, in pixels.
+    """
+    st.set_page_config(
+        page_title=f"{title} · {NAME}", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
+    )
+    st.html(f"{STYLE}<style>:root {{ --lse-width: {width}px; }}</style>")
+    here = next((path for pages in GROUPS.values() for path, label, _ in pages if label == title), "app.py")
     with st.sidebar:
         st.markdown(f"**{NAME}**")
         for group, pages in GROUPS.items():
             st.caption(group)
             for path, label, _ in pages:
                 st.page_link(path, label=label)
+        st.html(SIDEBAR.replace("HERE", address(here)), unsafe_allow_javascript=True)
     st.title(title)
     st.html(f'<p class="lse-lead">{lead}</p>')
+    if here == "app.py" and (asked := st.session_state.setdefault("asked", _unknown())):
+        st.warning(f"There is no page “{asked}”; this is the Studio. The sidebar names all pages.")
+    elif here != "app.py":
+        st.session_state.pop("asked", None)
+
+
+def address(page: str) -> str:
+    """Where a page's file is served: Streamlit drops the number, and the front page has the empty address."""
+    return "" if page == "app.py" else Path(page).stem.split("_", 1)[1]
+
+
+def _unknown() -> str:
+    """The address that a visitor asked for and that is no page's: for such a one Streamlit runs the front page."""
+    path = urlsplit(st.context.url or "").path.strip("/")
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return unquote(path.removeprefix(base).strip("/"))[:60]
 
 
 def give_up(slug: str, error: Exception) -> NoReturn:

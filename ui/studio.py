@@ -28,13 +28,6 @@ PAGE = """
 html[data-studio="live"] [data-testid="stElementContainer"]:has(.studio-first) { display: none; }
 .studio-first .pad img { image-rendering: pixelated; }
 .studio-first .hand::after { content: ""; height: 313px; }  /* the tools, on a phone */
-.block-container:has(.studio-first) { max-width: 1440px; padding: 2.2rem 2.2rem 3rem; }
-.block-container:has(.studio-first) h1 { padding-top: 0; }
-@media (max-width: 800px) {
-  .block-container:has(.studio-first) { padding: 3.9rem 1rem 3rem; }
-  .block-container:has(.studio-first) h1 { font-size: 1.45rem; }
-  .block-container:has(.studio-first) .lse-lead { font-size: 0.95rem; }
-}
 """
 
 # The recorded digit that the page opens with: the bits of static/strokes.mjs's `first`, as digit.mjs writes them.

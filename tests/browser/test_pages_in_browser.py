@@ -5,11 +5,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).resolve().parents[2]
 # The list is the folder: a new page cannot be forgotten.
 PAGES = ["app.py", *sorted(path.name for path in (ROOT / "pages").glob("[0-9]*_*.py"))]
-DESKTOP, PHONE = (1280, 900), (390, 844)
+DESKTOP, WIDE, PHONE = (1280, 900), (1920, 1080), (390, 844)
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 EXCEPTION = '[data-testid="stException"]'
 PATIENCE = 60_000  # milliseconds
@@ -133,3 +134,69 @@ def test_the_studio_leads_to_every_page(visit):
         assert tab.locator(EXCEPTION).count() == 0, tab.inner_text("body")
         assert tab.locator("h1").count() == 1
     assert tab.wrong == []
+
+
+def test_the_title_stays_where_it_is(visit):
+    """A title that jumps between pages reads as another app; pages differ in width, not in their edge."""
+    for size in (DESKTOP, PHONE, WIDE):
+        places = {}
+        for page in PAGES:
+            box = visit(page, size).locator("h1").bounding_box()
+            places[page] = round(box["x"]), round(box["y"])
+        assert len(set(places.values())) == 1, places
+
+
+def test_on_a_phone_the_sidebar_leaves_after_a_tap(visit):
+    """Streamlit lays it over the page and leaves it there: whoever taps a page sees the list again, not the page."""
+    tab = visit("5_Restore.py", PHONE)
+    tab.get_by_test_id("stExpandSidebarButton").click()
+    tab.locator('[data-testid="stSidebar"] a[href="Map"]').click()
+    tab.wait_for_function(
+        "() => document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
+        " && document.querySelector('h1')?.innerText === 'Map'",
+        timeout=PATIENCE,
+    )
+    settle(tab)
+    # On a desktop it stands beside the page, and stays.
+    tab = visit("5_Restore.py", DESKTOP)
+    tab.locator('[data-testid="stSidebar"] a[href="Styles"]').click()
+    expect(tab.locator("h1")).to_have_text("Styles", timeout=PATIENCE)
+    assert tab.locator('[data-testid="stSidebar"]').bounding_box()["x"] == 0
+
+
+def test_the_current_page_and_the_focus_are_told_apart(visit):
+    """Both were one grey: a keyboard user could not see where the focus was."""
+    tab = visit("5_Restore.py", DESKTOP)
+    links = tab.locator('[data-testid="stSidebar"] [data-testid="stPageLink"] a')
+    expect(tab.locator("a[aria-current=page]")).to_have_text("Restore")
+    for link in links.all():
+        link.focus()
+        tab.keyboard.press("Shift+Tab")  # a ring is drawn for keys only
+        tab.keyboard.press("Tab")
+        expect(link).to_have_css("outline-style", "solid")
+        expect(link).to_have_css("outline-width", "2px")
+    other = links.nth(1)
+    assert other.evaluate("a => getComputedStyle(a).borderLeftColor") != links.nth(5).evaluate(
+        "a => getComputedStyle(a).borderLeftColor"
+    )
+    links.nth(1).click()
+    expect(tab.locator("a[aria-current=page]")).to_have_text("Map", timeout=PATIENCE)
+
+
+def test_an_unknown_address_says_what_it_shows(server, window):
+    """Streamlit runs the front page for every address: a mistyped link must not look like what was asked for."""
+    tab = window(*DESKTOP).new_page()
+    tab.goto(f"{server}/Latent_maps?digit=3")
+    said = tab.get_by_text("There is no page “Latent_maps”; this is the Studio.")
+    expect(said).to_be_visible(timeout=PATIENCE)
+    settle(tab)
+    tab.keyboard.press("Escape")  # where Streamlit's own dialog, which names no page, lies over it
+    expect(tab.get_by_role("dialog")).to_have_count(0)
+    expect(said).to_be_visible()
+    tab.locator('[data-testid="stSidebar"] a[href="Restore"]').click()
+    expect(tab.locator("h1")).to_have_text("Restore", timeout=PATIENCE)
+    tab.locator('[data-testid="stSidebar"] a[href=""]').click()
+    expect(tab.locator("h1")).to_have_text("Draw a digit. Four models answer.", timeout=PATIENCE)
+    settle(tab)
+    expect(said).to_have_count(0)
+    tab.close()
