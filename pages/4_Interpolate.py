@@ -40,7 +40,8 @@ def scrub() -> None:
         return
     if judge := store.judge():
         words = read(ways(torch.tensor([at])), judge)
-        st.caption(f"At t = {at:.2f} a classifier that knows no autoencoder reads: {words}.")
+        with st.container(key="settled"):
+            st.caption(f"At t = {at:.2f} a classifier that knows no autoencoder reads: {words}.")
     st.download_button("Save as GIF", lambda: animation(ways), "interpolation.gif", "image/gif", on_click="ignore")
 
 

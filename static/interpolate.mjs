@@ -12,6 +12,7 @@ import * as registry from "./registry.mjs";
 const PARTS = 50; // of a way, where its pace is measured
 const SWEEP = 4000; // milliseconds from one end to the other
 const STEP = 0.1; // of the way, for whoever wants no motion
+const MOVED = "data-moved"; // on the page while what stands below the view is about another t: frame.py hides it
 const REST = 120; // milliseconds without new ink after which the paces are measured again
 const COLUMNS = 11; // pictures of a way in the PNG
 const NOTES = { ae: "code to code", dae: "code to code", vae: "mean to mean" };
@@ -33,6 +34,7 @@ class Walk {
     this.options = JSON.parse(component.data.options);
     const t = Number(link.get("t") ?? kept ?? NaN);
     this.t = t >= 0 && t <= 1 ? t : 0.5;
+    this.settled = this.t; // what Python's words below the view are about
     this.request = frameLoop((time) => this.draw(time));
   }
 
@@ -64,6 +66,7 @@ class Walk {
     this.request.stop();
     this.work?.abort();
     for (const timer of [this.keys, this.rest]) clearTimeout(timer);
+    document.documentElement.removeAttribute(MOVED);
     for (const end of this.ends ?? []) end.destroy();
     for (const m of this.members ?? []) m.plane?.destroy();
   }
@@ -296,6 +299,7 @@ class Walk {
 
   #settle() {
     const t = Number(this.t.toFixed(3));
+    this.settled = this.t;
     this.#link({ t });
     const drawn = this.ends.filter((end) => end.pad).map((end) => [end.name, end.text]);
     this.component.setStateValue("message", { t, ...Object.fromEntries(drawn) });
@@ -327,6 +331,7 @@ class Walk {
       this.#between();
     }
     const { t } = this;
+    document.documentElement.toggleAttribute(MOVED, t !== this.settled);
     this.range.value = t;
     this.value.textContent = `t = ${t.toFixed(2)}`;
     this.play.textContent = calm() ? "Step" : this.playing ? "Pause" : "Play";

@@ -316,20 +316,25 @@ export class Walk {
     return best.ends;
   }
 
-  /** Images that the first view of the left map shows: beyond it there are codes so far out that all is hole. */
+  /** Images that the first view of both maps shows, not at its very edge: a way must be seen from end to end, and
+   *  beyond there are codes so far out that all is hole. */
   #central() {
-    const [{ codes: { mean, label }, plane: { home: { centre, half } } }] = this.view.sides;
-    return [...label.keys()].filter((i) => [0, 1].every((a) => Math.abs(mean[2 * i + a] - centre[a]) < half));
+    const { sides } = this.view;
+    const inside = ({ codes: { mean }, plane: { home: { centre, half } } }, i) =>
+      [0, 1].every((a) => Math.abs(mean[2 * i + a] - centre[a]) < 0.92 * half);
+    return [...sides[0].codes.label.keys()].filter((i) => sides.every((side) => inside(side, i)));
   }
 
   #farPartner(image) {
     const all = this.#central();
+    for (const { plane } of this.view.sides) plane.fit(); // both ends are chosen on the whole maps
     return this.#widestOf(Array.from({ length: 400 }, (_, k) => [image, all[(image + 1 + 23 * k) % all.length]]))[1];
   }
 
   findHole() {
     const all = this.#central();
     const any = () => all[Math.floor(Math.random() * all.length)];
+    for (const { plane } of this.view.sides) plane.fit();
     const ends = this.#widestOf(Array.from({ length: 300 }, () => [any(), any()]));
     this.#begin(ends, this.#deepest(this.view.sides[0], ends));
     this.view.remember();

@@ -77,6 +77,7 @@ h1 { letter-spacing: -0.01em; padding: 0 0 0.1rem !important; }
 .lse-numbers th.n, .lse-numbers td.n { text-align: right; white-space: nowrap; }
 .lse-numbers tr.best td, .lse-numbers td.best { font-weight: 650; }
 [class*="st-key-card"] [data-testid="stPageLink"] a { padding: 0; }
+html[data-moved] .st-key-settled { visibility: hidden; }  /* of a place that the hand, or Play, has left */
 .lse-scroll { overflow-x: auto; }
 @media (max-width: 800px) {
   .block-container { padding: 3.9rem 1rem 3rem; }
