@@ -158,18 +158,131 @@ def test_build_is_deterministic_and_leaves_the_global_stream_alone():
     ("changes", "sentence"),
     [
         ({"kind": "gan"}, "kind must be one of"),
-        ({"latent_dim": 0}, "latent_dim must be at least 1"),
-        ({"encoder": (0,)}, "positive hidden widths"),
-        ({"encoder_noise": 0.7}, "share from 0 to 0.5"),
+        ({"latent_dim": 0}, "latent_dim must be a whole number from 1 to 1024; got 0"),
+        ({"latent_dim": "2"}, "latent_dim must be a whole number from 1 to 1024; got '2'"),
+        ({"latent_dim": None}, "latent_dim must be a whole number .* got None"),
+        ({"latent_dim": True}, "latent_dim must be a whole number .* got True"),
+        ({"encoder": (0,)}, "hidden width of the encoder must be a whole number from 1"),
+        ({"decoder": (10**9,)}, "hidden width of the decoder must be .* to 8192; got 1000000000"),
+        ({"decoder": (8192,) * 4}, "50,000,000 numbers at most; these widths make 208,"),
+        ({"encoder": (8,) * 17}, "at most 16 hidden widths"),
+        ({"encoder": 512}, "at most 16 hidden widths; got 512"),
+        ({"encoder_noise": 0.7}, "share, must be a number from 0 to 0.5"),
         ({"kind": "ae", "encoder_noise": 0.1}, "denoising one"),
-        ({"sigma": 0.0}, "sigma must be positive"),
+        ({"sigma": 0.0}, "sigma, unless it is none and learned, must be a number from 0.01"),
+        ({"sigma": float("nan")}, "sigma.* got nan"),
         ({"activation": "swish"}, "activation must be one of"),
-        ({"beta": -1}, "beta must be at least 0"),
+        ({"beta": -1}, "beta must be a number from 0 to 1e.06; got -1"),
+        ({"beta": float("inf")}, "beta must be .* got inf"),
+        ({"beta": "1"}, "beta must be .* got '1'"),
     ],
 )
 def test_impossible_settings_are_sentences(changes, sentence):
     with pytest.raises(ConfigError, match=sentence):
         ModelConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"epochs": -1}, "epochs must be a whole number from 0"),
+        ({"epochs": 2.5}, "epochs must be a whole number .* got 2.5"),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1"),
+        ({"seed": 2**70}, "seed must be a whole number"),
+        ({"learning_rate": 0}, "learning_rate must be positive"),
+        ({"learning_rate": float("inf")}, "learning_rate must be a number from 0 to 1000; got inf"),
+        ({"weight_average": 1}, "decay from 0 to below 1"),
+        ({"kl_start": float("nan")}, "kl_start must be a number .* got nan"),
+        ({"dataset": "../../elsewhere"}, "dataset must be a name"),
+        ({"precision": "float8"}, "precision must be one of"),
+    ],
+)
+def test_impossible_trainings_are_sentences(changes, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        TrainingConfig(**changes)
+
+
+@pytest.mark.parametrize("tag", ["../..", "a/b", "x" * 300, "é", "a b", None])
+def test_a_tag_is_no_path(tag):
+    """It becomes a part of a folder's name, and that folder is written."""
+    with pytest.raises(ConfigError, match="letters, digits, dots and dashes"):
+        Config(tag=tag)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("changes", [{}, {"encoder": ()}, {"likelihood": "gaussian", "latent_dim": 7}])
+def test_the_shapes_that_a_config_states_are_those_that_are_built(kind, changes):
+    """What is read from a file is measured against them before a network is allocated."""
+    config = ModelConfig(**({"kind": kind, "encoder": (5, 6), "decoder": (7,), "n_classes": 3} | changes))
+    built = {name: tuple(tensor.shape) for name, tensor in models.build(config).state_dict().items()}
+    assert config.shapes() == built
+    assert config.numbers == sum(p.numel() for p in models.build(config).parameters())
+
+
+X_NAN, X_WIDE = X.clone(), X.clone()
+X_NAN[3, 100], X_WIDE[0, 0] = float("nan"), 1.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("call", ["encode", "loss"])
+@pytest.mark.parametrize(
+    ("x", "y", "sentence"),
+    [
+        (X_NAN, Y, r"finite and in \[0, 1\], .* got nan to nan"),
+        (X_WIDE, Y, r"in \[0, 1\], .* to 1.5"),
+        (-X, Y, r"in \[0, 1\], .* got -"),
+        (X[0], Y, r"images \(B, 784\) of torch.float32; got \(784,\) of torch.float32"),
+        (X.view(8, 28, 28), Y, r"got \(8, 28, 28\)"),
+        (X.double(), Y, r"got \(8, 784\) of torch.float64"),
+        ((255 * X).byte(), Y, r"got \(8, 784\) of torch.uint8"),
+        (X.numpy(), Y, "got ndarray"),
+    ],
+)
+def test_images_that_are_none_are_sentences(kind, call, x, y, sentence):
+    """A network answers NaN, bytes up to 255 or float64 with numbers, or with a sentence of torch's about matrices."""
+    with pytest.raises(ValueError, match=sentence):
+        make(kind).encode(x, y) if call == "encode" else make(kind).loss(x, y, G)
+    if x is X_NAN or x is X_WIDE:
+        with pytest.raises(ValueError, match=sentence):
+            make(kind).observe(x)  # NaN >= 0.5 is false: it would be black ink from here on
+
+
+@pytest.mark.parametrize("call", ["encode", "decode", "loss"])
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        (None, "A CVAE needs a label"),
+        (Y[:3], r"labels \(8,\) .* got \(3,\)"),
+        (Y.float(), r"torch.int64, .* got \(8,\) of torch.float32"),
+        (Y + 3, "from 0 to 9; got 3 to 10"),
+        (Y - 1, "from 0 to 9; got -1 to 6"),
+    ],
+)
+def test_labels_that_are_none_are_sentences(call, y, sentence):
+    model = make("cvae")
+    ask = {
+        "encode": lambda: model.encode(X, y),
+        "decode": lambda: model.decode(torch.zeros(8, 2), y),
+        "loss": lambda: model.loss(X, y, G),
+    }
+    with pytest.raises(ValueError, match=sentence):
+        ask[call]()
+
+
+@pytest.mark.parametrize(
+    ("z", "sentence"),
+    [
+        (torch.full((8, 2), float("inf")), "Codes are finite numbers; got inf to inf"),
+        (torch.tensor([[0.0, float("nan")]]), "Codes are finite"),
+        (torch.zeros(8, 3), r"codes \(B, 2\) of torch.float32; got \(8, 3\)"),
+        (torch.zeros(2), r"got \(2,\)"),
+        (torch.zeros(8, 2, dtype=torch.int64), "of torch.int64"),
+    ],
+)
+def test_codes_that_are_none_are_sentences(z, sentence):
+    for ask in (make("vae").decode, make("ae").pixels):
+        with pytest.raises(ValueError, match=sentence):
+            ask(z)
 
 
 def test_config_survives_json_and_names_its_checkpoint():

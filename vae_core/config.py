@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
+PIXELS = 784  # of an image, 28×28
 KINDS = ("ae", "dae", "vae", "cvae")
 PROBABILISTIC = ("vae", "cvae")
+CONDITIONAL = ("cvae",)
 ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
 LIKELIHOODS = ("bernoulli", "gaussian")
 PRECISIONS = ("float32", "bfloat16")
@@ -17,14 +22,29 @@ class ConfigError(ValueError):
     """A setting that cannot be; the message says what was expected."""
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+# Bounds are wide enough for whoever experiments, and narrow enough that a card, which anybody can edit, cannot ask for
+# more memory than a machine has.
+LAYERS, WIDTH, NUMBERS = 16, 8192, 50_000_000
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}; got {value!r}.")
 
 
-def _at_least(name: str, value: float, low: float) -> None:
-    if not value >= low:
-        raise ConfigError(f"{name} must be at least {low:g}; got {value!r}.")
+def _whole(name: str, value: Any, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}; got {_short(value)}.")
+
+
+def _number(name: str, value: Any, low: float, high: float) -> None:
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}; got {_short(value)}.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 @dataclass(frozen=True)
@@ -47,20 +67,42 @@ class ModelConfig:
         _one_of("kind", self.kind, KINDS)
         _one_of("activation", self.activation, ACTIVATIONS)
         _one_of("likelihood", self.likelihood, LIKELIHOODS)
-        _at_least("latent_dim", self.latent_dim, 1)
-        _at_least("beta", self.beta, 0)
-        _at_least("corruptions", self.corruptions, 1)
+        _whole("latent_dim", self.latent_dim, 1, 1024)
+        _whole("corruptions", self.corruptions, 1, 1000)
+        _whole("n_classes", self.n_classes, 1, 1000)
+        _number("beta", self.beta, 0, 1e6)
         for name in ("encoder", "decoder"):
-            widths = tuple(int(w) for w in getattr(self, name))
-            if min(widths, default=1) < 1:
-                raise ConfigError(f"{name} must be positive hidden widths such as 512,512; got {widths}.")
-            object.__setattr__(self, name, widths)  # JSON brings lists; equality needs tuples
-        if not 0 <= self.encoder_noise <= 0.5:
-            raise ConfigError(f"encoder_noise is a share from 0 to 0.5; got {self.encoder_noise!r}.")
+            widths = getattr(self, name)
+            if not isinstance(widths, list | tuple) or len(widths) > LAYERS:
+                raise ConfigError(f"{name} is a list of at most {LAYERS} hidden widths; got {_short(widths)}.")
+            for width in widths:
+                _whole(f"a hidden width of the {name}", width, 1, WIDTH)
+            object.__setattr__(self, name, tuple(widths))  # JSON brings lists; equality needs tuples
+        _number("encoder_noise, a share,", self.encoder_noise, 0, 0.5)
         if self.encoder_noise and self.kind not in PROBABILISTIC:
             raise ConfigError("An autoencoder with a noisy input is a denoising one: train kind 'dae' instead.")
-        if self.sigma is not None and not self.sigma > 0:
-            raise ConfigError(f"sigma must be positive, or none to learn it; got {self.sigma!r}.")
+        if self.sigma is not None:
+            _number("sigma, unless it is none and learned,", self.sigma, 0.01, 100)  # the floor of models.py
+        if self.numbers > NUMBERS:
+            raise ConfigError(f"A network may have {NUMBERS:,} numbers at most; these widths make {self.numbers:,}.")
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that `models.build` makes: known before anything is allocated."""
+        labels = self.n_classes if self.kind in CONDITIONAL else 0
+        code = 2 * self.latent_dim if self.kind in PROBABILISTIC else self.latent_dim
+        found: dict[str, tuple[int, ...]] = {}
+        for name, widths in (
+            ("encoder", (PIXELS + labels, *self.encoder, code)),
+            ("decoder", (self.latent_dim + labels, *self.decoder, PIXELS)),
+        ):
+            for i, (n_in, n_out) in enumerate(pairwise(widths)):  # an activation stands between two layers
+                found |= {f"{name}.{2 * i}.weight": (n_out, n_in), f"{name}.{2 * i}.bias": (n_out,)}
+        return found | ({"log_sigma": ()} if self.likelihood == "gaussian" else {})
+
+    @property
+    def numbers(self) -> int:
+        """How many weights and biases the network has."""
+        return sum(math.prod(shape) for shape in self.shapes().values())
 
 
 @dataclass(frozen=True)
@@ -82,19 +124,23 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (
-            ("epochs", 0),
-            ("batch_size", 1),
-            ("warmup_epochs", 0),
-            ("kl_warmup_epochs", 0),
-            ("held_out", 0),
-        ):
-            _at_least(name, getattr(self, name), low)
+        if not isinstance(self.dataset, str) or not re.fullmatch(r"[a-z0-9_]{1,40}", self.dataset):
+            raise ConfigError(f"dataset must be a name such as mnist; got {_short(self.dataset)}.")
         _one_of("precision", self.precision, PRECISIONS)
-        if not 0 <= self.weight_average < 1:
-            raise ConfigError(f"weight_average is a decay from 0 to below 1; got {self.weight_average!r}.")
+        _whole("epochs", self.epochs, 0, 100_000)
+        _whole("batch_size", self.batch_size, 1, 100_000)
+        _whole("clean_epochs", self.clean_epochs, 0, 100_000)
+        _whole("held_out", self.held_out, 0, 100_000_000)
+        _whole("seed", self.seed, 0, 2**63 - 1)
+        _number("learning_rate", self.learning_rate, 0, 1000)
         if not self.learning_rate > 0:
             raise ConfigError(f"learning_rate must be positive; got {self.learning_rate!r}.")
+        _number("warmup_epochs", self.warmup_epochs, 0, 100_000)
+        _number("augmentation", self.augmentation, 0, 10)
+        _number("kl_warmup_epochs", self.kl_warmup_epochs, 0, 100_000)
+        _number("kl_start", self.kl_start, 0, 1000)
+        if type(self.weight_average) not in (int, float) or not 0 <= self.weight_average < 1:
+            raise ConfigError(f"weight_average is a decay from 0 to below 1; got {_short(self.weight_average)}.")
 
 
 @dataclass(frozen=True)
@@ -104,6 +150,12 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     tag: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tag, str) or not re.fullmatch(r"[A-Za-z0-9.-]{0,60}", self.tag):
+            raise ConfigError(
+                f"A tag is part of a folder's name, up to 60 letters, digits, dots and dashes; got {_short(self.tag)}."
+            )
 
     @property
     def slug(self) -> str:
@@ -121,7 +173,9 @@ class Config:
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> Config:
-        """Raises `ConfigError` for a field this version does not know, naming it."""
+        """Raises `ConfigError` for a field this version does not know, or for a value that cannot be, naming it."""
+        if not isinstance(d, dict):
+            raise ConfigError(f"A config is an object with model, training and tag; got {_short(d)}.")
         return cls(
             model=_strict(ModelConfig, d.get("model", {})),
             training=_strict(TrainingConfig, d.get("training", {})),
@@ -129,7 +183,9 @@ class Config:
         )
 
 
-def _strict(cls: type, d: dict[str, Any]) -> Any:
+def _strict(cls: type, d: Any) -> Any:
+    if not isinstance(d, dict):
+        raise ConfigError(f"{cls.__name__} is an object of named settings; got {_short(d)}.")
     unknown = sorted(set(d) - {f.name for f in dataclasses.fields(cls)})
     if unknown:
         raise ConfigError(f"{cls.__name__} has no field {', '.join(unknown)}: written by another version?")

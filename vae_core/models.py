@@ -1,6 +1,8 @@
 """The whole family on one screen: one abstract autoencoder, and classes that state only their difference.
 
-B images of 784 pixels in [0, 1], D latent dimensions, K labels. Losses are nats per image.
+B images of 784 pixels in [0, 1], D latent dimensions, K labels. Losses are nats per image. What is asked from outside
+(`observe`, `encode`, `decode`, `loss`) raises ValueError for a wrong shape or type, pixels out of range, a label that
+there is not, and numbers that are not finite: a network answers any of them, and the answer looks like one.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_core import losses
-from vae_core.config import ModelConfig
+from vae_core.config import PIXELS, ModelConfig
 from vae_core.corruption import corrupt_mixed, flip
 
-PIXELS = 784
 _ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
+_SLACK = 1e-3  # beyond [0, 1]: the small affine maps of training round
 _LOG_SIGMA_FLOOR = math.log(0.01)  # a smaller learned σ would buy likelihood with 8-bit rounding
 
 
@@ -67,11 +69,16 @@ class Autoencoder(nn.Module, ABC):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Code:
         """Never samples. x (B, 784) as `observe` gives it (a DAE takes spoilt pixels too), y (B,) int64."""
-        h = self.encoder(self._with_label(x, y))  # (B, D) or (B, 2D)
-        return Code(*h.chunk(2, dim=-1)) if self.probabilistic else Code(h, None)
+        self._check_batch("images", x, PIXELS, y)
+        _check_pixels(x)
+        return self._code(x, y)
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z (B, D) → (B, 784): logits of Bernoulli pixels, means of Gaussian ones."""
+        self._check_batch("codes", z, self.config.latent_dim, y)
+        low, high = _range(z)
+        if not math.isfinite(high - low):
+            raise ValueError(f"Codes are finite numbers; got {low:g} to {high:g}.")
         return self.decoder(self._with_label(z, y))
 
     def pixels(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -81,7 +88,8 @@ class Autoencoder(nn.Module, ABC):
 
     def observe(self, x: Tensor) -> Tensor:
         """The data as the likelihood sees them: binarised at 0.5 for Bernoulli pixels, else unchanged."""
-        return (x >= 0.5).to(x.dtype) if self.config.likelihood == "bernoulli" else x
+        _check_pixels(x)
+        return self._seen(x)
 
     def nll(self, x: Tensor, decoded: Tensor) -> Tensor:
         """−log p(x | z), nats per image (B,), for observed x and what `decode` gave."""
@@ -98,13 +106,16 @@ class Autoencoder(nn.Module, ABC):
 
     def loss(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> Terms:
         """The objective's terms for images x (B, 784) in [0, 1], averaged over `corruptions` draws."""
-        x = self.observe(x)
+        self._check_batch("images", x, PIXELS, y)
+        _check_pixels(x)
+        # Inside, nothing is checked again: numbers that a diverging training makes are for the trainer to name.
+        x = self._seen(x)
         reconstruction, kl = torch.zeros(len(x), device=x.device), None
         for _ in range(self.config.corruptions):
-            code = self.encode(self.encoder_input(x, generator), y)
+            code = self._code(self.encoder_input(x, generator), y)
             # Under autocast the networks answer in bfloat16; sums of 784 terms need the images' own precision.
             code = Code(*(None if part is None else part.to(x.dtype) for part in code))
-            decoded = self.decode(self.sample(code, generator), y).to(x.dtype)
+            decoded = self.decoder(self._with_label(self.sample(code, generator), y)).to(x.dtype)
             reconstruction = reconstruction + self.nll(x, decoded) / self.config.corruptions
             if code.logvar is not None:
                 part = losses.gaussian_kl(*code).sum(-1) / self.config.corruptions
@@ -116,12 +127,50 @@ class Autoencoder(nn.Module, ABC):
         mean = terms.reconstruction.mean()
         return mean if terms.kl is None else mean + kl_weight * self.config.beta * terms.kl.mean()
 
+    def _code(self, x: Tensor, y: Tensor | None) -> Code:
+        h = self.encoder(self._with_label(x, y))  # (B, D) or (B, 2D)
+        return Code(*h.chunk(2, dim=-1)) if self.probabilistic else Code(h, None)
+
+    def _seen(self, x: Tensor) -> Tensor:
+        return (x >= 0.5).to(x.dtype) if self.config.likelihood == "bernoulli" else x
+
     def _with_label(self, a: Tensor, y: Tensor | None) -> Tensor:
         if not self.conditional:
             return a
+        return torch.cat([a, F.one_hot(y, self.config.n_classes).to(a.dtype)], dim=-1)
+
+    def _check_batch(self, name: str, a: Tensor, width: int, y: Tensor | None) -> None:
+        """Refuse what is not (B, width) of the network's own precision, or lacks its labels (B,)."""
+        own = self.encoder[0].weight.dtype
+        if not isinstance(a, Tensor) or a.ndim != 2 or a.shape[1] != width or a.dtype != own:
+            raise ValueError(f"Expected {name} (B, {width}) of {own}; got {_told(a)}.")
+        if not self.conditional:
+            return
         if y is None:
             raise ValueError(f"A {self.config.kind.upper()} needs a label y (B,) for every row; got none.")
-        return torch.cat([a, F.one_hot(y, self.config.n_classes).to(a.dtype)], dim=-1)
+        if not isinstance(y, Tensor) or y.shape != a.shape[:1] or y.dtype != torch.int64:
+            raise ValueError(f"Expected labels ({len(a)},) of torch.int64, one for every row; got {_told(y)}.")
+        low, high = _range(y)
+        if low < 0 or high >= self.config.n_classes:
+            raise ValueError(f"Labels go from 0 to {self.config.n_classes - 1}; got {low:g} to {high:g}.")
+
+
+def _check_pixels(x: Tensor) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise ValueError(f"Expected pixels as floating-point numbers in [0, 1]; got {_told(x)}. Divide bytes by 255.")
+    low, high = _range(x)
+    if not (-_SLACK <= low and high <= 1 + _SLACK):  # false for NaN, too
+        raise ValueError(f"Pixels are finite and in [0, 1], white ink on black; got {low:g} to {high:g}.")
+
+
+def _range(a: Tensor) -> tuple[float, float]:
+    """Least and largest; both NaN where a single number is."""
+    low, high = a.detach().aminmax() if a.numel() else (0, 0)
+    return float(low), float(high)
+
+
+def _told(a: object) -> str:
+    return f"{tuple(a.shape)} of {a.dtype}" if isinstance(a, Tensor) else type(a).__name__
 
 
 @final
