@@ -11,15 +11,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+import json
+import math
+import random
 import re
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SECONDS = 10.0  # a try that takes longer hangs
 
@@ -93,9 +99,146 @@ def report(name: str, tries: list[Try]) -> bool:
     return not foreign and not counts["hang"]
 
 
+# Checkpoints ----------------------------------------------------------------------------------------------------------
+
+HOSTILE: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 1, 2.5, 7, 10**9, 2**63, 10**40, 1e300, -1e-300, math.nan, math.inf, -math.inf),
+    *("", "2", "vae", "../../elsewhere", "\0", "x" * 10_000, "\ud800", [], {}, [[]], [1, 2], {"a": None}, [None] * 3),
+)
+
+
 def checkpoints(tries: int, seed: int) -> list[Try]:
-    """Mutated cards, cut, foreign and flipped weights and codes."""
-    return []
+    """Mutated cards, cut, foreign and flipped weights and codes: the others stay listed, and the broken one is refused
+    in a sentence that names the file, or is whole enough to answer."""
+    from vae_core import checkpoints
+    from vae_core.models import InputError
+    from vae_core.storage import StorageError
+
+    rng, found = random.Random(seed), []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for source in (*checkpoints.ROOT.glob("digits-*"), checkpoints.ROOT / "judge"):
+            shutil.copytree(source, root / source.name)
+        shutil.copy(checkpoints.ROOT / "baselines.json", root)
+        exact = next(checkpoints.ROOT.glob("*/exact.safetensors"))
+        shutil.copy(exact, root / "digits-vae-2d")
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        for path in files:  # unharmed, everything answers; what is imported for the first time is no try's fault
+            _ask(root, path.parent.name)
+        for _ in range(tries):
+            path = rng.choice(files)
+            whole = path.read_bytes()
+            harm = rng.choice([_cut, _flip, _foreign, *3 * [_json if path.suffix == ".json" else _tensors]])
+            what = f"{path.relative_to(root)}, {harm.__name__[1:]}"
+            path.write_bytes(harm(whole, rng))
+            found.append(attempt(functools.partial(_ask, root, path.parent.name), what, (StorageError, InputError)))
+            path.write_bytes(whole)
+    return found
+
+
+def _ask(root: Path, victim: str) -> None:
+    """List a folder of checkpoints, then load and use the victim in every way; the first refusal comes last."""
+    from vae_core import checkpoints, contents, data, latent
+    from vae_core.storage import StorageError
+
+    slugs, broken = checkpoints.survey(root)
+    if missing := {path.name for path in root.glob("digits-*")} - {victim} - set(slugs):
+        raise AssertionError(f"{missing} went down with another")
+    refused: list[StorageError] = []
+
+    def read(call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(*args)
+        except StorageError as error:
+            if "\n" in str(error) or not str(error).endswith((".", ")")):
+                raise AssertionError(f"no sentence: {error}") from error
+            refused.append(error)
+
+    x = data.load("digits", "test")
+    if victim in (*slugs, *broken):
+        loaded, codes = read(checkpoints.load, victim, root), read(checkpoints.load_codes, victim, root)
+        read(contents.read_weights, root / victim)
+        read(contents.read_codes, root / victim)
+        if loaded and codes:
+            model, y = loaded[0], x.labels[:3] if loaded[0].conditional else None
+            latent.decode(model, latent.embed(model, x.images[:3], y).mean, y)
+            latent.decode(model, codes["test_mean"][:3], codes["test_label"][:3] if model.conditional else None)
+            latent.fit_gaussian(codes["train_mean"])
+        if (root / victim / "exact.safetensors").is_file():
+            read(checkpoints.load_exact, victim, root)
+    elif victim == "judge":
+        if judge := read(checkpoints.load_judge, root):
+            judge.is_digit(x.images[:3])
+    else:
+        read(checkpoints.load_baselines, root)
+    if refused:
+        raise refused[0]
+
+
+def _cut(whole: bytes, rng: random.Random) -> bytes:
+    return whole[: rng.choice([0, 1, 7, 8, 9, len(whole) // 2, len(whole) - 1, rng.randrange(len(whole))])]
+
+
+def _flip(whole: bytes, rng: random.Random) -> bytes:
+    content = bytearray(whole)
+    for _ in range(rng.choice([1, 1, 3, 30])):
+        content[rng.randrange(len(content))] = rng.randrange(256)
+    return bytes(content)
+
+
+def _foreign(whole: bytes, rng: random.Random) -> bytes:
+    return rng.choice([rng.randbytes(500), b"[" * 100_000, b'{"a":' * 100_000, b"null", b"[]", b"{}", whole + whole])
+
+
+def _json(whole: bytes, rng: random.Random) -> bytes:
+    """One value anywhere replaced, renamed or left out; now and then a number that no float can hold."""
+    value = json.loads(whole)
+    _spoil(value, rng)
+    text = json.dumps(value)
+    return (re.sub(r"\d+\.\d+", "1e999", text, count=1) if rng.random() < 0.05 else text).encode()
+
+
+def _spoil(value: Any, rng: random.Random) -> None:
+    while True:
+        keys = list(value) if isinstance(value, dict) else range(len(value))
+        key = rng.choice(keys)
+        if isinstance(value[key], dict | list) and value[key] and rng.random() < 0.7:
+            value = value[key]
+            continue
+        how = rng.random()
+        if how < 0.7:
+            value[key] = rng.choice(HOSTILE)
+        elif how < 0.85 or isinstance(value, list):
+            del value[key]
+        else:
+            value[f"{key}x"] = value.pop(key)
+        return
+
+
+def _tensors(whole: bytes, rng: random.Random) -> bytes:
+    """A header with one value replaced, a header's length that lies, or tensors full of NaN."""
+    n = int.from_bytes(whole[:8], "little")
+    how = rng.random()
+    if how < 0.15:
+        return rng.choice([2**63, 2**64 - 1, n + 1, n - 1, len(whole), 10**8]).to_bytes(8, "little") + whole[8:]
+    if how < 0.3:
+        data = bytearray(whole)
+        at = rng.randrange(8 + n, len(whole) - 4)
+        data[at : at + 4] = rng.choice([b"\x00\x7e\x00\x7e", b"\x00\x7c\x00\xfc", b"\xff\xff\xff\xff"])
+        return bytes(data)
+    header = json.loads(whole[8 : 8 + n])
+    name = rng.choice([key for key in header if key != "__metadata__"])
+    entry = header[name]
+    if how < 0.5:
+        entry["shape"] = rng.choice([[], [0], [10**9, 10**9], [-1], [2.5], None, "2", [*entry["shape"], 1], [0, 2**62]])
+    elif how < 0.65:
+        entry["dtype"] = rng.choice(["F64", "BF16", "F8_E4M3", "BOOL", "I8", "Q4", None, 3])
+    elif how < 0.75:
+        entry["data_offsets"] = rng.choice([[0, 0], [0, 2**63], [5, 1], [-1, 4], None, [0]])
+    else:
+        _spoil(header, rng)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + whole[8 + n :]
 
 
 def pictures(tries: int, seed: int) -> list[Try]:

@@ -64,9 +64,11 @@ size = dimensions.segmented_control(
 )
 with controls:
     chosen = choose_digit("digit")
-here = [k for k in FAMILY if slug(k, size) in store.slugs()]
-for kind in here:
-    store.guard(slug(kind, size))
+whole = live.whole(slug(k, size) for k in FAMILY)
+here = [k for k in FAMILY if slug(k, size) in whole]
+if not here:
+    st.error(f"No model with {size} numbers in its code can be loaded. Restore the folder checkpoints, or train again.")
+    st.stop()
 label = chosen.label or 0
 if chosen.label is None and "cvae" in here:
     label, _ = label_for(chosen, store.model(slug("cvae", size))[0])

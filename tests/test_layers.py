@@ -17,6 +17,7 @@ LAYERS = {
     "corruption": 0,
     "digitize": 0,
     "storage": 0,
+    "contents": 1,
     "data": 1,
     "models": 1,
     "latent": 2,

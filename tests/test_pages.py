@@ -207,7 +207,7 @@ def test_the_studio_loads_nothing_heavy():
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert "ui" in loaded
-    assert not loaded & {"torch", "torchvision", "plotly", "sklearn", "skimage", "scipy", "vae_core"}
+    assert not loaded & {"torch", "torchvision", "plotly", "sklearn", "skimage", "scipy"}
 
 
 @pytest.mark.parametrize("page", ["app.py", "pages/1_Map.py", "pages/5_Restore.py"])

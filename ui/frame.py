@@ -162,6 +162,16 @@ def _unknown() -> str:
     return unquote(path.removeprefix(base).strip("/"))[:60]
 
 
+def leave_out(slug: str, error: Exception, *, alone: bool) -> None:
+    """Name a broken model on a page that goes on without it; where it is not alone: an end has its own sentence."""
+    logging.getLogger(f"{__name__}.left_out").warning("Checkpoint %s: %s", slug, error, exc_info=error)
+    if not alone:
+        st.warning(
+            f"The model {slug} is left out: its files are broken. Whoever runs this app finds the reason in the "
+            "server's log."
+        )
+
+
 def give_up(slug: str, error: Exception) -> NoReturn:
     """End the page with one sentence where a checkpoint is broken or missing.
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from safetensors import SafetensorError
 
-from ui.frame import give_up
+from ui.frame import give_up, leave_out
+from vae_core import contents
+from vae_core.storage import StorageError
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
@@ -80,20 +81,44 @@ _feed = st.components.v2.component("lse_models", html="<span hidden></span>", js
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _payload(slug: str, codes: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What of the card travels, and the arrays. Straight from the files: vae_core.checkpoints would import torch, and
-    a live page paints before that."""
-    from safetensors.numpy import load_file
+    """What of the card travels, and the arrays. Raises `StorageError`.
 
+    By vae_core.contents: vae_core.checkpoints would import torch, and a live page paints before that."""
     folder = CHECKPOINTS / slug
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card, _ = contents.read_card(folder)
+    contents.read_weights(folder)  # what is broken is named here, not by each browser
     arrays = {slug: np.frombuffer((folder / "weights.safetensors").read_bytes(), dtype=np.uint8)}
     if codes:
-        stored = load_file(folder / "codes.safetensors")
+        stored = contents.read_codes(folder)
         arrays[f"{slug}/mean"] = stored["test_mean"].astype(np.float32).ravel()
         arrays[f"{slug}/label"] = stored["test_label"].astype(np.uint8)
         if "test_logvar" in stored:
             arrays[f"{slug}/logvar"] = stored["test_logvar"].astype(np.float32).ravel()
     return {key: card[key] for key in ("slug", "kind", "config", "test")}, arrays
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _sound(slug: str) -> bool:
+    """Read everything once; raises `StorageError`, and what raises is not kept: a restored model is found."""
+    contents.read_weights(CHECKPOINTS / slug)
+    contents.read_codes(CHECKPOINTS / slug)
+    return True
+
+
+def whole(slugs: Iterable[str]) -> list[str]:
+    """Those of these models that are here and can be shown. One that is broken is named on the page, which goes on
+    without it as long as there is another."""
+    found, broken = [], {}
+    for slug in slugs:
+        if (CHECKPOINTS / slug / "card.json").is_file():
+            try:
+                if _sound(slug):
+                    found.append(slug)
+            except StorageError as error:
+                broken[slug] = error
+    for slug, error in broken.items():
+        leave_out(slug, error, alone=not found)
+    return found
 
 
 def models(slugs: Iterable[str], *, codes: bool = True) -> None:
@@ -102,7 +127,7 @@ def models(slugs: Iterable[str], *, codes: bool = True) -> None:
     for slug in slugs:
         try:
             cards[slug], arrays = _payload(slug, codes)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except (OSError, StorageError) as error:
             give_up(slug, error)
         data |= arrays
     data["cards"] = json.dumps(cards)

@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 
 from ui import live
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+from vae_core import contents
+from vae_core.storage import StorageError
 
 if TYPE_CHECKING:
     from vae_core.judge import Judge
@@ -50,8 +52,9 @@ _FIRST = """<style>
 
 
 def kinds() -> list[str]:
-    """The members of the family whose two-dimensional checkpoint is here, in the family's order."""
-    return [k for k in FAMILY if (live.CHECKPOINTS / slug(k, 2) / "card.json").is_file()]
+    """The members of the family whose two-dimensional checkpoint is here and whole, in the family's order."""
+    whole = live.whole(slug(k, 2) for k in FAMILY)
+    return [k for k in FAMILY if slug(k, 2) in whole]
 
 
 def start(here: list[str]) -> dict[str, Any]:
@@ -246,14 +249,11 @@ def draw_points(mean: np.ndarray, label: np.ndarray, size: int = SIZE) -> bytes:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _figure(kind: str) -> str:
     """One map as it looks before the browser has the codes; nothing where the files are broken (`models` says so)."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     try:
-        stored = load_file(live.CHECKPOINTS / slug(kind, 2) / "codes.safetensors")
-        mean, label = stored["test_mean"].astype(np.float32), stored["test_label"]
-    except (OSError, KeyError, ValueError, SafetensorError):
+        stored = contents.read_codes(live.CHECKPOINTS / slug(kind, 2))
+    except StorageError:
         return ""
+    mean, label = stored["test_mean"].astype(np.float32), stored["test_label"]
     uri = "data:image/png;base64," + base64.b64encode(draw_points(mean, label)).decode()
     centre, half = extent(mean)
     numerals = ""

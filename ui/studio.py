@@ -18,6 +18,8 @@ import streamlit as st
 from ui import live
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.tiles import Strip, bits, data_uri, steps_html, strips
+from vae_core import contents
+from vae_core.storage import StorageError
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 NEIGHBOURS = 10
@@ -47,19 +49,16 @@ def first_answers() -> dict[str, np.ndarray]:
     A forward pass in NumPy, straight from the files: importing torch would delay the first paint by more than all the
     rest takes. Empty where the files cannot be read; the view then says what is wrong.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     x, answers = bits(FIRST), {}
     one_hot = np.eye(10, dtype=np.float32)[3]
     try:
         for kind in FAMILY:
-            weights = load_file(live.CHECKPOINTS / slug(kind, 2) / "weights.safetensors")
+            weights = contents.read_weights(live.CHECKPOINTS / slug(kind, 2))
             label = one_hot if kind == "cvae" else one_hot[:0]
             z = _forward(weights, "encoder", np.concatenate([x, label]))[:2]
             logits = _forward(weights, "decoder", np.concatenate([z, label]))
             answers[kind] = 1 / (1 + np.exp(-logits))
-    except (OSError, SafetensorError, KeyError, ValueError):
+    except StorageError:
         return {}
     return answers
 

@@ -62,8 +62,9 @@ def _run(args: argparse.Namespace, argv: list[str]) -> int:
 
     from vae_core.data import DataError
     from vae_core.likelihood import LikelihoodError
+    from vae_core.models import InputError
     from vae_core.storage import StorageError
-    from vae_core.training import Stopped
+    from vae_core.training import Diverged, Stopped
 
     # One core stays free: two spinning thread pools slow each other down twentyfold.
     torch.set_num_threads(args.threads or max(1, _cores() - 1))
@@ -71,7 +72,7 @@ def _run(args: argparse.Namespace, argv: list[str]) -> int:
         return args.run(args, argv)
     except BrokenPipeError:
         raise
-    except (ConfigError, DataError, LikelihoodError, StorageError, Stopped) as error:
+    except (ConfigError, DataError, Diverged, InputError, LikelihoodError, StorageError, Stopped) as error:
         message = str(error)
     except OSError as error:
         what = f"{error.filename} cannot be read or written" if error.filename else "A file cannot be read or written"
@@ -447,12 +448,15 @@ def _baselines(args: argparse.Namespace, argv: list[str]) -> int:
 
 
 def _list(args: argparse.Namespace, argv: list[str]) -> int:
-    from vae_core.checkpoints import available, read_card
+    from vae_core.checkpoints import read_card, survey
 
-    for slug in available(args.root):
+    slugs, broken = survey(args.root)
+    for slug in slugs:
         card = read_card(slug, args.root)
         row = {k: card[k] for k in ("slug", "kind", "latent_dim", "parameters", "test")}
         _say(args, row, _row(card))
+    for slug, reason in broken.items():
+        _say(args, {"slug": slug, "broken": reason}, f"{slug}: broken. {reason}", stream=sys.stderr)
     return 0
 
 

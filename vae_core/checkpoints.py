@@ -16,17 +16,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vae_core import data, likelihood, metrics
+from vae_core import contents, data, likelihood, metrics
 from vae_core.config import KINDS, Config, ConfigError, ModelConfig
 from vae_core.judge import Judge
 from vae_core.judge import load as _load_judge
 from vae_core.latent import embed
-from vae_core.models import Autoencoder, Code, build
-from vae_core.storage import StorageError, locked, read_json, read_tensors, write_json, write_tensors
-from vae_core.training import Epoch, Step, fit
+from vae_core.models import Autoencoder, Code, InputError, build
+from vae_core.storage import (
+    NotFiniteError,
+    StorageError,
+    json_bytes,
+    locked,
+    read_json,
+    read_tensors,
+    tensor_bytes,
+    write_files,
+    write_json,
+    write_tensors,
+)
+from vae_core.training import Diverged, Epoch, Step, fit
 
 ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
-FORMAT = 1  # of the files; a reader refuses a newer one
 TRAIN_CODES = 10_000  # first training images whose means are kept
 CLIMBED = 1000  # first test images whose best ELBO is looked for
 FOLLOWED = 500  # first test images whose means are kept through the training
@@ -34,45 +44,51 @@ FOLLOWED_EPOCHS = (0, 1, 2, 5, 10, 20, 40, 60, 80, 100, 150, 200)
 
 
 def available(root: Path | None = None) -> list[str]:
-    """Names of the autoencoders that are there: MNIST's first, by dimension, then AE, DAE, VAE, CVAE."""
+    """Names of the autoencoders that are there and whole, as far as a glance tells: MNIST's first, by dimension, then
+    AE, DAE, VAE, CVAE. A broken one does not hide the others; `survey` says which and why."""
+    return survey(root)[0]
+
+
+def survey(root: Path | None = None) -> tuple[list[str], dict[str, str]]:
+    """`available`, and one sentence for each folder whose files are not as they should be.
+
+    Cards and shapes are looked at, numbers only when a model is loaded.
+    """
     root = root or ROOT
-    found = []
-    for path in root.glob("*/card.json"):
+    found, refused = [], {}
+    for path in sorted(root.glob("*/card.json")):
+        if path.parent.name == "judge":
+            continue
         try:
-            card = read_json(path)
-            if card["kind"] in KINDS:
-                place = card["dataset"]["name"] != "mnist", card["latent_dim"], KINDS.index(card["kind"])
-                found.append((*place, path.parent.name))
-        except (StorageError, KeyError, TypeError):
-            continue  # a folder that is not a checkpoint must not hide the others; `load` names what is wrong
-    return [slug for *_, slug in sorted(found)]
+            card = contents.check(path.parent)
+            place = card["dataset"]["name"] != "mnist", card["latent_dim"], KINDS.index(card["kind"])
+            found.append((*place, path.parent.name))
+        except StorageError as error:
+            refused[path.parent.name] = str(error)
+    return [slug for *_, slug in sorted(found)], refused
 
 
 def read_card(slug: str, root: Path | None = None) -> dict[str, Any]:
-    """The card alone. Raises `StorageError` where there is none or it is of a newer format."""
-    root = root or ROOT
-    folder = root / slug
+    """The card alone. Raises `StorageError` where there is none or it is not as it should be."""
+    return _read(slug, root)[0]
+
+
+def _read(slug: str, root: Path | None) -> tuple[dict[str, Any], Config]:
+    folder = (root or ROOT) / slug
     if not (folder / "card.json").is_file():
         raise StorageError(
             f"There is no checkpoint {slug!r}. There are: {', '.join(available(root)) or 'none yet'}. "
             "Train it with `python -m vae_core train`."
         )
-    card = read_json(folder / "card.json")
-    if not isinstance(card, dict) or card.get("format", 0) > FORMAT or "config" not in card:
-        raise StorageError(f"The card of {slug!r} is not of format {FORMAT}. Update the project or train it again.")
-    return card
+    return contents.read_card(folder)
 
 
 def load(slug: str, root: Path | None = None) -> tuple[Autoencoder, dict[str, Any]]:
     """The model in eval mode, and its card. Raises `StorageError` naming the tensor that does not fit."""
-    card = read_card(slug, root)
-    try:
-        config = Config.from_dict(card["config"]).model
-    except (ConfigError, AttributeError, TypeError, ValueError) as error:
-        raise StorageError(
-            f"The card of {slug!r} does not describe a model: {error} Restore it or train it again."
-        ) from error
-    return _read_weights(config, (root or ROOT) / slug), card
+    card, config = _read(slug, root)
+    path = (root or ROOT) / slug / "weights.safetensors"
+    tensors, _ = read_tensors(path, contents.weights_layout(config.model))  # before a network is allocated
+    return _with_weights(config.model, tensors), card
 
 
 def load_codes(slug: str, root: Path | None = None) -> dict[str, Tensor]:
@@ -82,7 +98,10 @@ def load_codes(slug: str, root: Path | None = None) -> dict[str, Tensor]:
     test_reconstruction_at_mean, test_mse, test_reconstruction, test_kl (N,), train_mean (≤ 10,000, D),
     train_label; some models: epochs (E,), epoch_mean (E, 500, D).
     """
-    tensors, _ = read_tensors((root or ROOT) / slug / "codes.safetensors")
+    _, config = _read(slug, root)
+    path = (root or ROOT) / slug / "codes.safetensors"
+    tensors, _ = read_tensors(path, contents.codes_layout(config.model))
+    contents.check_labels(path, tensors, config.model)
     return {k: v.float() if v.is_floating_point() else v.long() for k, v in tensors.items()}
 
 
@@ -92,7 +111,7 @@ def load_exact(slug: str, root: Path | None = None) -> dict[str, Tensor]:
     log_p, elbo, modes (N,) of the test split, best_elbo (≤ 1,000,) of its first images; bundled_log_p, bundled_elbo,
     bundled_modes of the bundled digits' test split. With a CVAE log p(x | y) and so on, y the true label.
     """
-    return read_tensors((root or ROOT) / slug / "exact.safetensors")[0]
+    return read_tensors((root or ROOT) / slug / "exact.safetensors", contents.EXACT)[0]
 
 
 def load_judge(root: Path | None = None) -> Judge:
@@ -104,11 +123,15 @@ def splits(config: Config, data_folder: Path | None = None) -> tuple[data.Split,
     """What a run is trained on and what it is scored on.
 
     A trial that holds out training images is scored on those: the test split is for final models only.
-    Raises `ConfigError` where nothing would be left to train on.
+    Raises `ConfigError` where nothing would be left to train on, `DataError` where there is nothing to score on.
     """
-    train, held_out = data.load(config.training.dataset, "train", data_folder), config.training.held_out
+    name, held_out = config.training.dataset, config.training.held_out
+    train = data.load(name, "train", data_folder)
     if not held_out:
-        return train, data.load(config.training.dataset, "test", data_folder)
+        test = data.load(name, "test", data_folder)
+        if not len(test.images):
+            raise data.DataError(f"The test split of {name} holds no image: there is nothing to score a model on.")
+        return train, test
     kept = len(train.images) - held_out
     if kept < 1:
         raise ConfigError(f"held_out must be below the {len(train.images)} training images; got {held_out}.")
@@ -121,7 +144,10 @@ def save_baselines(values: dict[str, Any], root: Path | None = None) -> None:
 
 def load_baselines(root: Path | None = None) -> dict[str, Any]:
     """What `metrics.baselines` measured on MNIST. Raises `StorageError` where the file is missing or broken."""
-    return read_json((root or ROOT) / "baselines.json")
+    path = (root or ROOT) / "baselines.json"
+    values = read_json(path)
+    contents.expect(path, values, contents.BASELINES)
+    return values
 
 
 def load_or_train(
@@ -138,39 +164,49 @@ def load_or_train(
     """Load the checkpoint of this config; train and save it first where it is missing.
 
     When several processes ask, one trains and the others wait and load. A checkpoint of the same name and
-    another config raises `StorageError`. A training that was stopped goes on from its last whole epoch.
+    another config raises `StorageError`. A training that was stopped goes on from its last whole epoch; one that came
+    to numbers which are not finite raises `Diverged`, leaves a checkpoint that was here as it was, and begins anew.
     """
     root = root or ROOT
     work = root / ".training" / config.slug
     with locked(work):
         if (root / config.slug / "card.json").is_file() and not retrain:
-            card = read_card(config.slug, root)
-            if Config.from_dict(card["config"]) != config:
+            if _read(config.slug, root)[1] != config:
                 raise StorageError(
                     f"{config.slug!r} exists with other settings. Give this run a tag of its own, or retrain it."
                 )
             return load(config.slug, root)
-        _train(config, root, work, data_folder, command, on_step, on_epoch, device)
+        try:
+            files = _train(config, work, data_folder, command, on_step, on_epoch, device)
+        except Diverged:
+            shutil.rmtree(work, ignore_errors=True)  # whoever goes on from there diverges again
+            raise
+        except (NotFiniteError, InputError) as error:  # the weights are finite, and what they answer is not
+            shutil.rmtree(work, ignore_errors=True)
+            raise Diverged(f"The training of {config.slug!r} diverged, and nothing of it is kept. {error}") from error
+        # A checkpoint is there when its card is; exact values were of the weights that were here before.
+        write_files(root / config.slug, files, remove=("exact.safetensors",))
+        shutil.rmtree(work, ignore_errors=True)
     return load(config.slug, root)
 
 
 def _train(
     config: Config,
-    root: Path,
     work: Path,
     data_folder: Path | None,
     command: str | None,
     on_step: Callable[[Step], bool | None] | None,
     on_epoch: Callable[[Epoch, nn.Module], None] | None,
     device: torch.device | None,
-) -> None:
+) -> dict[str, bytes]:
+    """Train, and the checkpoint's files in the order in which they may appear."""
     train, test = splits(config, data_folder)
     fingerprint = data.fingerprint(train)
     run = json.dumps([config.to_dict(), fingerprint])
     followed: dict[int, Tensor] = {}
     follow_file = work / "followed.safetensors"
     if follow_file.exists():
-        followed = {int(k): v for k, v in read_tensors(follow_file)[0].items()}
+        followed = {int(k): v for k, v in read_tensors(follow_file)[0].items() if k.isdecimal()}
 
     def after_epoch(epoch: Epoch, model: nn.Module) -> None:
         if epoch.epoch in FOLLOWED_EPOCHS or epoch.epoch == config.training.epochs:
@@ -195,7 +231,7 @@ def _train(
     )
     full = metrics.summary(metrics.per_image(model, test.images, test.labels))
     card: dict[str, Any] = {
-        "format": FORMAT,
+        "format": contents.FORMAT,
         "slug": config.slug,
         "kind": config.model.kind,
         "likelihood": config.model.likelihood,
@@ -214,11 +250,9 @@ def _train(
         "versions": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
         "history": [_rounded(row._asdict()) for row in history],
     }
-    folder = root / config.slug
-    (folder / "card.json").unlink(missing_ok=True)  # a checkpoint is there when its card is: not while it is written
-    (folder / "exact.safetensors").unlink(missing_ok=True)  # of the weights that were here before
-    _write_weights(model, folder)
-    model = _read_weights(config.model, folder)  # what is scored is what ships: the weights after rounding
+    weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    files = {"weights.safetensors": tensor_bytes("weights.safetensors", weights)}
+    model = _with_weights(config.model, weights)  # what is scored is what ships: the weights after rounding
     card["half_precision_moved"] = round(
         metrics.summary(metrics.per_image(model, test.images, test.labels))[_headline(model)] - full[_headline(model)],
         5,
@@ -229,9 +263,9 @@ def _train(
         codes["epochs"] = torch.tensor(epochs, dtype=torch.int32)
         codes["epoch_mean"] = torch.stack([followed[e] for e in epochs]).half()
     card["dataset"]["test_fingerprint"] = data.fingerprint(test)
-    write_tensors(folder / "codes.safetensors", codes)
-    write_json(folder / "card.json", card)
-    shutil.rmtree(work, ignore_errors=True)
+    files["codes.safetensors"] = tensor_bytes("codes.safetensors", codes)
+    files["card.json"] = json_bytes("card.json", card)
+    return files
 
 
 def integrate(
@@ -312,26 +346,16 @@ def _best_elbo(model: Autoencoder, x: Tensor, code: Code, mode: Tensor, y: Tenso
 
 def save(model: Autoencoder, card: dict[str, Any], root: Path | None = None) -> None:
     """Weights in half precision, then the card: a checkpoint is there when its card is."""
-    folder = (root or ROOT) / card["slug"]
-    _write_weights(model, folder)
-    write_json(folder / "card.json", card)
+    weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    files = {
+        "weights.safetensors": tensor_bytes("weights.safetensors", weights),
+        "card.json": json_bytes("card.json", card),
+    }
+    write_files((root or ROOT) / card["slug"], files)
 
 
-def _write_weights(model: Autoencoder, folder: Path) -> None:
-    write_tensors(folder / "weights.safetensors", {k: v.half() for k, v in model.state_dict().items()})
-
-
-def _read_weights(config: ModelConfig, folder: Path) -> Autoencoder:
+def _with_weights(config: ModelConfig, tensors: dict[str, Tensor]) -> Autoencoder:
     model = build(config)
-    tensors, _ = read_tensors(folder / "weights.safetensors")
-    expected = model.state_dict()
-    for name in sorted(set(expected) | set(tensors)):
-        have, want = tensors.get(name), expected.get(name)
-        if have is None or want is None or have.shape != want.shape:
-            raise StorageError(
-                f"The weights of {folder.name!r} do not fit its card: {name} should be "
-                f"{_shape(want)} and is {_shape(have)}. Restore both files or train the model again."
-            )
     model.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
     return model.eval().requires_grad_(False)
 
@@ -365,7 +389,3 @@ def _headline(model: Autoencoder) -> str:
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
-
-
-def _shape(tensor: Tensor | None) -> str:
-    return "absent" if tensor is None else str(tuple(tensor.shape))

@@ -19,10 +19,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_core import data
+from vae_core import contents, data
 from vae_core.config import TrainingConfig
 from vae_core.corruption import corrupt
-from vae_core.storage import StorageError, locked, read_json, read_tensors, write_json, write_tensors
+from vae_core.storage import (
+    Layout,
+    StorageError,
+    json_bytes,
+    locked,
+    read_json,
+    read_tensors,
+    tensor_bytes,
+    write_files,
+)
 from vae_core.training import Epoch, fit
 
 DIGITS = 10
@@ -39,6 +48,7 @@ HELD_OUT = 5000  # last training images, which choose the threshold
 ACCEPTED = 0.98  # share of them, grey and binarised, that the threshold accepts
 GARBAGE_SHARE = 0.25  # pictures of garbage for each digit in a training batch
 TEST_SEED = 0  # of the garbage that is made from test images
+_CARD = {"slug": str, "kind": str, "threshold": float, "config": {"widths": [int]}}  # as it is read
 
 
 class Terms(NamedTuple):
@@ -435,28 +445,30 @@ def _train_and_save(
 
 def save(judge: Judge, card: dict[str, Any], folder: Path) -> None:
     """Weights in half precision, then the card: a judge is there when its card is."""
-    (folder / "card.json").unlink(missing_ok=True)  # the old card must not speak for the new weights
-    write_tensors(folder / "weights.safetensors", {k: v.half() for k, v in judge.state_dict().items()})
-    write_json(folder / "card.json", card)
+    weights = {k: v.half() for k, v in judge.state_dict().items()}
+    files = {
+        "weights.safetensors": tensor_bytes("the judge's weights", weights),
+        "card.json": json_bytes("the judge's card", card),
+    }
+    write_files(folder, files)  # the old card goes first: it must not speak for the new weights
 
 
 def load(folder: Path) -> Judge:
     """The judge in eval mode. Raises `StorageError` where the files are missing, broken or do not fit."""
-    card = read_json(folder / "card.json")
-    try:
-        judge = Judge(float(card["threshold"]), tuple(card["config"]["widths"]))
-    except (KeyError, TypeError, ValueError) as error:
+    path = folder / "card.json"
+    card = read_json(path)
+    contents.expect(path, card, _CARD)
+    widths = card["config"]["widths"]
+    if len(widths) != 4 or not all(1 <= width <= 1024 for width in widths):
         raise StorageError(
-            f"{folder / 'card.json'} is not a judge's card ({error!r}). Restore it, or train the judge again."
-        ) from error
-    tensors, _ = read_tensors(folder / "weights.safetensors")
-    try:
-        judge.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
-    except RuntimeError as error:
-        raise StorageError(
-            f"The judge's weights do not fit its card ({' '.join(str(error).split())}). "
-            "Restore both files, or train the judge again."
-        ) from error
+            f"{path} is not as it should be: config.widths are four numbers from 1 to 1024. "
+            "Restore it, or train the judge again."
+        )
+    with torch.device("meta"):  # shapes alone: they are compared before anything is allocated
+        shapes = {name: tuple(tensor.shape) for name, tensor in Judge(0.0, tuple(widths)).state_dict().items()}
+    tensors, _ = read_tensors(folder / "weights.safetensors", Layout(shapes))
+    judge = Judge(float(card["threshold"]), tuple(widths))
+    judge.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
     return judge.eval().requires_grad_(False)
 
 

@@ -1,7 +1,7 @@
 """The whole family on one screen: one abstract autoencoder, and classes that state only their difference.
 
 B images of 784 pixels in [0, 1], D latent dimensions, K labels. Losses are nats per image. What is asked from outside
-(`observe`, `encode`, `decode`, `loss`) raises ValueError for a wrong shape or type, pixels out of range, a label that
+(`observe`, `encode`, `decode`, `loss`) raises `InputError` for a wrong shape or type, pixels out of range, a label that
 there is not, and numbers that are not finite: a network answers any of them, and the answer looks like one.
 """
 
@@ -22,6 +22,10 @@ from vae_core.corruption import corrupt_mixed, flip
 _ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 _SLACK = 1e-3  # beyond [0, 1]: the small affine maps of training round
 _LOG_SIGMA_FLOOR = math.log(0.01)  # a smaller learned σ would buy likelihood with 8-bit rounding
+
+
+class InputError(ValueError):
+    """What no network can be asked; the message says what was expected and what came."""
 
 
 class Code(NamedTuple):
@@ -78,7 +82,7 @@ class Autoencoder(nn.Module, ABC):
         self._check_batch("codes", z, self.config.latent_dim, y)
         low, high = _range(z)
         if not math.isfinite(high - low):
-            raise ValueError(f"Codes are finite numbers; got {low:g} to {high:g}.")
+            raise InputError(f"Codes are finite numbers; got {low:g} to {high:g}.")
         return self.decoder(self._with_label(z, y))
 
     def pixels(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -88,7 +92,8 @@ class Autoencoder(nn.Module, ABC):
 
     def observe(self, x: Tensor) -> Tensor:
         """The data as the likelihood sees them: binarised at 0.5 for Bernoulli pixels, else unchanged."""
-        _check_pixels(x)
+        if self.config.likelihood == "bernoulli":
+            _check_pixels(x)  # NaN >= 0.5 is false: it would pass for black from here on
         return self._seen(x)
 
     def nll(self, x: Tensor, decoded: Tensor) -> Tensor:
@@ -143,24 +148,24 @@ class Autoencoder(nn.Module, ABC):
         """Refuse what is not (B, width) of the network's own precision, or lacks its labels (B,)."""
         own = self.encoder[0].weight.dtype
         if not isinstance(a, Tensor) or a.ndim != 2 or a.shape[1] != width or a.dtype != own:
-            raise ValueError(f"Expected {name} (B, {width}) of {own}; got {_told(a)}.")
+            raise InputError(f"Expected {name} (B, {width}) of {own}; got {_told(a)}.")
         if not self.conditional:
             return
         if y is None:
-            raise ValueError(f"A {self.config.kind.upper()} needs a label y (B,) for every row; got none.")
+            raise InputError(f"A {self.config.kind.upper()} needs a label y (B,) for every row; got none.")
         if not isinstance(y, Tensor) or y.shape != a.shape[:1] or y.dtype != torch.int64:
-            raise ValueError(f"Expected labels ({len(a)},) of torch.int64, one for every row; got {_told(y)}.")
+            raise InputError(f"Expected labels ({len(a)},) of torch.int64, one for every row; got {_told(y)}.")
         low, high = _range(y)
         if low < 0 or high >= self.config.n_classes:
-            raise ValueError(f"Labels go from 0 to {self.config.n_classes - 1}; got {low:g} to {high:g}.")
+            raise InputError(f"Labels go from 0 to {self.config.n_classes - 1}; got {low:g} to {high:g}.")
 
 
 def _check_pixels(x: Tensor) -> None:
     if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise ValueError(f"Expected pixels as floating-point numbers in [0, 1]; got {_told(x)}. Divide bytes by 255.")
+        raise InputError(f"Expected pixels as floating-point numbers in [0, 1]; got {_told(x)}. Divide bytes by 255.")
     low, high = _range(x)
     if not (-_SLACK <= low and high <= 1 + _SLACK):  # false for NaN, too
-        raise ValueError(f"Pixels are finite and in [0, 1], white ink on black; got {low:g} to {high:g}.")
+        raise InputError(f"Pixels are finite and in [0, 1], white ink on black; got {low:g} to {high:g}.")
 
 
 def _range(a: Tensor) -> tuple[float, float]:

@@ -52,6 +52,10 @@ class Stopped(RuntimeError):
     """`on_step` asked to stop; the last whole epoch is in the state file."""
 
 
+class Diverged(RuntimeError):
+    """The numbers of a training are no longer finite; nothing of it is kept."""
+
+
 def pick_device() -> torch.device:
     """CUDA, else Apple's MPS, else the CPU."""
     if torch.cuda.is_available():
@@ -78,7 +82,8 @@ def fit(
     images (N, 784) float32 in [0, 1], labels (N,) int64. `on_step` may return True to stop, which
     raises `Stopped`. With `state_file` the run is saved after each epoch and resumes from there,
     bit-identically on one CPU thread; a file of other settings, or of another `run` (what the caller knows of model
-    and data, as text), raises `StorageError`. Raises `ValueError` where there is no image.
+    and data, as text), raises `StorageError`. Raises `ValueError` where there is no image, and `Diverged` at the first
+    step or epoch whose numbers are not finite; the state file goes then, since going on from it would lead there again.
     Deterministic by `config.seed` on one device and thread count.
     """
     if not len(images):
@@ -126,9 +131,15 @@ def fit(
             if terms.kl is not None:
                 has_kl = True
                 totals[1] += terms.kl.detach().mean()
-            if on_step is not None and on_step(Step(step + 1, steps, epoch, float(objective.detach()))):
-                raise Stopped(f"Stopped in epoch {epoch} of {config.epochs}.")
+            if on_step is not None:
+                value = float(objective.detach())
+                if not math.isfinite(value):
+                    raise _diverged(epoch, config, state_file)
+                if on_step(Step(step + 1, steps, epoch, value)):
+                    raise Stopped(f"Stopped in epoch {epoch} of {config.epochs}.")
         reconstruction, kl = (totals / per_epoch).tolist()
+        if not math.isfinite(reconstruction + kl) or not _finite(model, average, optimiser):
+            raise _diverged(epoch, config, state_file)
         seconds = before + time.monotonic() - start
         history.append(Epoch(epoch, reconstruction, kl if has_kl else None, seconds))
         if on_epoch is not None:
@@ -137,6 +148,20 @@ def fit(
         if state_file is not None:
             _save(state_file, signature, model, average, optimiser, generator, history)
     return average.eval().cpu(), history
+
+
+def _finite(model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> bool:
+    moments = (value for state in optimiser.state.values() for value in state.values() if torch.is_tensor(value))
+    return all(bool(t.detach().isfinite().all()) for t in (*model.parameters(), *average.parameters(), *moments))
+
+
+def _diverged(epoch: int, config: TrainingConfig, state_file: Path | None) -> Diverged:
+    if state_file is not None:
+        state_file.unlink(missing_ok=True)
+    return Diverged(
+        f"The training diverged in epoch {epoch} of {config.epochs}: its loss is no finite number any more. Nothing of "
+        f"it is kept. Try a learning rate below {config.learning_rate:g}, or a smaller β."
+    )
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -202,15 +227,15 @@ def _restore(
     try:
         model.load_state_dict(_under("model.", tensors))
         average.load_state_dict(_under("average.", tensors))
-    except RuntimeError as error:
-        raise StorageError(f"{path} holds another network. Remove it to start again. ({error})") from error
-    states: dict[int, dict[str, Tensor]] = {}
-    for key, value in _under("adam.", tensors).items():
-        index, name = key.split(".", 1)
-        states.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
-    generator.set_state(tensors["generator"])
-    return [Epoch(*row) for row in json.loads(metadata["history"])]
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in _under("adam.", tensors).items():
+            index, name = key.split(".", 1)
+            states.setdefault(int(index), {})[name] = value
+        optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+        generator.set_state(tensors["generator"])
+        return [Epoch(*row) for row in json.loads(metadata["history"])]
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{path} is not the state of this training. Remove it to start again. ({error})") from error
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,191 @@
+"""What the files of a checkpoint must hold, checked on reading: a card is a file that anybody can edit.
+
+Nothing here imports torch: a page that paints first reads its pictures and codes through this.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_core.config import PROBABILISTIC, Config, ConfigError, ModelConfig
+from vae_core.storage import Layout, StorageError, check_tensors, read_arrays, read_json
+
+FORMAT = 1  # of the files; a reader refuses a newer one
+
+# A pattern: a type (float takes whole numbers, too), None, a tuple of patterns that will all do, [pattern] for a list,
+# {str: pattern} for an object with any names, or an object with these names; one that ends in "?" may be missing, and
+# further names are nobody's business.
+Pattern = Any
+
+_SCORES = {"nats": float, "mse": float, "psnr": float, "wrong": float}
+_BY_KIND_AND_AMOUNT = {str: {str: _SCORES}}
+_CARD = {
+    "format": int,
+    "slug": str,
+    "kind": str,
+    "latent_dim": int,
+    "parameters": int,
+    "config": {str: object},
+    "dataset": {"name": str, "train_fingerprint?": str, "test_fingerprint?": str},
+    "command": str,
+    "history": [{"epoch": int, "reconstruction": float, "kl": (float, None), "seconds": float}],
+    "test": {"reconstruction_at_mean": float, "mse": float, "label_agreement?": float},
+    "denoising": _BY_KIND_AND_AMOUNT,
+}
+_OF_POSTERIORS = {
+    "test": {"reconstruction": float, "kl": float, "nelbo": float},
+    "exact?": {
+        name: float
+        for part in ("gap", "approximation", "amortisation")
+        for name in ("nll", "nelbo", part, f"{part}_median")
+    },
+}
+BASELINES = {
+    "corrupted": _BY_KIND_AND_AMOUNT,
+    "median": {str: {str: _SCORES | {"size": int}}},
+    "pca_mse": {str: float},
+}
+
+
+def expect(path: Path, value: Any, pattern: Pattern) -> None:
+    """Raise `StorageError` naming the file, the place in it, what was expected and what came."""
+    if wrong := _mismatch(value, pattern, ""):
+        raise StorageError(f"{path} is not as it should be: {wrong}. Restore it or train the model again.")
+
+
+def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
+    """A model's card, as its readers rely on it, and its config. Raises `StorageError` where it is anything else."""
+    path = folder / "card.json"
+    card = read_json(path)
+    if isinstance(card, dict) and type(card.get("format")) is int and card["format"] > FORMAT:
+        raise StorageError(
+            f"{path} is of format {_short(card['format'])}, and only {FORMAT} is known here. Update the project or "
+            "train the model again."
+        )
+    expect(path, card, _CARD)
+    try:
+        config = Config.from_dict(card["config"])
+    except ConfigError as error:
+        raise StorageError(f"{path} does not describe a model: {error} Restore it or train it again.") from error
+    if config.model.kind in PROBABILISTIC:
+        expect(path, card, _OF_POSTERIORS)
+    described = {"slug": config.slug, "kind": config.model.kind, "latent_dim": config.model.latent_dim}
+    for name, own in described.items():
+        if card[name] != own:
+            raise StorageError(
+                f"{path} contradicts itself: {name} is {_short(card[name])}, and its config makes {own!r}. "
+                "Restore it or train the model again."
+            )
+    if config.slug != folder.name:
+        raise StorageError(f"{path} is the card of {config.slug!r}: a folder is named like its model. Rename it.")
+    return card, config
+
+
+def weights_layout(config: ModelConfig) -> Layout:
+    return Layout(config.shapes())
+
+
+def codes_layout(config: ModelConfig) -> Layout:
+    d, n = config.latent_dim, "test images"
+    shapes: dict[str, tuple[int | str, ...]] = {
+        "test_mean": (n, d),
+        "test_label": (n,),
+        "test_reconstruction_at_mean": (n,),
+        "test_mse": (n,),
+        "train_mean": ("training images", d),
+        "train_label": ("training images",),
+        "epochs?": ("epochs",),
+        "epoch_mean?": ("epochs", "followed images", d),
+    }
+    if config.kind in PROBABILISTIC:
+        shapes |= {"test_logvar": (n, d), "test_reconstruction": (n,), "test_kl": (n,)}
+    return Layout(shapes, frozenset({"test_label", "train_label", "epochs"}))
+
+
+EXACT = Layout(
+    {"log_p": ("test images",), "elbo": ("test images",), "modes": ("test images",), "best_elbo": ("first images",)}
+    | {f"bundled_{name}?": ("bundled images",) for name in ("log_p", "elbo", "modes")},
+    frozenset({"modes", "bundled_modes"}),
+)
+
+
+def check_labels(path: Path, codes: Any, config: ModelConfig) -> None:
+    """Labels index colours and names: one that there is not is refused. `codes` are arrays or tensors by name."""
+    for name in ("test_label", "train_label"):
+        low, high = int(codes[name].min()), int(codes[name].max())
+        if low < 0 or high >= config.n_classes:
+            raise StorageError(
+                f"{path}: {name} should hold labels from 0 to {config.n_classes - 1} and holds {low} to {high}. "
+                "Restore it or train the model again."
+            )
+
+
+def read_weights(folder: Path) -> dict[str, np.ndarray]:
+    """Every tensor of the network by name, half precision as stored."""
+    _, config = read_card(folder)
+    return read_arrays(folder / "weights.safetensors", weights_layout(config.model))
+
+
+def read_codes(folder: Path) -> dict[str, np.ndarray]:
+    """What `checkpoints.load_codes` gives, as arrays of the types that are stored."""
+    _, config = read_card(folder)
+    path = folder / "codes.safetensors"
+    codes = read_arrays(path, codes_layout(config.model))
+    check_labels(path, codes, config.model)
+    return codes
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """The card, where it and the shapes of weights and codes are as they should be; numbers are read on loading."""
+    card, config = read_card(folder)
+    check_tensors(folder / "weights.safetensors", weights_layout(config.model))
+    check_tensors(folder / "codes.safetensors", codes_layout(config.model))
+    return card
+
+
+def _mismatch(value: Any, pattern: Pattern, where: str) -> str | None:
+    if isinstance(pattern, tuple):
+        wrong = [_mismatch(value, each, where) for each in pattern]
+        return None if None in wrong else wrong[0]
+    if isinstance(pattern, list):
+        if not isinstance(value, list):
+            return _wrong(where, "a list", value)
+        return next((w for i, v in enumerate(value) if (w := _mismatch(v, pattern[0], f"{where}[{i}]"))), None)
+    if isinstance(pattern, dict):
+        if not isinstance(value, dict):
+            return _wrong(where, "an object", value)
+        if str in pattern:
+            return next((w for k, v in value.items() if (w := _mismatch(v, pattern[str], _at(where, k)))), None)
+        for name, each in pattern.items():
+            key = name.removesuffix("?")
+            if key not in value and not name.endswith("?"):
+                return f"{_at(where, key)} is missing"
+            if key in value and (wrong := _mismatch(value[key], each, _at(where, key))):
+                return wrong
+        return None
+    if pattern is None:
+        return None if value is None else _wrong(where, "null", value)
+    if pattern is float:
+        return None if type(value) in (int, float) and abs(value) < 1e300 else _wrong(where, "a number", value)
+    if pattern is int:
+        return None if type(value) is int and abs(value) < 2**63 else _wrong(where, "a whole number", value)
+    return None if isinstance(value, pattern) else _wrong(where, "text", value)
+
+
+def _at(where: str, key: str) -> str:
+    return f"{where}.{_short(key)[1:-1]}" if where else _short(key)[1:-1]
+
+
+def _wrong(where: str, wanted: str, value: Any) -> str:
+    return f"{where or 'the whole'} should be {wanted} and is {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    """What came, at a length that a sentence bears."""
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of more than 40 digits"
+    return text if len(text) <= 60 else f"{text[:57]}…"
