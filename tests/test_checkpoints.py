@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from vae_core import checkpoints, data, metrics
 from vae_core.config import Config, ConfigError, ModelConfig, TrainingConfig
 from vae_core.storage import StorageError
+from vae_core.training import Diverged
 
 QUICK = Config(
     ModelConfig(kind="cvae", encoder=(16,), decoder=(16,)), TrainingConfig(dataset="digits", epochs=2, batch_size=64)
@@ -143,6 +144,30 @@ def test_an_interrupted_training_leaves_no_checkpoint_and_goes_on(tmp_path):
     assert set(first) == {2}
     codes = checkpoints.load_codes(QUICK.slug, tmp_path)
     assert codes["epochs"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("vae", r"diverged in epoch 1 of 2: .* Try a learning rate below 1000"),
+        ("ae", r"diverged, and nothing of it is kept: it ends at \d.* where an untrained network has 5"),
+    ],
+)
+@pytest.mark.parametrize("on_step", [None, lambda step: None])
+def test_a_training_that_diverges_keeps_nothing_and_the_good_one_stays(kind, sentence, on_step, tmp_path):
+    """NaN was trained on to the end, saved over the good checkpoint, and called a success."""
+    model = ModelConfig(kind=kind, encoder=(16,), decoder=(16,))
+    good = Config(model, TrainingConfig(dataset="digits", epochs=1, batch_size=64))
+    wild = Config(model, TrainingConfig(dataset="digits", epochs=2, batch_size=64, learning_rate=1000.0))
+    with pytest.raises(Diverged, match=sentence):
+        checkpoints.load_or_train(wild, root=tmp_path, on_step=on_step)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [f"{good.slug}.lock"]
+    checkpoints.load_or_train(good, root=tmp_path)  # nothing half-way of the other stands in its way
+    before = {path: path.read_bytes() for path in (tmp_path / good.slug).iterdir()}
+    with pytest.raises(Diverged):
+        checkpoints.load_or_train(wild, root=tmp_path, on_step=on_step, retrain=True)
+    assert {path: path.read_bytes() for path in (tmp_path / good.slug).iterdir()} == before
+    checkpoints.load_or_train(good, root=tmp_path, retrain=True)
 
 
 def test_a_trial_is_scored_on_what_it_held_out(tmp_path):

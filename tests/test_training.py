@@ -92,6 +92,23 @@ def test_a_truncated_state_is_a_sentence(digits, tmp_path):
         run(digits, CONFIG, state_file=state)
 
 
+@pytest.mark.parametrize("poisoned", [11, 15])
+def test_what_diverges_ends_at_once_and_leaves_no_state_to_go_on_from(digits, tmp_path, poisoned):
+    """At the step whose loss is not finite, or at the end of an epoch whose last step spoilt the weights: the state of
+    the last good epoch would only lead there again."""
+    torch.set_num_threads(1)
+    state, model, steps = tmp_path / "state.safetensors", models.build(SMALL, 0), []
+
+    def on_step(step):
+        steps.append(step.step)
+        if step.step == poisoned:
+            model.encoder[0].bias.data.fill_(torch.nan)
+
+    with pytest.raises(training.Diverged, match="diverged in epoch 3 of 4"):
+        training.fit(model, *digits, CONFIG, state_file=state, on_step=on_step, device=torch.device("cpu"))
+    assert steps[-1] == poisoned and not state.exists()
+
+
 def test_hooks_see_every_step_and_every_epoch(digits):
     """A page's progress bar hangs on them; epoch 0 is the untrained model, for the film of the codes."""
     steps, epochs = [], []

@@ -123,15 +123,11 @@ def splits(config: Config, data_folder: Path | None = None) -> tuple[data.Split,
     """What a run is trained on and what it is scored on.
 
     A trial that holds out training images is scored on those: the test split is for final models only.
-    Raises `ConfigError` where nothing would be left to train on, `DataError` where there is nothing to score on.
+    Raises `ConfigError` where nothing would be left to train on.
     """
-    name, held_out = config.training.dataset, config.training.held_out
-    train = data.load(name, "train", data_folder)
+    train, held_out = data.load(config.training.dataset, "train", data_folder), config.training.held_out
     if not held_out:
-        test = data.load(name, "test", data_folder)
-        if not len(test.images):
-            raise data.DataError(f"The test split of {name} holds no image: there is nothing to score a model on.")
-        return train, test
+        return train, data.load(config.training.dataset, "test", data_folder)
     kept = len(train.images) - held_out
     if kept < 1:
         raise ConfigError(f"held_out must be below the {len(train.images)} training images; got {held_out}.")
@@ -218,8 +214,10 @@ def _train(
         if on_epoch is not None:
             on_epoch(epoch, model)
 
+    untrained = build(config.model, config.training.seed)
+    before = _drawing(untrained, test)
     model, history = fit(
-        build(config.model, config.training.seed),
+        untrained,
         train.images,
         train.labels,
         config.training,
@@ -229,6 +227,13 @@ def _train(
         run=run,
         device=device,
     )
+    after = _drawing(model, test)
+    if after > before + abs(before):  # without an exp in it a network can diverge for ever and stay finite
+        raise Diverged(
+            f"The training of {config.slug!r} diverged, and nothing of it is kept: it ends at {after:.4g} nats per "
+            f"image, where an untrained network has {before:.4g}. "
+            f"Try a learning rate below {config.training.learning_rate:g}."
+        )
     full = metrics.summary(metrics.per_image(model, test.images, test.labels))
     card: dict[str, Any] = {
         "format": contents.FORMAT,
@@ -381,6 +386,12 @@ def assess(
         scores["label_agreement"] = metrics.label_agreement(model, load_judge())
     denoising = metrics.denoising(model, test.images, test.labels) if model.config.likelihood == "bernoulli" else {}
     return codes, scores, denoising
+
+
+def _drawing(model: Autoencoder, test: data.Split) -> float:
+    """Mean reconstruction at the mean of the first images, nats."""
+    terms = metrics.per_image(model, test.images[:FOLLOWED], test.labels[:FOLLOWED], samples=1)
+    return metrics.summary(terms)["reconstruction_at_mean"]
 
 
 def _headline(model: Autoencoder) -> str:
