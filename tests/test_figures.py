@@ -1,5 +1,7 @@
 """Charts as pure functions: what is drawn is what the cards say."""
 
+import itertools
+
 import pytest
 
 from ui import figures
@@ -27,7 +29,7 @@ def test_names_of_curves_that_end_side_by_side_do_not_overlap():
     low, high = figure.layout.yaxis.range
     pixels = (figure.layout.height - figure.layout.margin.t - figure.layout.margin.b) / (high - low)
     places = sorted(note.y for note in figure.layout.annotations)
-    assert all((b - a) * pixels >= 16 for a, b in zip(places, places[1:], strict=False))
+    assert all((b - a) * pixels >= 16 for a, b in itertools.pairwise(places))
     assert [note.text.split()[0] for note in figure.layout.annotations] == sorted(ends, key=ends.get)
 
 
