@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import live_map
 from ui.family import slug, title
-from ui.frame import frame
+from ui.frame import fragment, frame
 
 WHAT_YOU_SEE = """
 An autoencoder is only asked to draw each digit back, so it may put the codes wherever that works. It leaves empty
@@ -32,7 +32,7 @@ threshold, which 98 % of held-out digits do. It errs, too: two digits laid over 
 """
 
 
-@st.fragment
+@fragment
 def maps(here: list[str], opening: dict) -> None:
     """A pick runs this part of the page alone."""
     live_map.answers(live_map.view(here, opening))

@@ -7,7 +7,7 @@ import torch
 
 from ui import fetch, live, live_pages, readout, store
 from ui.family import FAMILY, slug, title
-from ui.frame import frame
+from ui.frame import fragment, frame
 from ui.picture import Chosen, choose_digit, label_for, show_steps
 from ui.tiles import numbers
 from vae_core import latent
@@ -23,7 +23,7 @@ have another shape than that, so some draws fall into gaps.
 """
 
 
-@st.fragment
+@fragment
 def play(kinds: list[str], size: int, chosen: Chosen, label: int) -> None:
     """The live view, and whenever the hand lets go, what only Python knows of the codes it left."""
     hand = live_pages.sliders(kinds, size, chosen, label)

@@ -5,7 +5,7 @@ import torch
 
 from ui import fetch, live, live_pages, store
 from ui.family import DIGIT_COLOURS, slug
-from ui.frame import frame
+from ui.frame import fragment, frame
 from ui.picture import Chosen, choose_digit, label_for, show_steps
 from ui.tiles import Bar, Tile, bars, row, sheet
 from vae_core import latent
@@ -20,7 +20,7 @@ def sorted_by_label(name: str) -> float:
     return latent.same_label_share(codes["test_mean"][:COMPARED], codes["test_label"][:COMPARED])
 
 
-@st.fragment
+@fragment
 def hand(name: str, chosen: Chosen, label: int, code: latent.Code) -> None:
     """The live view, and whenever the hand lets go, who really writes like this."""
     z = live_pages.styles(name, chosen, label, code)

@@ -6,7 +6,7 @@ import torch
 
 from ui import fetch, live, live_pages, store
 from ui.family import FAMILY, slug
-from ui.frame import frame
+from ui.frame import fragment, frame
 from ui.picture import choose_or_draw, label_for
 from ui.tiles import numbers, strips
 from ui.ways import HEAD, START, Ways, animation, pace, read
@@ -32,7 +32,7 @@ ways = Ways(models, ends, (a, b), spherical=way == "spherical")
 blank = next((word for word, digit in (("from", first), ("to", second)) if not digit.pixels.any()), None)
 
 
-@st.fragment
+@fragment
 def scrub() -> None:
     """The live view, and whenever the hand lets go, what a classifier reads there."""
     at = live_pages.interpolate(list(FAMILY), dim, (first, second), ways)

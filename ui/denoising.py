@@ -11,6 +11,7 @@ import torch
 from ui import expectation, store
 from ui.estimates import LENGTHS
 from ui.family import DIGIT_COLOURS, slug
+from ui.frame import callback
 from ui.picture import Chosen
 from ui.tiles import Tile, numbers, row
 from vae_core import latent, metrics
@@ -128,6 +129,7 @@ from the same $L$ draws. Nothing here is sampled in the code: a DAE's code is a 
 """
 
 
+@callback
 def _again() -> None:
     st.session_state["denoising_seed"] = st.session_state.get("denoising_seed", 0) + 1
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ui import expectation, store
 from ui.family import DIGIT_COLOURS
+from ui.frame import callback
 from ui.picture import Chosen
 from ui.readout import signed
 from ui.tiles import Tile, numbers, row
@@ -178,6 +179,7 @@ mean of the other draws' values, may be taken off, because $\mathbb E\, \nabla \
 """
 
 
+@callback
 def _again() -> None:
     st.session_state["sampling_seed"] = st.session_state.get("sampling_seed", 0) + 1
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import streamlit as st
+
+P, R = ParamSpec("P"), TypeVar("R")
+_log = logging.getLogger(__name__)
 
 NAME = "Latent Space Explorer"
 ICON = Path(__file__).parent.parent / "static" / "icon.svg"  # a Material icon would come from a foreign host
@@ -144,6 +149,7 @@ def frame(title: str, lead: str, *, width: int = 1280) -> None:
         st.html(SIDEBAR.replace("HERE", address(here)), unsafe_allow_javascript=True)
     st.title(title)
     st.html(f'<p class="lse-lead">{lead}</p>')
+    _say_what_failed()
     if here == "app.py" and (asked := st.session_state.setdefault("asked", _unknown())):
         st.warning(f"There is no page “{asked}”; this is the Studio. The sidebar names all pages.")
     elif here != "app.py":
@@ -177,9 +183,52 @@ def give_up(slug: str, error: Exception) -> NoReturn:
 
     The error itself goes to the server's log: its paths are the host's business and help no visitor.
     """
-    logging.getLogger(__name__).warning("Checkpoint %s: %s", slug, error, exc_info=error)
+    _log.warning("Checkpoint %s: %s", slug, error, exc_info=error)
     st.error(
         f"The model {slug} cannot be loaded. Whoever runs this app finds the reason in the server's log; restore the "
         f"folder checkpoints/{slug}, or train the model again with `python -m vae_core train`."
     )
     st.stop()
+
+
+# What nobody expected -------------------------------------------------------------------------------------------------
+
+FAILED = (
+    "Something went wrong on the server, and what you did last has no answer here. Everything else goes on working. "
+    "Whoever runs this app finds the reason in the server's log."
+)
+
+
+def callback(function: Callable[P, R]) -> Callable[P, R | None]:
+    """For what a control or a view calls: an error becomes a sentence in the run that follows, with every control."""
+
+    @functools.wraps(function)
+    def careful(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return function(*args, **kwargs)
+        except Exception:  # Streamlit ends and restarts runs by what is no Exception
+            _log.exception("In a callback: %s", function.__qualname__)
+            st.session_state["failed"] = True  # a callback has no place of its own on the page
+            return None
+
+    return careful
+
+
+def fragment(function: Callable[P, None]) -> Callable[P, None]:
+    """`st.fragment`, of which an error takes only this part of the page, and says so in its place."""
+
+    @functools.wraps(function)
+    def careful(*args: P.args, **kwargs: P.kwargs) -> None:
+        _say_what_failed()
+        try:
+            function(*args, **kwargs)
+        except Exception:
+            _log.exception("In a part of a page: %s", function.__qualname__)
+            st.error(FAILED)
+
+    return st.fragment(careful)
+
+
+def _say_what_failed() -> None:
+    if st.session_state.pop("failed", False):
+        st.error(FAILED)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ui import inside_view, store
 from ui.family import DIGIT_COLOURS
+from ui.frame import fragment
 from ui.picture import Chosen, take_sample
 from ui.readout import dimension
 from ui.tiles import Bar, Tile, bars, numbers, row
@@ -129,7 +130,7 @@ def posterior(model_slug: str, chosen: Chosen, label: int | None) -> None:
         st.markdown(FORMULAS)
 
 
-@st.fragment
+@fragment
 def view(model_slug: str, chosen: Chosen, label: int | None, found: Found) -> None:
     """What the hand pulls; a release runs this alone."""
     modes = found.posterior.mass

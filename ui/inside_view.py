@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ui import live_map, live_pages, store
+from ui import live_map, live_pages, messages, store
 from ui.picture import Chosen
 from ui.tiles import data_uri
 from vae_core import latent
@@ -34,6 +34,7 @@ SEEN = 8.0  # nats below the top: what a close-up holds
 FLOOR = 40.0  # nats below the top that stand for "next to nothing"
 CLOSE = 6.0  # times the posterior's own size that a close-up may take to hold q as well
 
+READER = messages.form({"digit": live_pages.DIGIT, "mean": messages.vector(2), "logvar": messages.vector(2, -100, 100)})
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top
 
 
@@ -188,13 +189,14 @@ def _square(box: Bounds, margin: float = 0.06) -> Bounds:
 
 
 def show(slug: str, chosen: Chosen, label: int | None, found: Found) -> dict[str, Any]:
-    """Show the live view. Returns the last {slug, digit, mean, logvar, elbo} that a hand left for this digit, else {}.
+    """Show the live view. Returns the last {digit, mean, logvar} of q that a hand left for this digit, else {}.
 
     The page sends the model itself, `live.models([slug])`, outside of what a release runs again.
     """
     extent = live_map.extent(store.guard_codes(slug)["test_mean"].numpy())
     told = options(slug, chosen, label, found, extent)
-    message = live_pages.show("inside.mjs", f"inside {slug}", told, lambda: first_picture(told, chosen), "inside")
+    key, picture = f"inside {slug}", lambda: first_picture(told, chosen)
+    message = live_pages.show("inside.mjs", key, told, picture, "inside", READER)
     return message if message.get("digit") == told["digit"]["id"] else {}
 
 

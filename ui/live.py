@@ -8,14 +8,15 @@ of the document share.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from ui.frame import give_up, leave_out
+from ui import messages
+from ui.frame import callback, give_up, leave_out
 from vae_core import contents
 from vae_core.storage import StorageError
 
@@ -134,24 +135,39 @@ def models(slugs: Iterable[str], *, codes: bool = True) -> None:
     _feed(key=f"models {' '.join(slugs)} {codes}", data=data, height="content")
 
 
+def heard(key: str, reader: messages.Reader) -> Any:
+    """What the view of this key said last, clean; None where it said nothing, or nothing of its form."""
+    state = st.session_state.get(key)
+    return messages.read(reader, state.get("message")) if isinstance(state, Mapping) else None
+
+
 def view(
     module: str,
     *,
     key: str,
+    reader: messages.Reader | None = None,
     options: dict[str, Any] | None = None,
     first: str = "",
-    on_message: Callable[[], None] | None = None,
+    on_message: Callable[[Any], None] | None = None,
     height: int | str = "content",
-) -> dict[str, Any] | None:
+) -> Any:
     """Show static/<module>. Returns the last message of the view (`setStateValue("message", …)`), or None.
 
-    `first` is the page's own HTML that stands until the module has mounted; it should take the same room.
+    reader: of the view's messages; None for a view that says nothing. `on_message` gets each message before the next
+    run. `first` is the page's own HTML that stands until the module has mounted; it should take the same room.
     """
+
+    @callback
+    def hear() -> None:
+        said = reader and messages.read(reader, st.session_state[key].get("message"), log=True)
+        if on_message and said is not None:
+            on_message(said)
+
     result = _view(
         key=key,
         data={"module": module, "options": json.dumps(options or {}), "first": first},
         default={"message": None},
-        on_message_change=on_message or (lambda: None),
+        on_message_change=hear,
         height=height,
     )
-    return result.message
+    return reader and messages.read(reader, result.message)

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ui import live
+from ui import live, messages
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from vae_core import contents
 from vae_core.storage import StorageError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # torch is imported where it is needed first: the maps paint before that.
 
+SIDES = ("left", "right")
 NEIGHBOURS = 8  # as many as static/map.mjs rings
 SIZE = 720  # pixels of a first picture: shown smaller, so that dots have soft edges
 # As static/codes.mjs fits its first view: nothing moves when the live map takes the picture's place.
@@ -83,11 +84,13 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
     models = [
         {"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code} for k in here
     ]
-    message = (st.session_state.get("map_view") or {}).get("message")
+    said = reader(here)
+    message = live.heard("map_view", said)
     walk = (message or opening).get("walk")
     message = live.view(
         "map.mjs",
         key="map_view",
+        reader=said,
         options={"models": models, "start": opening, "walk": walk and heard(walk)},
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
         first="" if message else _first(opening["left"], opening["right"]),
@@ -95,6 +98,31 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
     if message:
         st.session_state["map"] = message  # the component's own state ends with the page
     return message or {**opening, "z": None, "drawn": None}
+
+
+def reader(here: list[str]) -> messages.Reader:
+    """Of the view's messages, as `view` returns them."""
+    image, z = messages.integer(0, 99_999), messages.vector(2)
+    guess = messages.form(
+        {
+            "answer": messages.choice(("digit", "not")),
+            "t": messages.number(0, 1),
+            "kind": messages.choice(here),
+            "z": z,
+            "label": messages.maybe(messages.label),
+        }
+    )
+    guess = messages.where(guess, lambda g: g["label"] is not None or g["kind"] != "cvae", "the label of a CVAE")
+    walk = messages.form({"ends": messages.several(2, image), "said": messages.each(SIDES, guess)})
+    fields = {
+        "left": messages.choice(here),
+        "right": messages.choice(here),
+        "image": image,
+        "z": messages.maybe(messages.form(dict.fromkeys(SIDES, z))),
+        "drawn": messages.maybe(messages.choice(SIDES)),
+        "walk": messages.maybe(walk),
+    }
+    return messages.form(fields)
 
 
 def heard(walk: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +163,7 @@ def answers(picked: dict[str, Any]) -> None:
     from ui import store
 
     walk = picked.get("walk")
-    for side, column in zip(("left", "right"), st.columns(2, gap="large"), strict=True):
+    for side, column in zip(SIDES, st.columns(2, gap="large"), strict=True):
         kind = picked[side]
         codes = store.guard_codes(slug(kind, 2))
         with column:

@@ -19,7 +19,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import live, live_map, readout, store
+from ui import live, live_map, messages, readout, store
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.picture import Chosen
 from ui.tiles import data_uri
@@ -30,6 +30,7 @@ SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
 LABELS = torch.arange(10)
 BAR = '<div class="bar"></div>'  # where a view's buttons will be
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
+DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that `digit_option` gives it
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
 
 
@@ -84,17 +85,17 @@ def show(
     options: dict[str, Any],
     picture: Callable[[], str],
     kind: str = "",
-    on_message: Callable[[], None] | None = None,
+    reader: messages.Reader | None = None,
+    on_message: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """The live view. Returns its last message, after a switch of pages the one from before; {} where there is none.
 
     A message says that the view stands: the first picture is not made again, and does not travel with other options.
     """
-    state = st.session_state
-    before = "" if (state.get(key) or {}).get("message") else first(picture(), kind)
-    message = live.view(module, key=key, options=options, first=before, on_message=on_message)
+    before = "" if reader and live.heard(key, reader) else first(picture(), kind)
+    message = live.view(module, key=key, reader=reader, options=options, first=before, on_message=on_message)
     if message:
-        state[f"{key} last"] = message  # the component's own state ends with the page
+        st.session_state[f"{key} last"] = message  # the component's own state ends with the page
     return last(key)
 
 
@@ -121,7 +122,8 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
         side = f'<div class="side">{side}<p class="reading"></p></div>'
         return f'{BAR}<div class="styles">{side}<div class="ten">{tiles}</div></div>'
 
-    message = show("styles.mjs", key, {"slug": name, "digit": digit_option(chosen, label)}, picture)
+    reader = messages.form({"z": messages.vector(len(mean))})
+    message = show("styles.mjs", key, {"slug": name, "digit": digit_option(chosen, label)}, picture, reader=reader)
     return torch.tensor(message["z"]) if message else z
 
 
@@ -172,19 +174,29 @@ def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str
     """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
     key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
     digit = digit_option(chosen, label)
-    state = st.session_state
+    state, reader = st.session_state, slider_reader(kinds, size)
 
-    def hear() -> None:
-        if message := state[key]["message"]:  # at once: the next run may be of the other size
-            state[f"{key} last"] = state["sliders last"] = message
+    def hear(hand: dict[str, Any]) -> None:
+        state[f"{key} last"] = state["sliders last"] = hand  # at once: the next run may be of the other size
 
-    hand = (state.get(key) or {}).get("message") or last(key)
+    hand = live.heard(key, reader) or last(key)
     if hand.get("digit") != digit["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
         hand = slider_hand(options, digit, chosen, last("sliders"))
     told = {"models": options, "digit": digit}
-    show("sliders.mjs", key, told, lambda: slider_picture(options, chosen, hand), on_message=hear)
+    show("sliders.mjs", key, told, lambda: slider_picture(options, chosen, hand), "", reader, hear)
     state[f"{key} last"] = state["sliders last"] = hand
     return hand
+
+
+def slider_reader(kinds: list[str], size: int) -> messages.Reader:
+    """The codes of the models that are shown, the CVAE's label, whose sliders they are, and of which digit."""
+    fields = {
+        "codes": messages.each(kinds, messages.vector(size)),
+        "label": messages.label,
+        "lead": messages.choice(kinds),
+        "digit": DIGIT,
+    }
+    return messages.where(messages.form(fields), lambda m: m["lead"] in m["codes"], "a code of the model that leads")
 
 
 def slider_hand(options: list[dict], digit: dict[str, Any], chosen: Chosen, old: dict[str, Any]) -> dict[str, Any]:
@@ -278,6 +290,11 @@ def slider_picture(options: list[dict], chosen: Chosen, hand: dict[str, Any]) ->
 # Interpolate ----------------------------------------------------------------------------------------------------------
 
 
+# t, and what is drawn where an end has a pad: null where nothing is yet, "" where it was cleared.
+DRAWN = messages.maybe(messages.text(131, f"({messages.DRAWING})?"))
+WALK = messages.form({"t": messages.number(0, 1)}, {"from": DRAWN, "to": DRAWN})
+
+
 def asked_t() -> float:
     """The place on the way that the page's address names, else the middle."""
     at = asked("t", 1)
@@ -303,12 +320,12 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
         below = f'<p class="reading"></p><div class="maps">{maps}</div>'
         return f'{BAR}<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
 
-    def hear() -> None:
+    def hear(message: dict[str, Any]) -> None:
         for end in ("from", "to"):
-            told, drawn = state[key]["message"], f"{end}_drawn"
-            if end in told and told[end] != state.get(drawn):
-                state[drawn], state["walk drew"] = told[end], True
-                if not told[end]:
+            drawn = f"{end}_drawn"
+            if end in message and message[end] != state.get(drawn):
+                state[drawn], state["walk drew"] = message[end], True
+                if not message[end]:
                     state.pop(f"{end}_is", None)  # what the last drawing was says nothing of the next
 
     told: dict[str, Any] = {"models": members, "spherical": ways.spherical}
@@ -320,7 +337,7 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
         }
         told[end] = digit_option(chosen, label) | drawing
     kind = "walk drawing" if told["from"]["draw"] or told["to"]["draw"] else "walk"
-    message = show("interpolate.mjs", key, told, picture, kind, hear)
+    message = show("interpolate.mjs", key, told, picture, kind, WALK, hear)
     if state.pop("walk drew", False):
         st.rerun()  # the whole page: this is a fragment, and the rows below walk between the same ends
-    return float(message.get("t", asked_t()))  # at an end JSON says 0 or 1, without a point
+    return message.get("t", asked_t())

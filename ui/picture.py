@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 
 from ui import store, tiles
+from ui.frame import callback
 from vae_core import latent
 from vae_core.digitize import DigitizeError, Step, digitize
 from vae_core.models import Autoencoder
@@ -223,6 +224,7 @@ def _bring_controls(key: str, camera: bool) -> None:
         _focus(key=f"{key}_focus", data={"name": f"{key}_bring"}, height="content", width="content")
 
 
+@callback
 def _take_in(key: str, widget: str) -> None:
     file, state = st.session_state[widget], st.session_state
     state.pop(f"{key}_refused", None)
@@ -237,6 +239,7 @@ def _take_in(key: str, widget: str) -> None:
         state[f"{key}_refused"] = str(error)
 
 
+@callback
 def _back_to_samples(key: str) -> None:
     state = st.session_state
     state.pop(f"{key}_brought", None)
@@ -244,12 +247,14 @@ def _back_to_samples(key: str) -> None:
     state[f"{key}_round"] = state.get(f"{key}_round", 0) + 1
 
 
+@callback
 def take_sample(key: str, index: int) -> None:
     """Choose a sample from elsewhere on the page: for callbacks."""
     st.session_state[key] = index
     _back_to_samples(key)
 
 
+@callback
 def _go_to_next(key: str, step: int) -> None:
     labels, state = store.samples()[1], st.session_state
     state[key] = next_index(labels, state[key], state.get(f"{key}_only"), step)

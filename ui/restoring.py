@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.frame import callback
 from ui.tiles import numbers
 
 KINDS = {  # name, what the amount is, where its slider starts
@@ -21,6 +22,7 @@ COLUMNS = (
 )
 
 
+@callback
 def spoil_again() -> None:
     """The next run of the page spoils with another seed."""
     st.session_state["spoil_seed"] = st.session_state.get("spoil_seed", 0) + 1

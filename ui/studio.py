@@ -9,14 +9,16 @@ import base64
 import html
 import math
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from ui import live
+from ui import live, messages
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+from ui.frame import fragment
 from ui.tiles import Strip, bits, data_uri, steps_html, strips
 from vae_core import contents
 from vae_core.storage import StorageError
@@ -109,6 +111,20 @@ def first_picture() -> None:
     )
 
 
+# What it says: the wish for a sample, a picture, or the digit at which the hand let go with each model's code.
+_ID = messages.integer(0, 2**53)
+_WISH = messages.form({"sample": _ID})
+_PICTURE = messages.form({"picture": messages.picture, "id": _ID})
+_DIGIT = messages.form(
+    {
+        "bits": messages.maybe(messages.drawing),
+        "label": messages.maybe(messages.label),
+        "codes": messages.maybe(messages.each(tuple(FAMILY), messages.vector(2))),
+    },
+    {"posterior": messages.flag, "spoilt": messages.flag},
+)
+READER = messages.either(_WISH, _PICTURE, _DIGIT)
+
 # The view -------------------------------------------------------------------------------------------------------------
 
 
@@ -120,13 +136,13 @@ def studio(key: str = "studio") -> None:
     live.models([m["slug"] for m in _members()])  # last: the page is there before the weights have travelled
 
 
-@st.fragment
+@fragment
 def _hand(key: str) -> None:
     state = st.session_state
     options: dict[str, Any] = {"models": _members(), "first": _encoded_first()}
     if brought := state.get(f"{key}_brought"):
         options["brought"] = {name: brought[name] for name in ("id", "pixels", "notes", "error") if name in brought}
-    message = live.view("studio.mjs", key=key, options=options, on_message=lambda: _take_in(key)) or {}
+    message = live.view("studio.mjs", key=key, reader=READER, options=options, on_message=partial(_take_in, key)) or {}
     if brought and brought.get("steps"):
         st.html(f'<div class="lse-row">{brought["steps"]}</div>')
     if message.get("bits") and message.get("codes"):
@@ -186,21 +202,21 @@ def _encoded_first() -> dict[str, str]:
     }
 
 
-def _take_in(key: str) -> None:
+def _take_in(key: str, message: dict[str, Any]) -> None:
     """A picture has come with the message, or the wish for a sample: make it a digit, and keep it for the view."""
-    message = (st.session_state.get(key) or {}).get("message") or {}
     if "sample" in message:
         st.session_state[f"{key}_brought"] = {"id": message["sample"], **any_sample()}
     if "picture" not in message:
         return
     from vae_core.digitize import DigitizeError, digitize
 
-    brought: dict[str, Any] = {"id": message.get("id")}
+    picture, brought = message["picture"], {"id": message["id"]}
     try:
-        digit = digitize(base64.b64decode(message["picture"], validate=True))
-    except (DigitizeError, ValueError, TypeError) as error:
-        sentence = str(error) if isinstance(error, DigitizeError) else "The picture came damaged: bring it again."
-        brought["error"] = sentence
+        if isinstance(picture, messages.Refused):
+            raise DigitizeError(picture.sentence)
+        digit = digitize(picture)
+    except DigitizeError as error:
+        brought["error"] = str(error)
     else:
         brought["pixels"] = base64.b64encode(np.rint(digit.pixels * 255).astype(np.uint8).tobytes()).decode()
         brought["notes"] = " ".join(digit.notes)
@@ -222,9 +238,8 @@ def any_sample() -> dict[str, str]:
 
 def _truth(message: dict[str, Any]) -> None:
     """The exact account of the hand's digit under VAE and CVAE, a sentence each, and where to see more of it."""
-    try:
-        x, label = bits(message["bits"]), int(message["label"])
-    except (ValueError, TypeError):
+    x, label = bits(message["bits"]), message["label"]
+    if label is None:
         return
     st.subheader("The true posterior, exactly")
     if x.sum() < LEAST:
