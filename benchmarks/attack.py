@@ -254,10 +254,32 @@ def pictures(tries: int, seed: int) -> list[Try]:
     return found
 
 
+def messages(tries: int, seed: int) -> list[Try]:
+    """Each view hears so many forged messages, and a true one between them: it must go on answering."""
+    from benchmarks.hostile_messages import VIEWS, Visit, forged
+
+    ends, dice = [], random.Random(seed)
+    for name, view in VIEWS.items():
+        visit = Visit(view.page, view.link)
+        true = view.says(visit.told())
+        for i in range(tries):
+            message, said = forged(true, dice) if i % 20 else (true, "a true message")
+
+            def hear(visit: Visit = visit, message: Any = message) -> None:
+                visit.say(message)
+                visit.check()
+
+            ends.append(attempt(hear, f"{name}: {said}", ()))
+            if ends[-1].outcome != "well":
+                visit = Visit(view.page, view.link)
+    return ends
+
+
 # One row an attack: its name, what makes its tries, and how many by default.
 ATTACKS: dict[str, tuple[Attack, int]] = {
     "checkpoints": (checkpoints, 1000),
     "pictures": (pictures, 10_000),
+    "messages": (messages, 200),  # of each view
 }
 
 

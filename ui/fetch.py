@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from ui import store
+from ui.frame import callback, fragment
 from vae_core import data
 
 SIZE = "1.7 MB"  # 1,648,877 + 4,542 bytes, packed: no page shows a training image
@@ -89,12 +91,13 @@ def mnist_notice() -> None:
     action.button(label, key="fetch_mnist", width="stretch", on_click=_ask, args=(job,))
 
 
+@callback
 def _ask(job: Download) -> None:
     st.session_state[_WATCHED] = True
     job.start()
 
 
-@st.fragment(run_every=0.5)
+@partial(fragment, run_every=0.5)
 def _watch(job: Download) -> None:
     """How far the download is, until it is through: then the page runs again and shows what came of it."""
     if not job.running:

@@ -214,7 +214,7 @@ def callback(function: Callable[P, R]) -> Callable[P, R | None]:
     return careful
 
 
-def fragment(function: Callable[P, None]) -> Callable[P, None]:
+def fragment(function: Callable[P, None], *, run_every: float | None = None) -> Callable[P, None]:
     """`st.fragment`, of which an error takes only this part of the page, and says so in its place."""
 
     @functools.wraps(function)
@@ -226,7 +226,7 @@ def fragment(function: Callable[P, None]) -> Callable[P, None]:
             _log.exception("In a part of a page: %s", function.__qualname__)
             st.error(FAILED)
 
-    return st.fragment(careful)
+    return st.fragment(careful, run_every=run_every)
 
 
 def _say_what_failed() -> None:

@@ -1,0 +1,173 @@
+"""What a browser may say that no view would: forged messages of the live views, and a page to say them to."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BITS = "A" * 40 + "_" * 50 + "A" * 41  # some strokes, as a view writes them
+
+
+class View(NamedTuple):
+    """A live view: where it stands, and what it says when a hand has let go, made from what it was told."""
+
+    page: str
+    link: dict[str, str]
+    says: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _studio(told: dict[str, Any]) -> dict[str, Any]:
+    codes = {m["kind"]: [0, 1.5] for m in told["models"]}
+    return {"bits": BITS, "label": 3, "codes": codes, "posterior": False, "spoilt": False}
+
+
+def _map(told: dict[str, Any]) -> dict[str, Any]:
+    said = {"kind": "cvae", "z": [0, -1.25], "label": 4, "t": 0, "answer": "digit"}
+    place = {"left": [0, 1], "right": [0.5, -2]}
+    walk = {"ends": [3, 18], "said": {"right": said}}
+    return {"left": "ae", "right": "cvae", "image": 7, "z": place, "drawn": "left", "walk": walk}
+
+
+def _sliders(told: dict[str, Any]) -> dict[str, Any]:
+    codes = {m["kind"]: [0] * len(m["sd"]) for m in told["models"]}  # "Middle"
+    return {"codes": codes, "label": 0, "lead": "vae", "digit": told["digit"]["id"]}
+
+
+def _inside(told: dict[str, Any]) -> dict[str, Any]:
+    return {"slug": told["slug"], "digit": told["digit"]["id"], "mean": [0, 1], "logvar": [0, -2], "elbo": -120}
+
+
+# By module and, where sizes or models differ, more than once; a test compares the list with the calls in ui/.
+VIEWS: dict[str, View] = {
+    "studio.mjs": View("app.py", {}, _studio),
+    "map.mjs": View("pages/1_Map.py", {}, _map),
+    "sliders.mjs": View("pages/2_Sliders.py", {}, _sliders),
+    "sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
+    "styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"slug": told["slug"], "z": [0, -1]}),
+    "interpolate.mjs": View("pages/4_Interpolate.py", {"from_by": "Draw"}, lambda told: {"t": 1, "from": BITS}),
+    "inside.mjs": View("pages/6_Inside_the_bound.py", {}, _inside),
+    "betas.mjs": View("pages/6_Inside_the_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
+}
+
+
+class Fault(Exception):
+    """A page that shows an exception, or has lost its controls."""
+
+
+class Visit:
+    """A page with its live view, driven as a browser drives it."""
+
+    def __init__(self, page: str, link: dict[str, str]):
+        from streamlit.testing.v1 import AppTest
+
+        self.app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        if page != "app.py":
+            self.app.switch_page(page)
+        for name, value in link.items():
+            self.app.query_params[name] = value
+        self.app.run()
+        self.controls = self._controls()
+        self.check()
+
+    def told(self) -> dict[str, Any]:
+        """What the page tells its view."""
+        return json.loads(json.loads(self._view().json)["options"])
+
+    def say(self, message: Any) -> None:
+        """The view's message arrives as text, with whatever Python's decoder takes: NaN, 1e999, 400 digits."""
+        # AppTest's `run` with the state of the view beside those of the widgets: it knows no component of its own.
+        states = self.app._tree.get_widget_states()
+        states.widgets.add(id=self._view().id, json_value=json.dumps({"message": message}))
+        self.app._run(states)
+
+    def check(self) -> None:
+        from ui.frame import FAILED
+
+        for error in self.app.exception:
+            raise Fault(f"{error.proto.type}: {error.message}")
+        if any(error.value == FAILED for error in self.app.error):
+            raise Fault("an exception was caught and said")
+        if lost := self.controls - self._controls():
+            raise Fault(f"the page has lost {sorted(lost)}")
+
+    def shown(self) -> str:
+        """What the page says beside its live view."""
+        texts = [element.value for kind in ("caption", "markdown", "info", "warning") for element in self.app.get(kind)]
+        return "\n".join([*texts, *(element.proto.body for element in self.app.get("html"))])
+
+    def _controls(self) -> set[str]:
+        kinds = ("title", "number_input", "segmented_control", "selectbox", "toggle")
+        return {f"{kind} {element.key or ''}" for kind in kinds for element in self.app.get(kind)} | (
+            {"the live view"} if self._view() else set()
+        )
+
+    def _view(self) -> Any:
+        views = (c.proto for c in self.app.get("bidi_component") if c.proto.component_name == "lse_view")
+        return next(views, None)
+
+
+def places(message: Any, way: tuple = ()) -> Iterator[tuple]:
+    """The way to every value in a message, itself included."""
+    yield way
+    if isinstance(message, dict | list):
+        for name, value in message.items() if isinstance(message, dict) else enumerate(message):
+            yield from places(value, (*way, name))
+
+
+def deep(levels: int) -> list:
+    nest: list = []
+    for _ in range(levels):
+        nest = [nest]
+    return nest
+
+
+HOSTILE = (
+    *(None, True, False, -1, 10, 10**6, 2**63, 10**400, -(10**400), 0.5, -0.0, 1e308, 5e-324),
+    *(float("nan"), float("inf"), float("-inf")),
+    *(
+        "",
+        "0",
+        "3",
+        "٣",
+        "vae",
+        "nobody",
+        "__class__",
+        "../..",
+        "<script>alert(1)</script>",
+        "\ud800",
+        "%00",
+        "A" * 131,
+    ),
+    *("000000000000", "x" * 1_000_000),
+    *([], {}, [None], [0], [0, 0], [[0, 0]], [0] * 10_000, {"": 0}, {"vae": [0, 0]}, {"left": {}}, deep(200)),
+)
+
+
+def forged(message: dict[str, Any], dice: random.Random) -> tuple[Any, str]:
+    """The message with a value or two that are not as they should be, and which in words."""
+    message, said = copy.deepcopy(message), []
+    for _ in range(dice.choice((1, 1, 1, 2))):
+        way = dice.choice(list(places(message)))
+        value = copy.deepcopy(dice.choice(HOSTILE))
+        said.append(f"{'.'.join(map(str, way)) or 'all'} = {repr(value)[:40]}")
+        if not way:
+            return value, said[-1]
+        holder = message
+        for name in way[:-1]:
+            holder = holder[name]
+        kind = dice.random()
+        if kind < 0.8:
+            holder[way[-1]] = value
+        elif kind < 0.9:
+            del holder[way[-1]]
+            said[-1] = f"no {'.'.join(map(str, way))}"
+        elif isinstance(holder, dict):
+            holder["more"] = value
+        else:
+            holder.append(value)
+    return message, ", ".join(said)
