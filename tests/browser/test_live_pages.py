@@ -282,6 +282,20 @@ def test_random_codes_come_from_the_right_gaussian(visit):
     assert fair.locator(".stage small").nth(2).inner_text() == told[2]
 
 
+@pytest.mark.parametrize("size", [2, 20])
+def test_the_middle_is_answered_by_python_too(visit, size):
+    """Its codes are zeros, which JSON brings as integers: Python answered with an exception every time."""
+    tab = visit(f"Sliders?sliders_dim={size}")
+    tab.get_by_role("button", name="Middle", exact=True).click()
+    for row in ("VAE", "CVAE"):
+        line = tab.locator(".lse-numbers tr").filter(has_text=re.compile(rf"^\S {row}"))
+        expect(line.locator("td").nth(1)).to_have_text("0.00", timeout=PATIENCE)
+    for wrong in ("stException", "stAlert"):
+        expect(tab.get_by_test_id(wrong)).to_have_count(0)
+    expect(tab.get_by_role("button", name="Middle", exact=True)).to_be_visible()
+    expect(tab.get_by_role("spinbutton", name=re.compile("^Digit"))).to_be_visible()
+
+
 def test_sliders_by_keyboard_and_models_on_and_off(visit):
     """Otherwise only a pointer can move a slider, or the last model can be put away and nothing is left."""
     tab = visit("Sliders?sliders_dim=20&digit=5")
