@@ -14,11 +14,14 @@ from ui.ways import Ways, steps
 from vae_core import checkpoints, data
 
 ROWS = ("pixels", "ae", "dae", "vae", "cvae")  # what `Ways` shows first; of the CVAE its style
-NAMES = ("longest step, px", "longest / mean", "detour", "share of digits")
+NAMES = ("longest step, px", "longest / mean", "detour", "digits between")
 
 
 def measure(source: str, dim: int, pairs: int, n: int, *, spherical: bool, seed: int = 0) -> dict[str, torch.Tensor]:
-    """For every row the four numbers of every pair of different test digits, (pairs, 4)."""
+    """For every row the four numbers of every pair of different test digits, (pairs, 4).
+
+    The last is the share of digits among the pictures strictly between the ends.
+    """
     images, labels = data.load(source, "test")
     models = {kind: checkpoints.load(slug(kind, dim))[0] for kind in FAMILY}
     judge = checkpoints.load_judge()
@@ -30,7 +33,8 @@ def measure(source: str, dim: int, pairs: int, n: int, *, spherical: bool, seed:
         ways = Ways(models, images[pair], tuple(labels[pair].tolist()), spherical=spherical)
         for row, strip in zip(ROWS, ways(torch.linspace(0, 1, n)), strict=False):
             pictures = torch.tensor(strip.pictures)
-            found[row].append(torch.stack([*steps(pictures), judge.is_digit(pictures).float().mean()]))
+            between = judge.is_digit(pictures[1:-1]).float().mean()  # the ends were put there, not found
+            found[row].append(torch.stack([*steps(pictures), between]))
     return {row: torch.stack(values) for row, values in found.items()}
 
 
@@ -47,7 +51,7 @@ def main() -> None:
     print(f"{'':8}" + "".join(f"{name:>18}" for name in NAMES) + "   (medians; digits: mean)")
     for row, values in found.items():
         middle = [*values[:, :3].nanmedian(0).values.tolist(), values[:, 3].mean().item()]
-        print(f"{row:8}" + "".join(f"{v:18.2f}" for v in middle))
+        print(f"{row:8}" + "".join(f"{v:18.3f}" for v in middle))
     for left, right in (("vae", "ae"), ("vae", "dae"), ("dae", "ae")):
         shares = [(found[left][:, i] < found[right][:, i]).float().mean().item() for i in range(3)]
         print(f"{left} < {right}".ljust(8) + "".join(f"{v:18.2f}" for v in shares) + "   (share of pairs)")

@@ -21,14 +21,18 @@ and bounds $-\\log p(x \\mid y)$:
 """
 HANDS = """
 Wheel, pinch, + and − zoom; a drag moves the map; a click fixes an image or a place. Arrow keys move a cursor, page keys
-move it far, Home puts it at the origin, Enter picks. On a walk, distances are *whitened*: in standard deviations of the
-model's own codes, $\\lVert L^{-1}(z - z')\\rVert$ with $L L^\\top$ their covariance, so that models compare. The
-cycle error is $\\lVert \\mathrm{dec}(\\mathrm{enc}(\\hat x)) - \\hat x \\rVert$ over all pixels, $\\hat x$ binarised
-before it is encoded. A round trip's arrow leads from $z$ to $\\mathrm{enc}(\\mathrm{dec}(z) \\ge \\tfrac12)$.
+move it far, Home puts it at the origin, Enter picks. On a walk, distances are in σ of the model's own codes on each
+axis, so that models compare: $\\sqrt{\\sum_j (z_j - z'_j)^2 / \\sigma_j^2}$. This σ is *robust*, the interquartile
+range over 1.349, which for a Gaussian is its σ. The AE and the DAE put a few codes far out, which make their standard
+deviation four to seven times as large. The cycle error is
+$\\lVert \\mathrm{dec}(\\mathrm{enc}(\\hat x)) - \\hat x \\rVert$ over all pixels, $\\hat x$ binarised before it is
+encoded. A round trip's arrow leads from $z$ to $\\mathrm{enc}(\\mathrm{dec}(z) \\ge \\tfrac12)$.
 
 The *judge* of a walk is a classifier trained on digits and on pictures that are none; it never saw an autoencoder. A
 drawing is a digit to it where $\\log p(\\text{a digit} \\mid x) - \\log p(\\text{no digit} \\mid x)$ reaches a
-threshold, which 98 % of held-out digits do. It errs, too: two digits laid over each other often pass.
+threshold, which 98 % of held-out digits do. It errs, too. Of each kind of garbage that it was trained on less than
+1.2 % passes, and of two digits drawn over each other 1.7 %. Kinds that it never saw pass more often: scribbles 6.5 %,
+digits turned by 90° 17 %. What two digits have in common, often a readable digit itself, passes in 44 %.
 """
 
 

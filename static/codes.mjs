@@ -92,26 +92,28 @@ export function medians({ mean, label }) {
   }));
 }
 
-/** Distances in units of the codes' own Gaussian: L⁻¹(z − μ), covariance L Lᵀ; so that models can be compared. */
-export function whiten(mean) {
-  const n = mean.length / 2;
-  const [mx, my] = [0, 1].map((a) => mean.reduce((sum, v, i) => sum + (i % 2 === a ? v : 0), 0) / n);
-  let [xx, xy, yy] = [0, 0, 0];
-  for (let i = 0; i < n; i++) {
-    const [x, y] = [mean[2 * i] - mx, mean[2 * i + 1] - my];
-    xx += x * x;
-    xy += x * y;
-    yy += y * y;
-  }
-  const a = Math.sqrt(xx / (n - 1));
-  const b = xy / (n - 1) / a;
-  const c = Math.sqrt(Math.max(1e-12, yy / (n - 1) - b * b));
-  const to = ([x, y]) => {
-    const u = (x - mx) / a;
-    return [u, (y - my - b * u) / c];
+/** The value that the share q of sorted values lies below, between two of them on a straight line, as torch.quantile. */
+function quantile(sorted, q) {
+  const at = q * (sorted.length - 1);
+  const i = Math.min(Math.floor(at), sorted.length - 2);
+  return sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]);
+}
+
+/** Median and interquartile range / 1.349 of each axis, a σ that tails do not move: `robust_scale` of vae_core/latent.py. */
+export function robustScale(mean) {
+  const axes = [0, 1].map((axis) => Float32Array.from({ length: mean.length / 2 }, (_, i) => mean[2 * i + axis]).sort());
+  return {
+    middle: axes.map((values) => quantile(values, 0.5)),
+    sigma: axes.map((values) => Math.max((quantile(values, 0.75) - quantile(values, 0.25)) / 1.349, 1e-6)),
   };
+}
+
+/** Distances to the nearest code in the codes' own robust σ, so that models can be compared. */
+export function whiten(mean) {
+  const { middle, sigma } = robustScale(mean);
+  const to = ([x, y]) => [(x - middle[0]) / sigma[0], (y - middle[1]) / sigma[1]];
   const codes = new Float32Array(mean.length);
-  for (let i = 0; i < n; i++) codes.set(to([mean[2 * i], mean[2 * i + 1]]), 2 * i);
+  for (let i = 0; i < mean.length / 2; i++) codes.set(to([mean[2 * i], mean[2 * i + 1]]), 2 * i);
   const index = new Index(codes, extent(codes));
   return {
     distance(z) {

@@ -17,7 +17,10 @@ const UNFAIR = "Nothing in training placed a deterministic model's codes around 
 const remembered = new Map(); // size → state: survives a switch of pages, as this module does
 let latest = null; // the state of the view that was opened last, whatever its size and its digit
 
-/** Shows {models: [{kind, slug, title, name, centre, sd, reach, order, worth, factor}], digit} (options) in root. */
+/**
+ * Shows {models: [{kind, slug, title, name, centre, sd, reach, order, worth, source}], digit} (options) in root; centre
+ * and sd are the robust middle and σ, source {mean, factor} the Gaussian of random codes, null where the prior is it.
+ */
 export async function mount(root, component) {
   const view = new Sliders(root, component);
   await view.start();
@@ -117,8 +120,8 @@ class Sliders {
         const own = this.options.digit.label ?? label; // the digit is encoded as what it is
         m.base.set(m.model.encode(m.model.observe(digit), own).mean);
       } else if (!eps) m.base.set(m.centre);
-      else if (from[0] === "u" || !m.factor) m.base.set(eps);
-      else m.base.set(m.centre.map((c, i) => m.factor[i].reduce((sum, f, j) => sum + f * eps[j], c)));
+      else if (from[0] === "u" || !m.source) m.base.set(eps);
+      else m.base.set(m.source.mean.map((c, i) => m.source.factor[i].reduce((sum, f, j) => sum + f * eps[j], c)));
     }
   }
 
@@ -161,7 +164,7 @@ class Sliders {
       r: button("Random code", () => this.#go(`r${this.#seed()}`),
         "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes"),
       u: button("N(0, I), unfair", () => this.#go(`u${this.#seed()}`), UNFAIR),
-      m: button("Middle", () => this.#go("mean"), "Reset to the prior's mean, or the codes'"),
+      m: button("Middle", () => this.#go("mean"), "The prior's mean, or the median of a deterministic model's codes"),
     };
     this.mine = digitCanvas({ label: "", size: SIDE });
     this.mine.ariaHidden = "true"; // the button says whose code it is
@@ -226,8 +229,7 @@ class Sliders {
     const most = lead.worth[lead.order[0]];
     const nats = lead.model.probabilistic;
     const words = nats ? `${lead.worth[j].toFixed(2)} nats` : `σ ${lead.sd[j].toFixed(2)}`;
-    const limit = lead.reach[j] / lead.sd[j];
-    const range = element("input", { type: "range", min: -limit, max: limit, step: "any" });
+    const range = element("input", { type: "range", step: "any" });
     range.setAttribute("aria-label", `${dimension(j)} of the ${lead.name}, ${words}`);
     const value = element("span", { className: "value" });
     const worth = element("span", { className: "worth", title: nats ? "Mean KL of this number" : "Spread of the codes" },
@@ -243,13 +245,13 @@ class Sliders {
       if (!far && e.key !== "Home") return;
       e.preventDefault();
       const at = far ? this.#standard(k) + far : 0;
-      this.#set(k, Math.min(limit, Math.max(-limit, at)));
+      this.#set(k, Math.min(range.max, Math.max(range.min, at)));
       clearTimeout(this.keys);
       this.keys = setTimeout(() => this.#settle(), 400);
     };
     const box = element("label", { className: "row" }, element("b", { textContent: dimension(j) }), worth,
       element("small", { className: "quiet", textContent: words }), value, range, strip);
-    return { j, k, box, range, value, strip, limit, context: strip.getContext("2d"),
+    return { j, k, box, range, value, strip, reach: lead.reach[j] / lead.sd[j], context: strip.getContext("2d"),
       image: new ImageData(STRIP * SIDE, SIDE) };
   }
 
@@ -315,8 +317,13 @@ class Sliders {
       m.note.textContent = this.size === 2 ? `z = (${signed(m.z[0])}, ${signed(m.z[1])})`
         : `${this.#far(m).toFixed(1)} σ from the middle`;
     }
-    for (const { j, k, range, value } of this.sliders) {
+    for (const slider of this.sliders) {
+      const { j, k, range, value } = slider;
       const at = this.#standard(k);
+      if (k !== this.hand || !slider.limit) { // a code far out stretches its slider, but not under the hand
+        slider.limit = Math.max(slider.reach, Math.abs(at), Math.abs(at - offset[k]));
+        [range.min, range.max] = [-slider.limit, slider.limit];
+      }
       if (k !== this.hand || range.valueAsNumber !== at) range.value = at;
       value.textContent = signed(lead.z[j]);
     }
@@ -329,18 +336,9 @@ class Sliders {
     else this.rest = setTimeout(() => this.#refreshStrips(), 60);
   }
 
-  /** Distance from the middle in σ, along the codes' covariance where there is no prior; a draw has about √D. */
-  #far({ z, centre, sd, factor }) {
-    const u = new Float64Array(z.length);
-    for (let i = 0; i < z.length; i++) { // forward substitution
-      u[i] = z[i] - centre[i];
-      if (!factor) u[i] /= sd[i];
-      else {
-        for (let j = 0; j < i; j++) u[i] -= factor[i][j] * u[j];
-        u[i] /= factor[i][i];
-      }
-    }
-    return Math.hypot(...u);
+  /** Distance from the middle in σ: `Scale.distance` of vae_core/latent.py. */
+  #far({ z, centre, sd }) {
+    return Math.hypot(...centre.map((c, j) => (z[j] - c) / sd[j]));
   }
 
   /** The strips, a few at a time: what the hand wants next comes first. A strip's pictures lie under their values. */

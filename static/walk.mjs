@@ -8,7 +8,7 @@ import { COLOURS, digitCanvas, paint } from "./paint.mjs";
 
 const STEPS = 41; // places on the way where the curves are measured
 const CURVES = [
-  ["gap", "Distance to the nearest code along t, in standard deviations of the model's codes"],
+  ["gap", "Distance to the nearest code along t, in robust σ of the model's codes"],
   ["cycle", "Cycle error ‖dec(enc(x̂)) − x̂‖ along t, 784 pixels in [0, 1]"],
 ];
 const ANSWERS = { digit: "A digit", not: "Not one" };
@@ -212,11 +212,11 @@ export class Walk {
       if (side.verdict.textContent !== verdict) side.verdict.textContent = verdict;
       if (!answer) continue;
       side.numbers.replaceChildren(
-        element("dt", { title: "in standard deviations of this model's codes (whitened)" }, "nearest code"),
-        element("dd", {}, `${gap.toFixed(2)} sd`),
+        element("dt", { title: "in robust σ of this model's codes on each axis: interquartile range / 1.349" }, "nearest code"),
+        element("dd", {}, `${gap.toFixed(2)} σ`),
         element("dt", { title: "‖dec(enc(x̂)) − x̂‖ over 784 pixels in [0, 1]; x̂ is binarised before it is encoded" }, "cycle error"),
         element("dd", {}, cycle.toFixed(2)));
-      spoken.push(`${name}: nearest code ${gap.toFixed(2)} standard deviations away, cycle error ${cycle.toFixed(2)}`, verdict);
+      spoken.push(`${name}: nearest code ${gap.toFixed(2)} sigma away, cycle error ${cycle.toFixed(2)}`, verdict);
     }
     if (this.curves) this.#drawCurves();
     view.say(spoken.map((words) => words.replace(/\.?$/, ".")).join(" "));

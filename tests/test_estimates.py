@@ -334,4 +334,5 @@ def test_observation_models_that_are_not_here_are_named_with_their_command(tmp_p
     st.cache_resource.clear()
     words = sound(show("observation"))
     assert "vae_core train" not in words and words.count("<b>Mean at μ</b>") == 3
-    assert "σ = 1 (β = 2) spends" in words and "9.25" in words
+    assert "σ = 1 (2σ² = 2) spends" in words and "9.25" in words
+    assert "(β = " not in words  # the β of the part β is another number

@@ -56,8 +56,32 @@ def test_a_dead_dimension_does_not_break_the_fit():
     assert torch.isfinite(latent.fit_gaussian(codes).factor).all()
 
 
-def test_dimensions_are_ordered_by_kl_or_by_variance():
-    """An idle dimension of a VAE has large variance of nothing: the KL must decide there."""
+def test_the_robust_scale_is_a_gaussians_own_and_forgets_a_few_far_codes():
+    """A twentieth of the codes far out must not decide what a σ is; for a Gaussian it is the one everybody knows."""
+    g = torch.Generator().manual_seed(0)
+    codes = torch.randn(40_000, 2, generator=g) * torch.tensor([3.0, 0.5]) + torch.tensor([7.0, -1.0])
+    clean = latent.robust_scale(codes)
+    torch.testing.assert_close(clean.middle, codes.mean(0), atol=0.05, rtol=0)
+    torch.testing.assert_close(clean.sigma, codes.std(0), atol=0, rtol=0.02)
+    codes[:2000] *= 50
+    torch.testing.assert_close(latent.robust_scale(codes).sigma, clean.sigma, atol=0, rtol=0.1)
+    assert (codes.std(0) > 5 * clean.sigma).all()
+    where = latent.Scale(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 0.5]))
+    assert where.distance(torch.tensor([[7.0, 4.0], [1.0, 2.0]])).tolist() == [5.0, 0.0]
+    assert float(where.distance(torch.zeros(2), torch.tensor([6.0, 2.0]))) == 5.0
+
+
+def test_the_robust_scale_is_scipys_and_survives_a_dead_dimension():
+    from scipy import stats
+
+    codes = torch.randn(999, 3, generator=torch.Generator().manual_seed(0)).exp()
+    expected = stats.iqr(codes.numpy(), axis=0) / 1.349
+    torch.testing.assert_close(latent.robust_scale(codes).sigma, torch.tensor(expected).float(), rtol=1e-5, atol=0)
+    assert (latent.robust_scale(torch.zeros(10, 2)).sigma > 0).all()
+
+
+def test_dimensions_are_ordered_by_kl_or_by_spread():
+    """An idle dimension of a VAE has a large spread of nothing: the KL must decide there."""
     mean = torch.tensor([[0.0, 3.0, 0.1], [0.0, -3.0, -0.1]])
     logvar = torch.tensor([[0.0, -1.0, -8.0]]).expand(2, 3)
     order, worth = latent.order_dimensions(mean, logvar)
@@ -65,7 +89,7 @@ def test_dimensions_are_ordered_by_kl_or_by_variance():
     assert worth[-1] == 0
     order, worth = latent.order_dimensions(mean, None)
     assert order.tolist() == [1, 2, 0]
-    assert worth[0].item() == pytest.approx(18)
+    assert worth[0].item() == pytest.approx((3 / 1.349) ** 2)  # quartiles of −3 and 3: −1.5 and 1.5
 
 
 def test_neighbours_are_those_of_scikit_learn():

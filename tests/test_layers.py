@@ -28,6 +28,7 @@ LAYERS = {
     "checkpoints": 4,
     "jobs": 5,
     "report": 5,
+    "measures": 5,
     "__main__": 6,
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae_core import data, metrics, models
+from vae_core import data, latent, metrics, models
 from vae_core.config import ModelConfig
 
 
@@ -98,3 +98,68 @@ def test_every_amount_that_is_offered_is_measured():
         assert max(metrics.AMOUNTS[kind]) == pytest.approx(top)
     for kind, amount in metrics.HEADLINE.items():
         assert amount in metrics.AMOUNTS[kind]
+
+
+def test_the_ridge_is_scikit_learns():
+    """An intercept that is shrunk, or a λ of another scale, would make a weaker rival than the name promises."""
+    from sklearn.linear_model import Ridge
+
+    g = torch.Generator().manual_seed(0)
+    x, y = torch.rand(900, 30, generator=g), torch.rand(900, 4, generator=g) + 3
+    parts = [metrics._moments(x[rows], y[rows]) for rows in (slice(500), slice(500, None))]
+    moments = [a + b for a, b in zip(*parts, strict=True)]
+    for strength, found in metrics._ridges(moments, (0.01, 10.0)):
+        known = Ridge(alpha=strength).fit(x.double(), y.double())
+        torch.testing.assert_close(found.weight.T, torch.tensor(known.coef_).float(), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(found.bias, torch.tensor(known.intercept_).float(), atol=1e-4, rtol=1e-4)
+
+
+def test_a_fitted_ridge_restores_better_than_nothing_and_knows_no_test_image(digits):
+    """λ is chosen on training images that the regression has not seen; what comes is a picture."""
+    train = data.load("digits", "train").images
+    ridge, strength = metrics.fit_ridge(train, "gaussian", 0.5)
+    assert strength in metrics.RIDGE_LAMBDAS and strength > min(metrics.RIDGE_LAMBDAS)  # few images want a ridge
+    clean, spoilt = metrics.corrupted_test(digits.images, "gaussian", 0.5)
+    restored = ridge(spoilt)
+    assert 0 <= restored.min() and restored.max() <= 1
+    assert metrics.restoration(restored, clean).psnr.mean() > metrics.restoration(spoilt, clean).psnr.mean() + 2
+    again, _ = metrics.fit_ridge(train, "gaussian", 0.5)
+    assert torch.equal(ridge.weight, again.weight)
+
+
+def test_a_leak_is_found_where_there_is_one_and_nowhere_else():
+    """A reader that is too weak, or that is asked about codes it has learned by heart, would call any style free."""
+    g = torch.Generator().manual_seed(0)
+    y = torch.randint(4, (6000,), generator=g)
+    wide, narrow = torch.full((6000, 3), 0.0), torch.full((6000, 3), -9.0)
+    ring = torch.stack([(y == 0) | (y == 3), (y == 1) | (y == 3), y > 9], 1).float() * 4 - 2
+    split = slice(5000), slice(5000, None)
+
+    def found(mean, logvar, *, sample):
+        train, test = (models.Code(mean[rows], logvar[rows]) for rows in split)
+        return metrics.leak(train, y[split[0]], test, y[split[1]], sample=sample)
+
+    told = found(ring, narrow, sample=True)
+    assert told.accuracy > 0.99 and told.nats == pytest.approx(np.log(4), abs=0.05)
+    nothing = found(torch.randn(6000, 3, generator=g), wide, sample=True)
+    assert nothing.accuracy < 0.35 and nothing.nats < 0.02
+    # The means tell what draws of a wide q hide: what was measured must be the one that its name says.
+    hidden = [found(ring, wide + 3, sample=sample).accuracy for sample in (False, True)]
+    assert hidden[0] > 0.99 and hidden[1] < 0.75
+    assert found(ring, wide + 3, sample=True) == found(ring, wide + 3, sample=True)
+
+
+def test_accepted_draws_are_counted_over_labels_and_codes():
+    """A judge that accepts what is bright, and a decoder that is bright for one label in ten: a tenth."""
+
+    class Bright:
+        def is_digit(self, x):
+            return x.mean(1) > 0.9
+
+    model = models.build(ModelConfig(kind="cvae", encoder=(8,), decoder=()))
+    with torch.no_grad():
+        model.decoder[-1].weight.zero_()
+        model.decoder[-1].bias.fill_(-9)
+        model.decoder[-1].weight[:, 2 + 7] = 20  # of the one-hot label beside z
+    share = metrics.accepted_draws(model.eval(), Bright(), latent.standard_normal(2), n=4000)
+    assert share == pytest.approx(0.1)

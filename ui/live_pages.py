@@ -29,6 +29,7 @@ from vae_core import latent
 SHEET = Path(__file__).resolve().parent.parent / "static" / "views.css"
 LABELS = torch.arange(10)
 BAR = '<div class="bar"></div>'  # where a view's buttons will be
+RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
 DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that `digit_option` gives it
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
@@ -141,6 +142,17 @@ def same_hand(name: str, z: Tensor) -> list[int]:
     return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(10)]
 
 
+def leaked(leak: dict[str, Any], size: int) -> str:
+    """How much of the label a CVAE's codes of this size still tell, from the card's `leak`."""
+    draw, mean, chance = leak["draw"]["accuracy"], leak["mean"]["accuracy"], leak["chance"]
+    rest = "little of the label is left in them" if draw < 2 * chance else "they do not hold the hand alone"
+    return (
+        f"**But a rest of the label stays.** From codes of {size} numbers a small network reads the right label for "
+        f"{draw:.0%} of the test images (a draw from each q) and for {mean:.0%} (each mean); always naming the "
+        f"commonest label would give {chance:.0%}. So {rest}."
+    )
+
+
 # Sliders --------------------------------------------------------------------------------------------------------------
 
 
@@ -151,23 +163,46 @@ def slider_option(kind: str, size: int) -> dict[str, Any]:
     order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
     by_dimension = torch.empty(size, dtype=worth.dtype)
     by_dimension[order] = worth
-    centre, sd, reach = zip(*(readout.reach(codes, j) for j in range(size)), strict=True)
-    prior = "test_logvar" in codes
+    scale, source = readout.scale(codes), readout.source(codes)
     return {
         "kind": kind,
         "slug": name,
         "title": title(kind),
         "name": FAMILY[kind].name,
-        "centre": centre,
-        "sd": sd,
-        "reach": reach,
+        "centre": scale.middle.tolist(),
+        "sd": scale.sigma.tolist(),
+        "reach": readout.reach(codes).tolist(),
         "order": order.tolist(),
         "worth": by_dimension.tolist(),
-        "factor": None if prior else readout.source(codes).factor.tolist(),
+        "source": None if "test_logvar" in codes else {k: v.tolist() for k, v in source._asdict().items()},
     }
 
 
 OTHERS = "The others move by as many of their own σ, each in its own order."
+
+
+def middles(kinds: list[str], size: int) -> str:
+    """Where random codes and a deterministic model's own lie, in the σ of the table."""
+    near = [
+        f"half of the {FAMILY[kind].name}'s within {readout.half_within(codes):.2f} of its"
+        for kind in kinds
+        if "test_logvar" not in (codes := store.guard_codes(slug(kind, size)))
+    ]
+    own = f" A deterministic model's σ is its codes' own, robust: {', '.join(near)}." if near else ""
+    return f"A draw from the prior lies at about {math.sqrt(size):.2f} σ from the middle.{own}"
+
+
+def accepted_draws(kinds: list[str], size: int) -> str:
+    """How many random codes of each model draw a digit, as `python -m vae_core draws` put it on the cards."""
+    found = {kind: store.measured("draws", slug(kind, size)) for kind in kinds}
+    there = {kind: one for kind, one in found.items() if one}
+    if not there:
+        return ""
+    shares = ", ".join(f"{FAMILY[kind].name} {one['accepted']:.0%}" for kind, one in there.items())
+    few = min(one["accepted"] for one in there.values()) < RARELY
+    verdict = "The others fell where no digit lies." if few else "Hardly one fell where no digit lies."
+    n = max(one["draws"] for one in there.values())
+    return f"**How many random codes draw a digit?** Of {n:,} codes of {size} numbers: {shares}. {verdict}"
 
 
 def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
@@ -227,7 +262,9 @@ def slider_hand(options: list[dict], digit: dict[str, Any], chosen: Chosen, old:
         elif eps is None:
             z = centre
         else:
-            z = eps.clone() if origin[0] == "u" or m["factor"] is None else centre + torch.tensor(m["factor"]) @ eps
+            z = eps.clone()
+            if origin[0] == "r" and m["source"]:
+                z = torch.tensor(m["source"]["mean"]) + torch.tensor(m["source"]["factor"]) @ eps
         if offset:
             z[m["order"]] += torch.tensor(offset) * scale[m["order"]]
         codes[m["kind"]] = z.tolist()
@@ -254,13 +291,14 @@ def slider_picture(options: list[dict], chosen: Chosen, hand: dict[str, Any]) ->
             continue
         model, z = store.model(m["slug"])[0], torch.tensor(hand["codes"][m["kind"]])
         drawn = latent.decode(model, z[None], y if model.conditional else None)[0]
-        far = readout.distance(readout.source(store.guard_codes(m["slug"])), z)
+        far = readout.distance(store.guard_codes(m["slug"]), z)
         place = f"z = ({', '.join(map(readout.signed, z.tolist()))})" if len(z) == 2 else f"{far:.1f} σ from the middle"
         tiles += figure(drawn, m["title"], place, alt=f"What the {m['name']} draws")
     lead, rows = next(m for m in options if m["kind"] == hand["lead"]), ""
-    z, nats, most = hand["codes"][lead["kind"]], lead["factor"] is None, max(lead["worth"])
+    z, nats, most = hand["codes"][lead["kind"]], lead["source"] is None, max(lead["worth"])
     for j in lead["order"]:
         centre, sd, reach, worth = (lead[name][j] for name in ("centre", "sd", "reach", "worth"))
+        reach = max(reach, abs(z[j] - centre))
         if nats and worth < IDLE:
             continue
         share = worth / most if nats else math.sqrt(worth / most)

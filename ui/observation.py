@@ -71,6 +71,14 @@ def summary(name: str, model: Autoencoder, test: dict[str, float]) -> tuple[str,
     return name, *scores, f"{test['mse']:.4f}", *(("—", "—") if sd is None else (f"{sd:.3f}", f"{2 * sd**2:.3f}"))
 
 
+def smoothed(name: str, sd: float, mse: float) -> str:
+    """Why a learned σ stands beside another root of the MSE (benchmarks/sigma.py)."""
+    return (
+        f"{name}: {sd:.3f} stands beside an MSE whose root is {mse**0.5:.3f}. σ was learned on training images that "
+        "small affine maps had moved, and so smoothed; on those the decoder errs by about σ, on sharp ones by more."
+    )
+
+
 def trap_row(sd: float) -> tuple[str, ...]:
     """What one always-black pixel and all of them cost at this σ, and one stroke of ink there."""
     pixel = perfect_pixel(sd)
@@ -115,11 +123,14 @@ def observation(model_slug: str, chosen: Chosen, label: int | None) -> None:
         "(Gaussian). Less is better within a column and a kind of pixels. Gaussian nats keep their constants, "
         "log σ + ½ log 2π a pixel."
     )
+    for name, (model, card) in there.items():
+        if model.config.sigma is None:
+            st.caption(smoothed(MODELS[name][0], sigma(model), card["test"]["mse"]))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(_NATS.format(shift=PIXELS * math.log(255), pixels=PIXELS))
     with right:
-        st.markdown(_BETA)
+        st.markdown(_PRICE)
         st.markdown(_kl_used(there))
     st.subheader("A trap: a variance for every pixel")
     numbers(
@@ -146,8 +157,8 @@ small it exceeds 1, so its nats go below zero. It changes with the unit: count t
 image costs ${pixels} \log 255 = {shift:.1f}$ nats more, with nothing else changed. Compare nats with the same pixels
 and the same unit only; across the kinds, compare pictures.
 """
-_BETA = r"""
-**σ² acts like β.** With Gaussian pixels of a fixed σ the negative ELBO is, up to constants,
+_PRICE = r"""
+**2σ² is a price, too.** With Gaussian pixels of a fixed σ the negative ELBO is, up to constants,
 
 $$
 \begin{aligned}
@@ -156,8 +167,9 @@ $$
 \end{aligned}
 $$
 
-with $\hat x(z)$ the decoder's mean: the squared error with β = 2σ² on the KL (multiplied by 2σ², which moves no
-minimum). σ² = 1 is β = 2: a whole pixel wrong costs half a nat, so a detail has to be large to be worth its KL.
+with $\hat x(z)$ the decoder's mean: the squared error, and the weight 2σ² on the KL (multiplied by 2σ², which moves no
+minimum). With σ² = 1 a whole pixel wrong costs half a nat, so a detail has to be large to be worth its KL. The β of the
+part β is another number: it weighs the KL against nats of reconstruction, and is 1 in all models here.
 """
 _MANIFOLD = r"""
 Two numbers and a decoder without noise reach only a two-dimensional sheet among $784$ dimensions. A sheet has no
@@ -189,7 +201,7 @@ def _pictures(title: str, model: Autoencoder, x: Tensor, label: int | None) -> f
 
 
 def _kl_used(there: dict[str, tuple[Autoencoder, dict[str, Any]]]) -> str:
-    """One sentence on β = 2σ² against the KL that the Gaussian models spend, from their cards."""
+    """One sentence on 2σ² against the KL that the Gaussian models spend, from their cards."""
     gaussian = sorted(
         ((sd, card["test"]["kl"]) for model, card in there.values() if (sd := sigma(model))), reverse=True
     )
@@ -197,8 +209,8 @@ def _kl_used(there: dict[str, tuple[Autoencoder, dict[str, Any]]]) -> str:
         return "With both Gaussian models here, their KL would show it."
     (wide, little), (narrow, much) = gaussian[0], gaussian[-1]
     return (
-        f"Trained models show it: σ = {wide:.3g} (β = {2 * wide**2:.3g}) spends {little:.2f} nats of KL on an image, "
-        f"σ = {narrow:.3g} (β = {2 * narrow**2:.3g}) spends {much:.2f}."
+        f"Trained models show it: σ = {wide:.3g} (2σ² = {2 * wide**2:.3g}) spends {little:.2f} nats of KL on an image, "
+        f"σ = {narrow:.3g} (2σ² = {2 * narrow**2:.3g}) spends {much:.2f}."
     )
 
 

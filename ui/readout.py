@@ -77,22 +77,28 @@ def nearest(codes: Codes, i: int, k: int) -> list[int]:
 
 def source(codes: Codes) -> latent.Gaussian:
     """Where random codes come from: the prior where the model has one, else the Gaussian of its training codes."""
-    mean = codes["train_mean"]
-    return latent.standard_normal(mean.shape[1]) if "test_logvar" in codes else latent.fit_gaussian(mean)
+    return latent.own_source(codes["train_mean"], prior="test_logvar" in codes)
 
 
-def reach(codes: Codes, j: int) -> tuple[float, float, float]:
-    """Centre and standard deviation of dimension j, and how far from the centre its slider goes.
+def scale(codes: Codes) -> latent.Scale:
+    """A model's own middle and σ: the prior's 0 and 1 where it has one, else the robust ones of its training codes."""
+    return latent.own_scale(codes["train_mean"], prior="test_logvar" in codes)
 
-    A VAE's scale is its prior's, 0 and 1; a deterministic model has only its codes' own. The slider holds four
-    standard deviations and every stored code, so that each of them can be set.
+
+def reach(codes: Codes) -> Tensor:
+    """How far from the middle each dimension's slider goes, (D,): four σ, and 95 % of the training codes.
+
+    Not all of them: a deterministic model's farthest would shrink the rest to a spot. A slider stretches for its code.
     """
-    train = codes["train_mean"][:, j]
-    centre, sd = (0.0, 1.0) if "test_logvar" in codes else (float(train.mean()), float(train.std()))
-    farthest = max(float((part[:, j] - centre).abs().max()) for part in (codes["train_mean"], codes["test_mean"]))
-    return centre, sd, max(4 * sd, farthest)
+    middle, sigma = scale(codes)
+    return torch.maximum(4 * sigma, (codes["train_mean"] - middle).abs().quantile(0.95, dim=0))
 
 
-def distance(where: latent.Gaussian, z: Tensor) -> float:
-    """How far z (D,) lies from the Gaussian's mean in its own standard deviations; a draw lies at about √D."""
-    return float(torch.linalg.solve_triangular(where.factor, (z - where.mean)[:, None], upper=False).norm())
+def distance(codes: Codes, z: Tensor) -> float:
+    """How far z (D,) lies from the middle in the model's own σ (`scale`); a draw from a prior lies at about √D."""
+    return float(scale(codes).distance(z))
+
+
+def half_within(codes: Codes) -> float:
+    """The distance from the middle, in σ, within which half of the model's training codes lie."""
+    return float(scale(codes).distance(codes["train_mean"]).median())

@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui.frame import callback
 from ui.tiles import numbers
+from vae_core import metrics
 
 KINDS = {  # name, what the amount is, where its slider starts
     "masking": ("Masking", "Share of pixels put out", 0.5),
@@ -20,6 +21,11 @@ COLUMNS = (
     ("PSNR, dB", "{:.2f}", max),
     ("wrong pixels", "{:.1%}", min),
 )
+
+
+def headline() -> str:
+    """The three cells that the README's table shows, in words."""
+    return ", ".join(f"{KINDS[kind][0].lower()} {amount:g}" for kind, amount in metrics.HEADLINE.items())
 
 
 @callback

@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 
 from ui.frame import give_up
-from vae_core import checkpoints, data
+from vae_core import checkpoints, data, measures, metrics
 from vae_core.config import KINDS
 from vae_core.judge import Judge
 from vae_core.models import Autoencoder
@@ -102,6 +102,25 @@ def baselines() -> dict[str, Any]:
     try:
         return checkpoints.load_baselines()
     except StorageError:
+        return {}
+
+
+@st.cache_data(max_entries=80, show_spinner=False)
+def measured(name: str, slug: str) -> dict[str, Any] | None:
+    """What a command found of this model later and put on its card, or None where nobody ran it for these weights."""
+    try:
+        return measures.measured(name, slug)
+    except StorageError:
+        return None
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def ridges() -> dict[str, metrics.Ridge]:
+    """The regressions behind Restore's three headline cells, by kind; empty where their file is not there."""
+    try:
+        return measures.load_ridges()
+    except StorageError as error:
+        _log.warning("%s", error)
         return {}
 
 

@@ -18,7 +18,7 @@ from vae_core.models import Autoencoder
 
 # Samples to open with, by data set: well legible, their paces near the medians over all pairs (benchmarks/ways.py).
 START = {"mnist": (3, 7), "digits": (13, 16)}
-HEAD = ("", "longest step, px", "longest / mean", "detour", "is a digit")
+HEAD = ("", "longest step, px", "longest / mean", "detour", "digits between")
 
 
 class Ways:
@@ -78,10 +78,12 @@ def steps(pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def pace(way: Strip, judge: Judge | None) -> tuple[str, ...]:
-    """How far and how evenly a row walks, and how many of its pictures are digits, as a line of the table."""
+    """How far and how evenly a row walks, and how many of its pictures strictly between the ends are digits, as a line
+    of the table."""
     pictures = torch.tensor(way.pictures)
     longest, *ratios = (float(v) for v in steps(pictures))
-    digits = "—" if judge is None else f"{int(judge.is_digit(pictures).sum())} of {len(pictures)}"
+    between = pictures[1:-1]
+    digits = "—" if judge is None else f"{int(judge.is_digit(between).sum())} of {len(between)}"
     return (
         way.name.replace(" ", "\u00a0"),
         f"{longest:.1f}",

@@ -93,13 +93,46 @@ def standard_normal(latent_dim: int) -> Gaussian:
     return Gaussian(torch.zeros(latent_dim), torch.eye(latent_dim))
 
 
+class Scale(NamedTuple):
+    """Middle and σ of each dimension of a set of codes, which a few far ones do not move."""
+
+    middle: Tensor  # (D,) median
+    sigma: Tensor  # (D,) interquartile range / 1.349
+
+    def distance(self, a: Tensor, b: Tensor | None = None) -> Tensor:
+        """How many σ lie between codes a and b (…, D), or a and the middle: (…,)."""
+        return ((a - (self.middle if b is None else b)) / self.sigma).norm(dim=-1)
+
+
+def robust_scale(codes: Tensor) -> Scale:
+    """The robust scale of codes (N, D).
+
+    1.349 is a Gaussian's interquartile range in its σ, so for one both are mean and standard deviation (Rousseeuw &
+    Croux 1993, J. Am. Stat. Assoc. 88). A deterministic model's codes have heavy tails: they make the standard
+    deviation five times as large as the σ of all but a few codes. static/codes.mjs does the same.
+    """
+    low, middle, high = torch.quantile(codes, torch.tensor([0.25, 0.5, 0.75]), dim=0)
+    return Scale(middle, ((high - low) / 1.349).clamp(min=1e-6))
+
+
+def own_scale(train_mean: Tensor, *, prior: bool) -> Scale:
+    """The scale of a model: its prior's, 0 and 1, where it has one, else the robust one of its training codes."""
+    d = train_mean.shape[1]
+    return Scale(torch.zeros(d), torch.ones(d)) if prior else robust_scale(train_mean)
+
+
+def own_source(train_mean: Tensor, *, prior: bool) -> Gaussian:
+    """Where random codes come from: the prior where the model has one, else the Gaussian of its training codes."""
+    return standard_normal(train_mean.shape[1]) if prior else fit_gaussian(train_mean)
+
+
 def order_dimensions(mean: Tensor, logvar: Tensor | None) -> tuple[Tensor, Tensor]:
     """Dimensions from the busiest to the idlest, with their worth: (D,) indices, (D,) values in that order.
 
-    Worth is the mean KL in nats where there is a posterior, else the variance of the codes.
+    Worth is the mean KL in nats where there is a posterior, else σ² of the codes (`robust_scale`).
     """
     if logvar is None:
-        worth = mean.var(0)
+        worth = robust_scale(mean).sigma.square()
     else:
         worth = (0.5 * (mean.square() + torch.expm1(logvar) - logvar)).mean(0)
     order = torch.argsort(worth, descending=True)

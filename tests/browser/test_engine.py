@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import load
 from scipy import stats
 
-from vae_core import checkpoints, corruption, data, digitize, losses
+from vae_core import checkpoints, corruption, data, digitize, latent, losses
 from vae_core.config import Config, ModelConfig, TrainingConfig
 from vae_core.models import build
 
@@ -67,7 +67,7 @@ def page(browser, zoo):
     page = context.new_page()
     page.goto(ORIGIN)
     page.evaluate("""async () => {
-        for (const name of ["engine", "digit", "random", "safetensors", "kernel"]) {
+        for (const name of ["engine", "digit", "random", "safetensors", "kernel", "codes"]) {
             window[name] = await import(`./static/${name}.mjs`);
         }
         window.bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
@@ -603,3 +603,19 @@ def test_random_numbers_are_random(page):
     assert stats.kstest(got["normal"], "norm").pvalue > 1e-4
     assert abs(np.corrcoef(got["uniform"], got["other"])[0, 1]) < 0.03
     assert abs(np.corrcoef(got["uniform"][:-1], got["uniform"][1:])[0, 1]) < 0.03
+
+
+# Codes ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", [s for s in SHIPPED if s.endswith("-2d")])
+def test_the_robust_scale_is_pythons(page, slug):
+    """The Map's σ and the one that Sliders prints would be two measures of one name."""
+    mean = checkpoints.load_codes(slug)["test_mean"]
+    found = page.evaluate("t => codes.robustScale(f32(t))", text(mean.numpy()))
+    scale = latent.robust_scale(mean)
+    np.testing.assert_allclose(found["middle"], scale.middle, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found["sigma"], scale.sigma, rtol=1e-5)
+    away = page.evaluate("([t, z]) => codes.whiten(f32(t)).distance(z)", [text(mean.numpy()), [0.3, -0.7]])
+    nearest = scale.distance(mean, torch.tensor([0.3, -0.7])).min()
+    assert away == pytest.approx(float(nearest), rel=1e-4, abs=1e-5)

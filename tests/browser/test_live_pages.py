@@ -225,7 +225,7 @@ def offsets(kind: str, size: int, s: torch.Tensor) -> torch.Tensor:
     """What the sliders' offsets s, by rank and in σ, add to a model's code."""
     codes = checkpoints.load_codes(f"mnist-{kind}-{size}d")
     order, _ = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
-    sd = torch.ones(size) if "test_logvar" in codes else codes["train_mean"].std(0)
+    sd = torch.ones(size) if "test_logvar" in codes else latent.robust_scale(codes["train_mean"]).sigma
     added = torch.zeros(size)
     added[order] = s * sd[order]
     return added
@@ -387,7 +387,7 @@ def switch_size(tab, size: int) -> None:
 def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     """Otherwise the digits are not those of the picker's number, or a look at another page loses what was found."""
     enabled = ".view input[type=range]:enabled"
-    tab = visit("Sliders?from=r7&digit=3")
+    tab = visit("Sliders?sliders_dim=2&from=r7&digit=3")
     random = painted(tab, ".stage")
     assert np.abs(random[2] - drawn_from_digit(3)[2]).max() > 0.3  # the link holds other state
     tab.get_by_role("button", name="Another").click()
@@ -445,7 +445,7 @@ def test_a_hand_belongs_to_its_size_and_its_digit(visit):
 
 def test_two_tabs_have_a_hand_each(visit):
     """Otherwise what one visitor, or one of a visitor's tabs, moves is seen in another."""
-    one, two = visit("Sliders?digit=3"), None
+    one, two = visit("Sliders?sliders_dim=2&digit=3"), None
     two = one.context.new_page()
     two.set_default_timeout(PATIENCE)
     two.goto(one.url.replace("digit=3", "digit=4"))

@@ -1,0 +1,125 @@
+"""What is measured of a finished model: it lands on its card, changes nothing else there, and counts for no others."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from vae_core import checkpoints, data, judge, measures, metrics
+from vae_core.__main__ import main
+from vae_core.config import ConfigError
+from vae_core.storage import StorageError, read_json, write_tensors
+
+
+@pytest.fixture
+def copied(root, tmp_path):
+    """The shipped CVAE and the judge, to be measured again."""
+    for name in ("mnist-cvae-2d", "judge"):
+        shutil.copytree(root / "checkpoints" / name, tmp_path / name)
+    return tmp_path
+
+
+def test_what_is_shipped_was_measured_on_the_weights_beside_it():
+    """A number of other weights would be told to every visitor, since the pages read it off the card."""
+    for slug in (f"mnist-{kind}-{d}d" for d in (2, 20) for kind in ("ae", "dae", "vae", "cvae")):
+        found = measures.measured("draws", slug)
+        assert found is not None and found["judge"] == measures.weights_fingerprint("judge")
+        assert found["command"] == f"python -m vae_core draws {slug}"
+    for d in (2, 20):
+        found = measures.measured("leak", f"mnist-cvae-{d}d")
+        assert found is not None and found["chance"] < found["draw"]["accuracy"] < found["mean"]["accuracy"]
+
+
+def test_draws_are_counted_again_and_nothing_else_on_the_card_moves(copied):
+    """The same seed, the same share; `command`, `history` and every other measure stay as they were."""
+    slug = "mnist-cvae-2d"
+    before = checkpoints.read_card(slug, copied)
+    assert measures.draws(slug, root=copied)["accepted"] == pytest.approx(before["draws"]["accepted"], abs=2e-4)
+    after = checkpoints.read_card(slug, copied)
+    assert {k: v for k, v in after.items() if k != "draws"} == {k: v for k, v in before.items() if k != "draws"}
+
+
+def test_a_number_of_other_weights_is_not_told(copied):
+    slug = "mnist-cvae-2d"
+    assert measures.measured("leak", slug, copied) is not None
+    weights = copied / slug / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    assert measures.measured("leak", slug, copied) is None
+    weights.unlink()
+    with pytest.raises(StorageError, match="cannot be read"):
+        measures.measured("leak", slug, copied)
+
+
+def test_a_leak_needs_a_model_that_is_told_the_label():
+    with pytest.raises(ConfigError, match="told the label"):
+        measures.leak("mnist-vae-2d")
+
+
+def test_draws_are_judged_where_the_judge_knows_the_digits():
+    with pytest.raises(ConfigError, match="MNIST"):
+        measures.draws("digits-vae-2d")
+
+
+def test_a_leak_is_written_by_the_command(root, tmp_path, capsys):
+    """End to end, on the bundled digits: the command, the card, and that a second run finds the same."""
+    slug = "digits-cvae-2d"
+    shutil.copytree(root / "checkpoints" / slug, tmp_path / slug)
+    seen = []
+    for _ in range(2):
+        assert main(["leak", slug, "--root", str(tmp_path), "--json", "--threads", "1"]) == 0
+        seen.append(json.loads(capsys.readouterr().out)["leak"])
+    assert seen[0] == seen[1] == checkpoints.read_card(slug, tmp_path)["leak"]
+    assert seen[0]["train_images"] == 1438 and 0.1 < seen[0]["draw"]["accuracy"] < 1
+
+
+def test_the_judge_measured_again_keeps_its_threshold_and_weights(copied, mnist_dir):
+    """Later numbers rest on the judge as it is; only its rates may be told anew."""
+    before = read_json(copied / "judge" / "card.json")
+    weights = measures.weights_fingerprint("judge", copied)
+    rates = measures.judge_again(root=copied, data_folder=mnist_dir)
+    after = read_json(copied / "judge" / "card.json")
+    assert after["test"] == rates and measures.weights_fingerprint("judge", copied) == weights
+    assert {k: v for k, v in after.items() if k != "test"} == {k: v for k, v in before.items() if k != "test"}
+    assert set(rates["later_garbage_accepted"]["grey"]) == set(judge.LATER)
+
+
+def test_the_shipped_leak_is_found_again(copied, mnist_dir):
+    """Half a point's leeway: another machine's arithmetic takes another way through 3,225 steps."""
+    before = checkpoints.read_card("mnist-cvae-2d", copied)["leak"]
+    found = measures.leak("mnist-cvae-2d", root=copied, data_folder=mnist_dir)
+    for name in ("mean", "draw"):
+        assert found[name]["accuracy"] == pytest.approx(before[name]["accuracy"], abs=0.005)
+
+
+def test_the_shipped_regressions_score_as_the_baselines_say(mnist_dir):
+    """What is drawn on Restore must be what was scored: half precision included."""
+    test, scores = data.load("mnist", "test", mnist_dir).images, checkpoints.load_baselines()["ridge"]
+    for kind, ridge in measures.load_ridges().items():
+        amount = metrics.HEADLINE[kind]
+        clean, spoilt = metrics.corrupted_test(test, kind, amount)
+        found = metrics.restoration(ridge(spoilt), clean)
+        told = scores[kind][f"{amount:g}"]
+        for field, values in found._asdict().items():
+            assert float(values.double().mean()) == pytest.approx(told[field], rel=1e-4)
+
+
+@pytest.mark.parametrize("spoil", ["missing", "shape", "nan"])
+def test_a_broken_file_of_regressions_is_one_sentence(tmp_path, spoil):
+    tensors = {}
+    for kind in metrics.HEADLINE:
+        tensors |= {f"{kind}.weight": torch.zeros(784, 784).half(), f"{kind}.bias": torch.zeros(784).half()}
+    if spoil == "missing":
+        del tensors["masking.bias"]
+    elif spoil == "shape":
+        tensors["masking.weight"] = torch.zeros(3, 784).half()
+    else:
+        tensors["masking.bias"][5] = torch.nan
+    write_tensors(tmp_path / measures.RIDGE, tensors)
+    with pytest.raises(StorageError, match="baselines"):
+        measures.load_ridges(tmp_path)
+
+
+def test_the_regressions_are_small(root):
+    """They travel with the repository."""
+    assert (root / "checkpoints" / measures.RIDGE).stat().st_size <= 4_000_000
