@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from mirror import content, mirror, small  # noqa: F401  fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -546,7 +546,7 @@ def _download(args: argparse.Namespace, argv: list[str]) -> int:
 
     def progress(now: data.Progress) -> None:
         of = f" of {now.total / 1e6:.1f}" if now.total else ""
-        bar.step(now.done, now.total, f"file {now.number} of {now.files}: {now.file}  {now.done / 1e6:.1f}{of} MB")
+        bar.step(now.done, now.total, f"file {now.number} of {now.files}, {now.done / 1e6:.1f}{of} MB  {now.file}")
 
     data.download(args.dataset, args.data_dir, progress=progress, time_limit=args.time_limit)
     folder = data.data_dir(args.data_dir)
