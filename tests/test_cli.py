@@ -25,7 +25,7 @@ from mirror import FILES, Mirror, idx
 from vae_core import data
 from vae_core.__main__ import _fields, _parser, _without_places, main
 from vae_core.config import Config, ConfigError, ModelConfig, TrainingConfig
-from vae_core.storage import read_json
+from vae_core.storage import read_json, write_json
 
 
 def run(*words, cwd, timeout=120, env=None, before=None):
@@ -264,6 +264,20 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(root, tmp_pat
     assert run(*words, cwd=root).returncode == 0  # and with room the same command comes through
 
 
+def test_too_little_memory_is_a_sentence(root, tmp_path):
+    """The bounds of a setting are wide; a small machine, or a crowded one, meets its own first."""
+    program = (
+        "import resource, sys; from vae_core import checkpoints, data; from vae_core.__main__ import main;"
+        "data.load('digits', 'test');"  # imports want memory of their own, and are not what is tried
+        "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + (150 << 20);"
+        "resource.setrlimit(resource.RLIMIT_AS, (size, size)); sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["train", "ae", *map(str, TINY), "--encoder", "8192,4096", "--root", str(tmp_path)]
+    command = [sys.executable, "-c", program, *words]
+    fails(subprocess.run(command, cwd=root, capture_output=True, text=True), "not enough memory")
+    assert not files_in(tmp_path)
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -452,9 +466,19 @@ def test_an_interrupted_integration_promises_nothing(trained, root, tmp_path):
     assert not (tmp_path / "c" / "digits-vae-2d" / "exact.safetensors").exists()
 
 
+def copy_as(tag: str, source: Path, target: Path) -> Path:
+    """The trained checkpoint with another tag: a folder is named like its model."""
+    folder = target / f"digits-vae-2d-{tag}"
+    shutil.copytree(source / "digits-vae-2d", folder)
+    card = read_json(folder / "card.json")
+    card["slug"], card["config"]["tag"] = folder.name, tag
+    write_json(folder / "card.json", card)
+    return folder
+
+
 def test_an_interrupted_evaluation_promises_nothing(trained, root, tmp_path):
     for i in range(30):
-        shutil.copytree(trained[0] / "digits-vae-2d", tmp_path / f"digits-vae-2d-{i}")
+        copy_as(f"{i}", trained[0], tmp_path)
     code, rows, message = interrupt(("evaluate", "--root", tmp_path), root, lambda row: row["event"] == "score")
     assert code == 130 and "nothing is kept of the rest" in message
     assert 1 <= sum(row["event"] == "score" for row in rows) < 30
@@ -462,8 +486,7 @@ def test_an_interrupted_evaluation_promises_nothing(trained, root, tmp_path):
 
 def test_a_broken_checkpoint_does_not_hide_the_others(trained, root, tmp_path):
     shutil.copytree(trained[0] / "digits-vae-2d", tmp_path / "digits-vae-2d")
-    shutil.copytree(trained[0] / "digits-vae-2d", tmp_path / "digits-vae-2d-cut")
-    weights = tmp_path / "digits-vae-2d-cut" / "weights.safetensors"
+    weights = copy_as("cut", trained[0], tmp_path) / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     done = run("evaluate", "digits-vae-2d-cut", "digits-vae-2d", "--root", tmp_path, cwd=root)
     assert done.returncode == 1

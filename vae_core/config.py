@@ -152,9 +152,10 @@ class Config:
     tag: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tag, str) or not re.fullmatch(r"[A-Za-z0-9.-]{0,60}", self.tag):
+        if not isinstance(self.tag, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9.-]{0,60}", self.tag):
             raise ConfigError(
-                f"A tag is part of a folder's name, up to 60 letters, digits, dots and dashes; got {_short(self.tag)}."
+                "A tag is part of a folder's name, up to 60 letters, digits, dots and dashes, and begins with no dot; "
+                f"got {_short(self.tag)}."
             )
 
     @property
