@@ -174,11 +174,13 @@ def test_a_broken_checkpoint_is_one_sentence_and_the_others_stay(name, root):
 
 def test_list_goes_on_and_says_which_is_broken_and_why(root):
     put("latent_dim", value=None)(root / VICTIM)
+    (root / "baselines.json").write_text("[]")
     words = [sys.executable, "-m", "vae_core", "list", "--root", root]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.startswith(OTHER) and len(done.stdout.splitlines()) == 1
-    assert done.stderr.startswith(f"{VICTIM}: broken.") and "latent_dim should be a whole number" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    model, baselines = done.stderr.splitlines()
+    assert model.startswith(f"{VICTIM}: broken.") and "latent_dim should be a whole number and is None" in model
+    assert baselines.startswith("baselines: broken.") and "should be an object and is a list of 0" in baselines
 
 
 @pytest.mark.parametrize("widths", [[10**9, 2, 2, 2], [16], "16", [16, 32, 64, None], [0, 1, 1, 1]])
@@ -324,7 +326,19 @@ def test_a_page_of_several_models_goes_on_with_the_others(page, harm, house, cap
         assert str(house / "mnist-dae-2d") in caplog.text
 
 
-def test_the_light_readers_need_no_torch(house):
+@pytest.mark.parametrize("part", ["Posterior", "Observation model", "β"])
+def test_the_parts_inside_the_bound_go_on_without_their_broken_relatives(part, house):
+    """Exact values, one β, one Gaussian model: each part has others, and the page opens with the first."""
+    harmed(house / "mnist-vae-2d-beta4", HARMS["codes without train_mean"][0])
+    harmed(house / "mnist-vae-2d-gaussian", put("test", value=None))
+    harmed(house / "mnist-vae-2d", tensors("exact.safetensors", lambda t: t.pop("log_p")))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
+    app.query_params["part"] = part
+    app.run()
+    assert not app.exception and not app.error
+
+
+def test_the_light_readers_need_no_torch():
     """The Studio and the Map paint before torch is there: the reader that checks may not bring it along."""
     code = (
         "import sys; from pathlib import Path; from vae_core import contents;"

@@ -8,7 +8,7 @@ import torch
 
 from vae_core import models, training
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.storage import StorageError
+from vae_core.storage import StorageError, read_tensors, write_tensors
 
 SMALL = ModelConfig(kind="vae", encoder=(24,), decoder=(24,), encoder_noise=0.02)
 
@@ -88,7 +88,20 @@ def test_a_truncated_state_is_a_sentence(digits, tmp_path):
     state = tmp_path / "state.safetensors"
     run(digits, CONFIG, state_file=state)
     state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(StorageError, match="not a whole safetensors file"):
+    with pytest.raises(StorageError, match=r"not a whole safetensors file.* remove it to start again"):
+        run(digits, CONFIG, state_file=state)
+
+
+@pytest.mark.parametrize("harm", ["history", "generator", "adam.0.step", "model.encoder.0.bias"])
+def test_a_state_that_lacks_a_part_is_a_sentence(digits, tmp_path, harm):
+    """A KeyError in the middle of resuming would look like a bug of the trainer."""
+    state = tmp_path / "state.safetensors"
+    run(digits, CONFIG, state_file=state)
+    tensors, metadata = read_tensors(state)
+    write_tensors(
+        state, {k: v for k, v in tensors.items() if k != harm}, {k: v for k, v in metadata.items() if k != harm}
+    )
+    with pytest.raises(StorageError, match=r"not the state of this training\. Remove it"):
         run(digits, CONFIG, state_file=state)
 
 

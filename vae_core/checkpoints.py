@@ -50,9 +50,9 @@ def available(root: Path | None = None) -> list[str]:
 
 
 def survey(root: Path | None = None) -> tuple[list[str], dict[str, str]]:
-    """`available`, and one sentence for each folder whose files are not as they should be.
+    """`available`, and one sentence for each model, judge or baselines whose files are not as they should be.
 
-    Cards and shapes are looked at, numbers only when a model is loaded.
+    Of the models cards and shapes are looked at, numbers only when one is loaded.
     """
     root = root or ROOT
     found, refused = [], {}
@@ -65,6 +65,12 @@ def survey(root: Path | None = None) -> tuple[list[str], dict[str, str]]:
             found.append((*place, path.parent.name))
         except StorageError as error:
             refused[path.parent.name] = str(error)
+    for name, file, read in (("judge", "judge/card.json", load_judge), ("baselines", "baselines.json", load_baselines)):
+        if (root / file).is_file():
+            try:
+                read(root)
+            except StorageError as error:
+                refused[name] = str(error)
     return [slug for *_, slug in sorted(found)], refused
 
 

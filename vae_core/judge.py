@@ -48,7 +48,7 @@ HELD_OUT = 5000  # last training images, which choose the threshold
 ACCEPTED = 0.98  # share of them, grey and binarised, that the threshold accepts
 GARBAGE_SHARE = 0.25  # pictures of garbage for each digit in a training batch
 TEST_SEED = 0  # of the garbage that is made from test images
-_CARD = {"slug": str, "kind": str, "threshold": float, "config": {"widths": [int]}}  # as it is read
+_CARD = {"slug": str, "kind": str, "threshold": float, "config": {"widths": [int]}, "test": {str: object}}  # as read
 
 
 class Terms(NamedTuple):
@@ -390,7 +390,7 @@ def load_or_train(
             train, test = (data.load("mnist", split, data_folder) for split in ("train", "test"))
             _train_and_save(folder, work, train, test, on_epoch)
             shutil.rmtree(work, ignore_errors=True)
-        return read_json(folder / "card.json")
+        return read_card(folder)
 
 
 def _train_and_save(
@@ -472,8 +472,8 @@ def save(judge: Judge, card: dict[str, Any], folder: Path) -> None:
     write_files(folder, files)  # the old card goes first: it must not speak for the new weights
 
 
-def load(folder: Path) -> Judge:
-    """The judge in eval mode. Raises `StorageError` where the files are missing, broken or do not fit."""
+def read_card(folder: Path) -> dict[str, Any]:
+    """The judge's card. Raises `StorageError` where it is missing or not as it should be."""
     path = folder / "card.json"
     card = read_json(path)
     contents.expect(path, card, _CARD)
@@ -483,10 +483,17 @@ def load(folder: Path) -> Judge:
             f"{path} is not as it should be: config.widths are four numbers from 1 to 1024. "
             "Restore it, or train the judge again."
         )
+    return card
+
+
+def load(folder: Path) -> Judge:
+    """The judge in eval mode. Raises `StorageError` where the files are missing, broken or do not fit."""
+    card = read_card(folder)
+    widths = tuple(card["config"]["widths"])
     with torch.device("meta"):  # shapes alone: they are compared before anything is allocated
-        shapes = {name: tuple(tensor.shape) for name, tensor in Judge(0.0, tuple(widths)).state_dict().items()}
+        shapes = {name: tuple(tensor.shape) for name, tensor in Judge(0.0, widths).state_dict().items()}
     tensors, _ = read_tensors(folder / "weights.safetensors", Layout(shapes))
-    judge = Judge(float(card["threshold"]), tuple(widths))
+    judge = Judge(float(card["threshold"]), widths)
     judge.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
     return judge.eval().requires_grad_(False)
 

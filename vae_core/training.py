@@ -221,16 +221,19 @@ def _restore(
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> list[Epoch]:
-    tensors, metadata = read_tensors(path)
+    try:
+        tensors, metadata = read_tensors(path)
+    except StorageError as error:
+        raise StorageError(f"{error} It is the state of a training: remove it to start again.") from error
     if metadata.get("run") != signature:
         raise StorageError(f"{path} belongs to another run. Remove it to train this one from the start.")
     try:
         model.load_state_dict(_under("model.", tensors))
         average.load_state_dict(_under("average.", tensors))
-        states: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under("adam.", tensors).items():
-            index, name = key.split(".", 1)
-            states.setdefault(int(index), {})[name] = value
+        states = {
+            i: {name: tensors[f"adam.{i}.{name}"] for name in ("step", "exp_avg", "exp_avg_sq")}
+            for i in range(len(optimiser.param_groups[0]["params"]))
+        }
         optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
         generator.set_state(tensors["generator"])
         return [Epoch(*row) for row in json.loads(metadata["history"])]
