@@ -1,11 +1,11 @@
-"""Each squeezes your 784 pixels into two numbers and draws the digit back. Then pull the marked point on a map."""
+"""Each squeezes your 784 pixels into two numbers and draws the digit back."""
 
 import streamlit as st
 
 from ui.frame import GROUPS, frame
 from ui.studio import studio
 
-frame("Draw a digit. Four models answer.", __doc__, width=1440)
+frame("Draw a digit. Four models answer.", __doc__, width=1720)
 studio()
 
 for group, pages in GROUPS.items():

@@ -1,12 +1,13 @@
 // One model's answer to the digit in hand: its map with the moving code, its drawing, its numbers in nats.
 
+import { Bound, WIDE } from "./bound.mjs";
 import { PIXELS } from "./engine.mjs";
 import { COLOURS, digitCanvas, paint } from "./paint.mjs";
 import { Plane } from "./plane.mjs";
 import { Posterior } from "./posterior.mjs";
 
-// E over q by four points of a cubature, exact for polynomials of the third degree; the same points for every digit,
-// so that no number jitters. Within 0.05 nats of 2,000 random draws.
+// E over q while the hand moves: four points of a cubature, exact for polynomials of the third degree, and shown without
+// decimals. Where the hand rests bound.mjs takes 64.
 const R = Math.SQRT2;
 const CUBATURE = [[R, 0], [-R, 0], [0, R], [0, -R]];
 const TRAIL = 64; // places that a code has come through during this stroke
@@ -20,6 +21,8 @@ const THROWS = 12; // samples of q that stay in view
 const ABSURD = 1e5;
 const decimals = (v) => (Math.abs(v) < ABSURD ? v.toFixed(2) : Number.isFinite(v) ? v.toExponential(0) : "∞").replace("-", "−");
 const nats = (v) => (v === null ? "—" : decimals(v));
+const about = (v) => (Math.abs(v) < ABSURD ? `≈ ${Math.round(v)}`.replace("-", "−") : decimals(v));
+const TWICE = 500; // milliseconds within which a second click is one of a double click
 const pair = (z) => `${decimals(z[0])}, ${decimals(z[1])}`;
 
 /** Put text into an element only where it is another one: the browser would lay it out again. */
@@ -35,19 +38,23 @@ export class Answer {
     this.label = null; // what a conditional model is told
     this.clean = this.seen = null; // the digit as the likelihood sees it, and what the encoder was shown
     this.pulled = null; // z where the visitor holds the code
+    this.asked = null; // {clean, seen, label} of the answer before
+    this.settled = null; // its −ELBO by 64 points
     this.thrown = null; // ε of the sample that is shown
     this.throws = []; // those before it
     this.sampled = false; // pixels are drawn from their probabilities
     this.picture = digitCanvas({ label: `What the ${name} draws` });
     card.querySelector(".drawing").replaceChildren(this.picture);
     this.at = (name) => card.querySelector(name);
+    const named = ["one b", "z", "share", "shown", "how", "best", "back", "joint", "home"];
     this.fields = {
-      z: this.at(".z"), share: this.at(".share"), shown: this.at(".shown"), how: this.at(".how"), best: this.at(".best"), back: this.at(".back"),
-      terms: ["reconstruction", "kl", "nelbo"].map((name) => this.at(`[data-term=${name}] .live`)),
+      ...Object.fromEntries(named.map((name) => [name.split(" ")[0], this.at(`.${name}`)])),
+      terms: ["reconstruction", "kl", "nelbo"].map((name) => this.at(`[data-term=${name}] .live`)), // null: has no such term
     };
     this.pixels = new Float32Array(PIXELS);
-    this.values = { reconstruction: null, kl: null, nelbo: null };
-    const labelText = `Codes of the ${name}. Arrow keys pull the code, Escape lets it go.`;
+    // Nats; own: the reconstruction at the model's own code, also where the hand holds another.
+    this.values = { reconstruction: null, own: null, kl: null, nelbo: null, rough: true };
+    const labelText = `Codes of the ${name}. Arrow keys pull the code, Escape lets it go, Home shows the whole map.`;
     this.plane = new Plane(this.at(".map"), { labelText, wheel: false, scroll: true });
     this.plane.pointOpacity = CLOUD;
     this.dot = { z: [0, 0], sigma: null, ...FULL, drag: true };
@@ -69,8 +76,9 @@ export class Answer {
     this.logits = new Float32Array(PIXELS);
     this.around = model.probabilistic ? { z: new Float32Array(8), logits: new Float32Array(4 * PIXELS) } : null;
     const { test } = model.card;
+    this.bound = model.probabilistic ? new Bound(model, new Float32Array(PIXELS), 0) : null;
     for (const [term, value] of [["reconstruction", test.reconstruction_at_mean], ["kl", test.kl], ["nelbo", test.nelbo]]) {
-      this.at(`[data-term=${term}] .test`).textContent = value !== undefined ? `test ${nats(value)}` : "no posterior";
+      if (value !== undefined) this.at(`[data-term=${term}] .test`).textContent = `test ${nats(value)}`;
     }
     this.codes = codes;
     this.plane.setCodes(codes, COLOURS);
@@ -85,15 +93,18 @@ export class Answer {
 
   // What it says -------------------------------------------------------------------------------------------------------
 
-  /** Answer to `seen`, judged against `clean` (the same array where nothing is spoilt); null: nothing is drawn. */
-  answer(clean, seen, label) {
-    const { model } = this;
+  /**
+   * Answer to `seen`, judged against `clean` (the same array where nothing is spoilt); null: nothing is drawn. resting:
+   * no hand moves, and there is time for a −ELBO with decimals.
+   */
+  answer(clean, seen, label, resting) {
+    const { model, values } = this;
     this.clean = clean;
     this.seen = seen;
     this.label = model.conditional ? label : null;
     if (clean) this.posterior?.show(clean, this.label);
     if (!clean) {
-      this.values.reconstruction = this.values.kl = this.values.nelbo = null;
+      values.reconstruction = values.own = values.kl = values.nelbo = null;
       return;
     }
     model.encode(seen, this.label, this.code);
@@ -102,14 +113,37 @@ export class Answer {
     else if (this.thrown) model.sample(this.code, this.thrown, this.z);
     else this.z.set(this.code.mean);
     model.logits(this.z, this.label, this.logits);
-    this.values.reconstruction = model.nll(clean, this.logits)[0];
+    values.own = values.reconstruction = model.nll(clean, this.logits)[0];
     model.toPixels(this.logits, this.pixels);
-    if (!this.around || this.pulled) {
-      this.values.kl = this.values.nelbo = null;
-    } else {
-      this.values.kl = model.kl(this.code)[0];
-      this.values.nelbo = this.values.kl + this.#expectation();
+    if (this.pulled || this.thrown) values.own = model.nll(clean, model.logits(this.code.mean, this.label, this.logits))[0];
+    if (!this.around) return;
+    this.#forgetOther();
+    if (resting) this.settled ??= this.#settle();
+    const widest = Math.exp(0.5 * Math.max(...this.code.logvar));
+    values.rough = this.settled === null || !(widest <= WIDE);
+    if (this.pulled) values.kl = values.nelbo = null;
+    else {
+      values.kl = model.kl(this.code)[0];
+      values.nelbo = this.settled ?? values.kl + this.#expectation();
     }
+  }
+
+  /** What was settled holds for the same digit, spoilt in the same way, under the same label. */
+  #forgetOther() {
+    const { clean, seen, label, asked } = this;
+    const same = (a, b) => a.every((v, i) => v === b[i]);
+    if (asked && asked.label === label && same(asked.clean, clean) && same(asked.seen, seen)) return;
+    this.settled = null;
+    this.asked ??= { clean: new Float32Array(PIXELS), seen: new Float32Array(PIXELS), label };
+    this.asked.clean.set(clean);
+    this.asked.seen.set(seen);
+    this.asked.label = label;
+  }
+
+  /** −ELBO of the encoder's q, as "Inside the bound" has it while q is pulled. */
+  #settle() {
+    Object.assign(this.bound, { x: this.clean, label: this.label });
+    return -this.bound.at(this.code).elbo;
   }
 
   /** E_q[−log p(x | z)], nats. */
@@ -133,6 +167,7 @@ export class Answer {
       plane.draw();
       paint(this.picture, null);
       say(fields.z, "z = —");
+      say(fields.one, "—");
     } else {
       const { sampled, noise, pixels } = this;
       if (sampled) for (let i = 0; i < PIXELS; i++) pixels[i] = noise[i] < pixels[i] ? 1 : 0;
@@ -159,10 +194,13 @@ export class Answer {
     }
     this.#sayShare();
     say(fields.how, !this.clean ? "" : this.pulled ? "your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");
+    fields.how.classList.toggle("own", !(this.pulled || this.thrown));
     fields.back.hidden = !(this.pulled || this.thrown);
-    say(fields.terms[0], nats(values.reconstruction));
-    say(fields.terms[1], nats(values.kl));
-    say(fields.terms[2], nats(values.nelbo));
+    const { reconstruction, kl, nelbo, rough } = values;
+    const last = (v) => (v === null ? "—" : rough ? about(v) : nats(v));
+    if (reconstruction !== null) say(fields.one, reconstruction < ABSURD ? reconstruction.toFixed(1) : nats(reconstruction));
+    [nats(reconstruction), nats(kl), last(nelbo)].forEach((text, k) => fields.terms[k] && say(fields.terms[k], text));
+    if (fields.joint) say(fields.joint, `with y ${last(nelbo === null ? null : nelbo + Math.LN10)}`);
   }
 
   /** How much of the true posterior q's ellipse holds: known where the hand rests. */
@@ -177,9 +215,9 @@ export class Answer {
     say(fields.share, `${Number.isNaN(share) ? "…" : Math.round(100 * share)} % of it in ${spoilt ? "the clean q’s" : "q’s"} 2 σ`);
   }
 
-  /** This drawing is the nearest of the four (one word on the card), or not. */
-  set closest(yes) {
-    this.fields.best.classList.toggle("on", yes);
+  /** One word or two on the card, such as that no other drawing is nearer. */
+  set badge(text) {
+    say(this.fields.best, text);
   }
 
   // Gestures -----------------------------------------------------------------------------------------------------------
@@ -229,7 +267,25 @@ export class Answer {
     };
     plane.onDrag = (_, z) => pull(z, false);
     plane.onRelease = (_, z) => pull(z, true);
-    plane.onPick = (z) => pull(z, true);
+    plane.onPick = (z) => {
+      const now = performance.now();
+      if (!this.picked || now - this.picked.at > TWICE) this.picked = { pulled: this.pulled, thrown: this.thrown, at: now };
+      pull(z, true);
+    };
+    const goHome = () => {
+      plane.cursor = null;
+      plane.fit();
+    };
+    this.fields.home.onclick = goHome;
+    plane.canvas.addEventListener("dblclick", () => { // the clicks that it is made of have pulled the code
+      goHome();
+      if (this.picked && performance.now() - this.picked.at < 2 * TWICE) Object.assign(this, { pulled: this.picked.pulled, thrown: this.picked.thrown });
+      held(true);
+    });
+    plane.onView = () => {
+      const { centre, half } = plane.home;
+      this.fields.home.hidden = plane.span === 2 * half && plane.centre.every((v, i) => v === centre[i]);
+    };
     plane.onHover = (z) => {
       if (z && plane.cursor) pull(z, false); // the keyboard's cursor carries the code
     };
@@ -238,10 +294,14 @@ export class Answer {
       if (e.key === "Escape") {
         this.letGo();
         held(true);
-      } else if (this.clean && e.key !== "Home") plane.cursor ??= [...this.z];
+      } else if (e.key === "Home" && e.target === plane.canvas) {
+        goHome();
+        e.preventDefault();
+        e.stopPropagation(); // the plane's own Home is the origin
+      } else if (this.clean && e.target === plane.canvas) plane.cursor ??= [...this.z];
     }, true);
     this.at(".map").addEventListener("keyup", (e) => {
-      if (e.key.startsWith("Arrow") || e.key.startsWith("Page") || e.key === "Home") held(true);
+      if (e.key.startsWith("Arrow") || e.key.startsWith("Page")) held(true);
     });
   }
 
@@ -284,7 +344,7 @@ export class Answer {
       ctx.lineWidth = 1.5;
       ctx.strokeStyle = accent;
       ctx.stroke();
-    } else plane.text(ctx, `decoding ${Math.round(100 * posterior.share)} %`, plane.width / 2, plane.height / 2, { size: 11 });
+    } else plane.text(ctx, `decoding ${Math.round(100 * posterior.share)} %`, plane.width / 2, plane.height - 26, { size: 11 });
   }
 
   #drawPath(ctx) {

@@ -19,6 +19,9 @@ export const GRID = {
   weight: Float64Array.from(RULE.flatMap(([, u]) => RULE.map(([, v]) => u * v))),
 };
 
+/** σ above which eight nodes miss the likelihood's cliffs, by up to a few per cent: such numbers carry a ≈. */
+export const WIDE = 0.2;
+
 export class Bound {
   /** x: 784 pixels as model.observe gives them; label: an integer for a conditional model, else null. */
   constructor(model, x, label = null) {

@@ -2,7 +2,7 @@
 // between them. The ELBO follows by Gauss–Hermite (bound.mjs); log p(x) is Python's. Python hears of q when the hand
 // lets go.
 
-import { Bound } from "./bound.mjs";
+import { Bound, WIDE } from "./bound.mjs";
 import { button, dimension, element, numbersOf, pixelsOf, press, signed, styleSheet, toLink } from "./controls.mjs";
 import { SIDE } from "./digit.mjs";
 import { EngineError, PIXELS } from "./engine.mjs";
@@ -19,7 +19,6 @@ const ROOM = 20; // CSS pixels that a σ must have on the whole map to get a han
 const PLAY = 4000; // milliseconds of a whole climb
 const KNEE = 0.1; // nats below log p(x) where the axis turns from linear to logarithmic
 const REACH = 3000; // nats below log p(x) at its end
-const WIDE = 0.2; // σ above which eight nodes miss the likelihood's cliffs, by up to a few per cent: such numbers carry a ≈
 const TICKS = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000];
 // Climbs: colours that are no digit's, seen on both grounds, and dashes, so that colour is not the only cue.
 const PATHS = [["#1f9e89", []], ["#7d6bf2", [7, 4]], ["#c77f0a", [2, 4]], ["#5c8a2f", [9, 3, 2, 3]],

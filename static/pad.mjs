@@ -60,11 +60,12 @@ export class Pad {
   }
 
   /** Put strokes (each {radius, points: [x0, y0, …]}) or a picture of 784 pixels on the pad in place of what is there.
-   * An example gives way to the visitor's first stroke; everything else can be drawn on. */
-  show({ picture = null, strokes = [], example = false }, remember = true) {
+   * An example gives way to the visitor's first stroke; everything else can be drawn on. What else is named, such as
+   * where a picture is from, stays with it in the history. */
+  show({ picture = null, strokes = [], example = false, ...from }, remember = true) {
     this.stop();
     if (remember) this.#remember();
-    this.state = { picture, strokes, example };
+    this.state = { picture, strokes, example, ...from };
     this.#redraw();
     this.change();
   }
@@ -187,7 +188,7 @@ export class Pad {
 
   #resize() {
     const side = Math.round(this.host.clientWidth * Math.min(devicePixelRatio || 1, 2));
-    if (!side || side === this.canvas.width) return;
+    if (!side || (side === this.canvas.width && side === this.canvas.height)) return; // a new canvas is 300 × 150
     this.canvas.width = this.canvas.height = side;
     this.#redraw();
   }

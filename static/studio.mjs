@@ -1,21 +1,80 @@
 // The Studio: a digit under the hand, and four models that answer at every brush step. The pad gives 784 pixels, each
 // Answer encodes and decodes them, and Python hears one message when the hand lets go.
 
+/**
+ * What Python hears: the wish for a sample, {sample: id}; a picture, {picture: base64, name, id}; or what the hand left:
+ * @typedef {object} Release
+ * @property {string | null} bits the digit as digit.mjs's toText writes it; null where the pad is blank
+ * @property {number | null} label what the CVAE is told
+ * @property {number | null} said the same where the visitor has chosen it; null under auto
+ * @property {string | null} origin the sample ("mnist:200") or the picture ("brought") that the pad shows as it came
+ * @property {Record<string, [number, number]> | null} codes z of each kind of model; null where the pad is blank
+ * @property {boolean} [posterior] the true posterior is shown
+ * @property {boolean} [spoilt] with it: the encoders see a spoilt digit
+ */
+
 import { Answer } from "./answer.mjs";
 import { packed } from "./bring.mjs";
 import { offered, photograph } from "./camera.mjs";
-import { numbersOf, toLink } from "./controls.mjs";
-import { LIMITS, SIDE, corrupt, fromText, toText } from "./digit.mjs";
+import { numbersOf, pixelsOf, toLink } from "./controls.mjs";
+import { LIMITS, corrupt, fromText, toText } from "./digit.mjs";
 import { PIXELS } from "./engine.mjs";
-import { Pad } from "./pad.mjs";
+import { BRUSH, Pad } from "./pad.mjs";
 import { announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
 import { Random } from "./random.mjs";
 import * as registry from "./registry.mjs";
 import { REPLAYS, first } from "./strokes.mjs";
-import { LABELS, SPOILS, template } from "./studio_template.mjs";
+import { LABELS, SPOILS, STEPS, template } from "./studio_template.mjs";
+import { nearest, verdict } from "./verdict.mjs";
 
 const COMMON = [1, 1, -1, -1]; // ε that all labels share: two draws whose mean and variances are those of N(0, I)
 const ONE_TIMING = 512; // brush steps whose time is kept
+const BROUGHT = "brought"; // origin of a picture that the visitor has brought
+const STEPS_KEPT = "studio steps"; // in this tab: what of the first minute is done
+
+const onOff = (on) => (on ? "1" : null);
+const places = (answers, of) => answers.filter(of).map((a) => `${a.kind}:${toLink(of(a))}`).join(";") || null;
+
+/** "ae:1,2;vae:0,0" → [answer, [z₁, z₂]] of the kinds that there are: links get cut. */
+const placed = (answers, text) => (text ?? "").split(";").flatMap((part) => {
+  const [kind, numbers] = part.split(":");
+  const [answer, z] = [answers.find((a) => a.kind === kind), numbersOf(numbers, 2)];
+  return answer && z ? [[answer, z]] : [];
+});
+
+// What the link holds beside the digit, and what stays while the visitor is on another page: of(studio) is its text, or
+// null as the page opens; take(studio, text or null) sets it, later(…) where that needs the networks. quiet: Python adds
+// nothing to it.
+const HELD = {
+  label: { of: ({ label }) => label, take: (s, text) => (s.label = /^\d$/.test(text ?? "") ? Number(text) : null) },
+  spoil: {
+    of: ({ spoil: { kind, amount, seed } }) => (amount > 0 || seed > 1 || kind !== "masking"
+      ? `${kind}:${Number(amount.toFixed(3))}${seed > 1 ? `:${seed}` : ""}` : null),
+    take: (s, text) => {
+      const [kind, amount, seed = "1"] = (text ?? "").split(":");
+      if (!Object.hasOwn(SPOILS, kind) || !(Number(amount) >= 0) || !/^\d{1,6}$/.test(seed)) return;
+      s.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: Math.max(1, Number(seed)) };
+    },
+  },
+  centred: { of: ({ centred }) => (centred ? null : "0"), take: (s, text) => (s.centred = text !== "0") },
+  brush: {
+    quiet: true,
+    of: ({ pad: { radius } }) => (radius === BRUSH.normal ? null : radius),
+    take: (s, text) => {
+      if (text !== null && Number(text) >= BRUSH.least && Number(text) <= BRUSH.most) s.pad.radius = Number(text);
+    },
+  },
+  numbers: { quiet: true, of: ({ numbers }) => onOff(numbers), take: (s, text) => (s.numbers = text === "1") },
+  posterior: { of: ({ truth }) => onOff(truth), take: (s, text) => (s.truth = text === "1") },
+  sampled: { quiet: true, of: ({ sampled }) => onOff(sampled), take: (s, text) => (s.sampled = text === "1") },
+  coins: { // which numbers the pixels are drawn with
+    quiet: true,
+    of: ({ coins }) => (coins === 1 ? null : coins),
+    take: (s, text) => (s.coins = /^\d{1,9}$/.test(text ?? "") ? Number(text) : 1),
+  },
+  pull: { of: ({ answers }) => places(answers, (a) => a.pulled), later: (s, text) => placed(s.answers, text).forEach(([a, z]) => a.pull(z)) },
+  throw: { of: ({ answers }) => places(answers, (a) => a.thrown), later: (s, text) => placed(s.answers, text).forEach(([a, eps]) => a.throw(eps)) },
+};
 
 let kept = null; // what the visitor had when they left for another page: the document, and this module, stay
 
@@ -42,13 +101,18 @@ class Studio {
     this.guess = null; // what auto takes
     this.spoil = { kind: "masking", amount: 0, seed: 1 };
     this.centred = true;
+    this.numbers = false; // codes and every term are shown
     this.truth = false; // the true posterior is shown
+    this.sampled = false; // pixels are drawn from their probabilities
+    this.coins = 1; // seed of those draws
+    this.resting = true; // no hand moves
+    this.done = new Set(); // steps of the first minute
     this.awaited = null; // the sample or picture that Python is asked for; another drawing meanwhile makes it unwanted
     this.ready = false;
     this.drawing = new Float32Array(PIXELS);
     this.clean = new Float32Array(PIXELS);
     this.spoilt = new Float32Array(PIXELS);
-    this.noise = Float32Array.from({ length: PIXELS }, () => Math.random());
+    this.noise = new Float32Array(PIXELS);
     this.timing = { work: new Float64Array(ONE_TIMING), step: new Float64Array(ONE_TIMING), count: 0, since: 0 };
 
     this.say = announcer(root);
@@ -63,13 +127,16 @@ class Studio {
     });
     this.hint = document.createElement("div");
     this.hint.className = "hint";
-    this.hint.textContent = "Draw a digit here";
+    this.hint.textContent = "draw here";
     this.at(".pad").append(this.hint);
     this.answers = options.models.map(({ kind, name }) => new Answer(this.at(`[data-kind=${kind}]`), {
       kind, name, noise: this.noise,
       held: (done) => {
+        this.resting = done;
         this.request();
-        if (done) this.#release();
+        if (!done) return;
+        if (this.answers.some(({ pulled }) => pulled)) this.#did("pull");
+        this.#release();
       },
     }));
     this.mini = this.at(".mini"); // on a phone, where the cards lie below the hand
@@ -81,6 +148,7 @@ class Studio {
     this.#theme();
     this.#listen();
     this.#restore();
+    this.#showSteps();
     this.#firstPicture();
   }
 
@@ -92,13 +160,14 @@ class Studio {
     }));
     this.ready = true;
     this.again = true;
+    this.at(".room").classList.remove("waiting");
     this.#showTruth();
     this.#frame();
-    for (const part of (link.get("pull") ?? "").split(";")) {
-      const [kind, place] = part.split(":");
-      const z = numbersOf(place, 2);
-      if (z && this.clean.some((v) => v > 0)) this.answers.find((answer) => answer.kind === kind)?.pull(z);
-    }
+    if (this.clean.some((v) => v > 0)) for (const [name, { later }] of Object.entries(HELD)) later?.(this, this.#asked(name));
+    this.resting = true;
+    // To whatever is not as the page opens Python adds something, and the link says it.
+    if (this.foreign || Object.entries(this.#held()).some(([name, text]) => text !== null && !HELD[name].quiet)) this.#release();
+    else this.#writeLink();
     this.request();
   }
 
@@ -118,8 +187,8 @@ class Studio {
   }
 
   destroy() {
-    const { label, spoil, centred, truth, pad } = this;
-    kept = { label, spoil, centred, truth, drawing: pad.state, history: pad.history };
+    const { pad } = this;
+    kept = { held: this.#held(), bits: toText(this.clean), drawing: pad.state, history: pad.history };
     delete document.documentElement.dataset.studio;
     this.request.stop();
     cancelAnimationFrame(this.telling);
@@ -130,27 +199,66 @@ class Studio {
 
   // State --------------------------------------------------------------------------------------------------------------
 
-  /** From the link, or the recorded digit. */
+  /** The text of each name that HELD knows. */
+  #held() {
+    return Object.fromEntries(Object.entries(HELD).map(([name, { of }]) => [name, of(this)]));
+  }
+
+  /** What the link says under a name, or what was so before the visitor left for another page. */
+  #asked(name) {
+    const before = kept?.held[name] ?? null;
+    return link.get(name) ?? (before === null ? null : String(before));
+  }
+
+  /** The digit that all pages share, as it was left here where it is the same; or the recorded one. */
   #restore() {
-    const label = link.get("label");
-    if (/^\d$/.test(label ?? "")) this.label = Number(label);
-    const [kind, amount] = (link.get("spoil") ?? "").split(":");
-    if (Object.hasOwn(SPOILS, kind) && amount > 0) {
-      this.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: 1 };
-    }
-    this.truth = link.get("posterior") === "1";
-    const picture = fromText(link.get("d") ?? "");
-    const before = !picture && this.label === null && kept;
-    if (before) {
-      Object.assign(this, { label: before.label, spoil: before.spoil, centred: before.centred, truth: before.truth });
-      this.at("[data-set=centred]").checked = this.centred;
-      this.pad.history = before.history;
-    }
-    this.pad.show(picture ? { picture } : before?.drawing ?? { strokes: first(), example: true }, false);
-    this.foreign = Boolean(picture || before); // the server's pictures are of another digit
-    this.at("[data-set=kind]").value = this.spoil.kind;
-    this.at("[data-set=truth]").checked = this.truth;
+    for (const [name, { take }] of Object.entries(HELD)) take?.(this, this.#asked(name));
+    const { digit } = this.options;
+    const picture = digit ? pixelsOf(digit) : fromText(link.get("d") ?? "");
+    const same = kept && (!picture || toText(picture) === kept.bits);
+    if (same) this.pad.history = kept.history;
+    else if (kept) this.pad.history = [...kept.history, kept.drawing];
+    if (digit && digit.origin === null && link.get("label") === null) this.label = digit.label; // as the visitor said elsewhere
+    if (same) this.pad.show(kept.drawing, false);
+    else this.pad.show(picture ? { picture, origin: digit?.origin } : { strokes: first(), example: true, opening: true }, false);
+    this.foreign = !this.pad.state.opening; // the server's pictures are of another digit
+    if (digit?.notes) this.#note(digit.notes);
+    this.#throwCoins();
+    const set = (name, property, value) => (this.at(`[data-set=${name}]`)[property] = value);
+    set("kind", "value", this.spoil.kind);
+    set("brush", "value", this.pad.radius);
+    for (const name of ["centred", "numbers", "truth", "sampled"]) set(name, "checked", this[name]);
+    for (const answer of this.answers) answer.sampled = this.sampled;
     this.#showAmount();
+    this.#showLabel();
+    this.#showNumbers();
+  }
+
+  // The first minute ---------------------------------------------------------------------------------------------------
+
+  /** A step is done; it stays ticked in this tab. */
+  #did(name) {
+    if (this.done.has(name)) return;
+    this.done.add(name);
+    try {
+      sessionStorage.setItem(STEPS_KEPT, [...this.done].join(" "));
+    } catch { /* a browser that keeps nothing */ }
+    this.#showSteps();
+  }
+
+  #showSteps() {
+    try {
+      const before = (sessionStorage.getItem(STEPS_KEPT) ?? "").split(" ").filter((name) => Object.hasOwn(STEPS, name));
+      for (const name of before) this.done.add(name);
+    } catch { /* the same */ }
+    Object.keys(STEPS).forEach((name, i) => {
+      const item = this.at(`[data-step=${name}]`);
+      const done = this.done.has(name);
+      item.classList.toggle("done", done);
+      item.querySelector("i").textContent = done ? "✓" : String(i + 1);
+      if (done && !item.querySelector(".said")) item.insertAdjacentHTML("beforeend", '<span class="said">, done</span>');
+    });
+    this.at(".steps").classList.toggle("done", this.done.size === Object.keys(STEPS).length);
   }
 
   /** What Python computed for the recorded digit, until the networks are here. */
@@ -184,7 +292,8 @@ class Studio {
   #changed() {
     this.timing.since ||= performance.now();
     this.stepped = true;
-    this.hint.hidden = !this.pad.empty;
+    this.resting = false;
+    this.hint.hidden = !(this.pad.empty || this.pad.state.example);
     if (this.ready) this.request();
     else {
       this.#see();
@@ -217,17 +326,13 @@ class Studio {
   #answer(clean, seen) {
     this.#labels(clean);
     const label = this.label ?? this.guess ?? 0;
-    let best = null;
     for (const answer of this.answers) {
-      answer.answer(clean, seen, label);
+      answer.answer(clean, seen, label, this.resting);
       if (this.stepped) answer.leaveTrail();
       answer.paint();
-      if (!clean || answer.model.conditional) continue; // who is told the label does not compete with those who are not
-      if (!best || answer.values.reconstruction < best.values.reconstruction) best = answer;
     }
-    for (const answer of this.answers) answer.closest = answer === best;
     if (this.mini.offsetParent) this.answers.forEach((answer, i) => paint(this.minis[i], clean && answer.pixels));
-    this.#verdict(best, label);
+    this.#verdict(clean);
   }
 
   /** The ten bars, and with auto the label of the highest one. */
@@ -247,29 +352,35 @@ class Studio {
       } // else no label fits at all, and the last guess stays
     }
     const shown = this.label ?? (clean ? this.guess : null);
+    this.at(".bars").classList.toggle("told", this.label !== null);
+    const says = this.label !== null ? `You say: ${this.label}.`
+      : shares ? `It takes your digit for ${shown === 8 ? "an" : "a"} ${shown}.` : "";
+    if (this.at(".bars-say").textContent !== says) this.at(".bars-say").textContent = says;
     bars.forEach(({ button, bar }, y) => {
-      bar.style.transform = `scaleY(${Math.max(0.02, shares ? shares[y] : y === this.label ? 1 : 0)})`;
+      bar.style.transform = `scaleY(${Math.max(0.02, shares ? shares[y] : 0)})`;
       const pressed = String(y === shown);
       if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
     });
     this.shares = shares;
   }
 
-  /** One sentence: which drawing is nearest, in nats, and in squared error too where the digit was spoilt. */
-  #verdict(best, label) {
-    const element = this.at(".verdict");
-    let text = "Draw on the black square, or take a sample.";
-    if (best) {
-      const say = ({ values, pixels }) => {
-        const error = pixels.reduce((sum, v, i) => sum + (v - this.clean[i]) ** 2, 0) / PIXELS;
-        return `${values.reconstruction.toFixed(2)} nats${this.spoil.amount > 0 ? `, MSE ${error.toFixed(3)}` : ""}`;
-      };
-      text = `${this.spoil.amount > 0 ? "Brings it back best" : "Closest"}: ${best.name}, ${say(best)}.`;
-      const told = this.answers.find(({ model }) => model.conditional);
-      if (told) text += ` ${told.name}, told that it is ${label === 8 ? "an" : "a"} ${label}: ${say(told)}.`;
-      const all = this.answers.map(({ name, values }) => `${name} ${values.reconstruction.toFixed(1)}`);
-      this.say(`${text} ${all.join(", ")}.`);
+  /** Who draws it best, in words, where the hand rests; meanwhile nothing that was said of another digit. */
+  #verdict(clean) {
+    const spoilt = this.spoil.amount > 0 ? this.spoil.kind : null;
+    const models = this.answers.map(({ kind, name, label, values, pulled, thrown }) => ({
+      kind, name, label, own: values.own, now: values.reconstruction, held: Boolean(pulled), thrown: Boolean(thrown),
+    }));
+    const speaks = clean && this.resting;
+    const text = speaks ? verdict(models, spoilt) : clean ? "" : "Draw on the black square, or take a sample.";
+    if (speaks) {
+      const all = models.map(({ name, now }) => `${name} ${now.toFixed(1)}`);
+      this.say(`${text} Nats: ${all.join(", ")}.`);
     }
+    const untold = models.filter(({ label }) => label === null); // who is told the label does not compete with those who are not
+    const best = speaks && !untold.some(({ held, thrown }) => held || thrown) ? nearest(untold) : [];
+    const words = best.length > 1 ? "about equal" : spoilt ? "brings it back best" : "draws it best";
+    this.answers.forEach((answer, i) => (answer.badge = best.includes(models[i]) ? words : ""));
+    const element = this.at(".verdict");
     if (element.textContent !== text) element.textContent = text;
   }
 
@@ -285,24 +396,43 @@ class Studio {
 
   /** The hand has let go: the link keeps the state, and Python hears of it once. */
   #release() {
+    this.resting = true;
+    const { strokes, example } = this.pad.state;
+    if (strokes.length && !example) this.#did("draw");
     this.request();
     cancelAnimationFrame(this.telling);
     this.telling = requestAnimationFrame(() => { // after the frame that computes what is told
-      const { kind, amount } = this.spoil;
-      const bits = this.clean.some((v) => v > 0) ? toText(this.clean) : null; // a blank picture is no digit
-      link.set({
-        d: bits, label: this.label, spoil: amount > 0 ? `${kind}:${Number(amount.toFixed(3))}` : null,
-        posterior: this.truth ? 1 : null,
-        pull: this.answers.filter(({ pulled }) => pulled).map((a) => `${a.kind}:${toLink(a.pulled)}`).join(";") || null,
-      });
+      this.#writeLink();
       if (!this.ready) return;
+      const { bits, label, origin } = this;
       this.#tell({
-        bits,
-        label: this.label ?? this.guess,
-        ...(this.truth && { posterior: true, spoilt: amount > 0 }),
+        bits, label: label ?? this.guess, said: label, origin: bits && origin,
+        ...(this.truth && { posterior: true, spoilt: this.spoil.amount > 0 }),
         codes: bits && Object.fromEntries(this.answers.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
       });
     });
+  }
+
+  /** The digit, as every page reads it, and the state. */
+  #writeLink() {
+    const { bits, label, origin, pad } = this;
+    const sample = bits && origin !== BROUGHT ? origin : null;
+    const own = sample || pad.state.opening ? null : bits;
+    const digit = { digit: sample, d: own, is: own && label };
+    link.set({ ...digit, ...this.#held() });
+    this.at(".next").href = `Map?${new URLSearchParams(Object.entries(digit).filter(([, text]) => text !== null))}`;
+  }
+
+  /** The digit as text; null where the pad is blank: that is none. */
+  get bits() {
+    return this.clean.some((v) => v > 0) ? toText(this.clean) : null;
+  }
+
+  /** Where the picture on the pad is from, as long as nothing is drawn on it. */
+  get origin() {
+    const { picture, strokes, origin = null, id } = this.pad.state;
+    if (!picture || strokes.length || this.pad.stroke) return null;
+    return origin === BROUGHT && id !== this.options.brought?.id ? null : origin; // Python knows the last one only
   }
 
   #tell(message) {
@@ -318,7 +448,16 @@ class Studio {
     slider.max = LIMITS[kind];
     slider.step = LIMITS[kind] / 100;
     slider.value = amount;
+    this.#sayAmount();
+  }
+
+  #sayAmount() {
+    const { kind, amount } = this.spoil;
     this.at("output").textContent = amount.toFixed(2);
+    const again = this.at("[data-do=again]");
+    again.disabled = kind === "blur" || !(amount > 0);
+    again.title = kind === "blur" ? "A blur has no chance in it: it would be the same again"
+      : amount > 0 ? "The same amount of noise, in other places" : "Nothing is spoilt yet";
   }
 
   #showTruth() {
@@ -326,10 +465,12 @@ class Studio {
     if (this.ready) for (const answer of this.answers) answer.truth = this.truth;
   }
 
+  #showNumbers() {
+    this.at(".room").classList.toggle("numbers", this.numbers);
+  }
+
   #showLabel() {
     this.at("[data-do=auto]").setAttribute("aria-pressed", String(this.label === null));
-    this.at(".bars-say").textContent = this.label === null
-      ? "Bars: an approximation of p(y | x), from ten ELBOs" : "Your choice. Auto takes the highest ELBO.";
   }
 
   #listen() {
@@ -343,13 +484,20 @@ class Studio {
       sample: () => this.#sample(),
       camera: (button) => this.#photograph(button),
       auto: () => this.#choose(null),
+      again: () => {
+        this.spoil.seed++;
+        this.#release();
+      },
       resample: (button) => this.#resample(button.closest(".card").dataset.kind),
     };
     this.root.querySelector(".studio").addEventListener("click", (e) => {
       const button = e.target.closest("button");
       if (!button) return;
       if (button.dataset.do) acts[button.dataset.do](button);
-      else if (button.dataset.label) this.#choose(Number(button.dataset.label));
+      else if (button.dataset.label) {
+        this.#did("tell");
+        this.#choose(Number(button.dataset.label));
+      }
       else if (button.dataset.replay) this.#replay(REPLAYS[button.dataset.replay]);
       else if (button.classList.contains("back")) {
         this.answers.find(({ kind }) => kind === button.closest(".card").dataset.kind).letGo();
@@ -358,14 +506,22 @@ class Studio {
     });
     const on = (name, event, act) => this.at(`[data-set=${name}]`).addEventListener(event, (e) => act(e.target));
     on("brush", "input", (input) => (this.pad.radius = Number(input.value)));
+    on("brush", "change", () => this.#writeLink());
+    on("numbers", "change", (input) => {
+      this.numbers = input.checked;
+      this.#showNumbers();
+      this.#writeLink();
+    });
     on("centred", "change", (input) => {
       this.centred = input.checked;
       this.again = true;
       this.#release();
     });
     on("sampled", "change", (input) => {
+      this.sampled = input.checked;
       for (const answer of this.answers) answer.sampled = input.checked;
       this.request();
+      this.#writeLink();
     });
     on("truth", "change", (input) => {
       this.truth = input.checked;
@@ -381,12 +537,21 @@ class Studio {
     });
     on("amount", "input", (input) => {
       this.spoil.amount = Number(input.value);
-      this.at("output").textContent = this.spoil.amount.toFixed(2);
+      this.#sayAmount();
+      this.resting = false;
       this.request();
     });
     on("amount", "change", () => this.#release());
-    this.#showLabel();
+    this.at(".next").addEventListener("click", (e) => this.#goOn(e));
     this.#listenForFiles();
+  }
+
+  /** To the Map in this session, as by the link of the page itself; else by the address, which brings the digit, too. */
+  #goOn(e) {
+    const door = document.querySelector('[data-testid="stPageLink-NavLink"][href$="Map"]');
+    if (!door || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    e.preventDefault();
+    door.click();
   }
 
   #choose(label) {
@@ -397,9 +562,16 @@ class Studio {
 
   #resample(kind) {
     this.random ??= new Random((Math.random() * 2 ** 31) | 0);
-    for (let i = 0; i < PIXELS; i++) this.noise[i] = this.random.uniform();
-    this.answers.find((answer) => answer.kind === kind).throw([this.random.normal(), this.random.normal()]);
-    this.request();
+    this.coins = 1 + Math.floor(1e8 * this.random.uniform());
+    this.#throwCoins();
+    const eps = [this.random.normal(), this.random.normal()].map((v) => Number(v.toFixed(3))); // as the link has it
+    this.answers.find((answer) => answer.kind === kind).throw(eps);
+    this.#release();
+  }
+
+  #throwCoins() {
+    const random = new Random(this.coins);
+    for (let i = 0; i < PIXELS; i++) this.noise[i] = random.uniform();
   }
 
   async #replay({ says, strokes }) {
@@ -463,12 +635,13 @@ class Studio {
     else if (file) this.#bring(file);
   }
 
-  #take({ error, pixels, notes }) {
+  #take(brought) {
     this.#begin();
-    this.#note(error ?? notes);
-    if (!pixels) return;
-    const bytes = atob(pixels);
-    this.pad.show({ picture: Float32Array.from({ length: SIDE * SIDE }, (_, i) => bytes.charCodeAt(i) / 255) });
+    this.#note(brought.error ?? brought.notes);
+    if (!brought.pixels) return;
+    const origin = brought.origin ?? BROUGHT;
+    if (origin === BROUGHT) this.#did("draw"); // their own digit, by another pen
+    this.pad.show({ picture: pixelsOf(brought), origin, id: brought.id });
     this.#release(); // and the picture itself is not sent again with every later click
   }
 
@@ -479,6 +652,6 @@ class Studio {
     p.className = "note";
     p.setAttribute("role", "status");
     p.textContent = text;
-    this.at(".hand .seen").before(p);
+    this.at(".strokes").append(p);
   }
 }

@@ -27,11 +27,11 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 NEIGHBOURS = 10
 LEAST = 20  # white pixels: of a dot the posterior is spread so wide and so sharp that its integral takes up to a minute
 
-# The first picture leaves when the view is there; pad and four cards need the width and the height of a small screen.
+# The first picture leaves when the view is there.
 PAGE = """
 html[data-studio="live"] [data-testid="stElementContainer"]:has(.studio-first) { display: none; }
 .studio-first .pad img { image-rendering: pixelated; }
-.studio-first .hand::after { content: ""; height: 313px; }  /* the tools, on a phone */
+.studio-first .tell { min-height: 97px; }
 """
 
 # The recorded digit that the page opens with: the bits of static/strokes.mjs's `first`, as digit.mjs writes them.
@@ -77,7 +77,10 @@ def _forward(weights: dict[str, np.ndarray], part: str, h: np.ndarray) -> np.nda
 
 def _members() -> list[dict[str, str]]:
     return [
-        {"kind": m.kind, "name": m.name, "title": title(m.kind), "code": m.code, "slug": slug(m.kind, 2)}
+        {
+            **{"kind": m.kind, "name": m.name, "title": title(m.kind), "full": m.full, "code": m.code},
+            "slug": slug(m.kind, 2),
+        }
         for m in FAMILY.values()
     ]
 
@@ -87,27 +90,23 @@ def first_picture() -> None:
     answers = first_answers()
     image = '<img alt="{}" src="{}">'
     cards = "".join(
-        f'<article class="card"><header><b>{html.escape(m["title"])}</b>'
-        f'<span class="code quiet">{html.escape(m["code"])}</span></header><div class="map"></div><div class="drawing">'
+        f'<article class="card"><header><b>{html.escape(m["title"])}</b></header><div class="map"></div>'
+        '<div class="drawing">'
         + (image.format(f"What the {m['name']} draws", data_uri(answers[m["kind"]])) if answers else "")
-        + '</div><div class="under place"></div><div class="under draws"><span class="how">at the mean</span></div>'
-        + '<dl class="terms">'
-        + "".join(
-            f'<div><dt>{t}</dt><dd class="live">—</dd><dd class="test">test</dd></div>'
-            for t in ("reconstruction", "KL", "−ELBO")
-        )
-        + "</dl></article>"
+        + '</div><div class="under"></div></article>'
         for m in _members()
     )
     mini = "".join(
         f"<figure>{image.format('', data_uri(p))}<figcaption>{FAMILY[k].name}</figcaption></figure>"
         for k, p in answers.items()
     )
-    pad = f'<div class="pad">{image.format("A recorded 3", data_uri(bits(FIRST)))}</div>'
+    pad = f'<div class="pad">{image.format("A recorded 3", data_uri(bits(FIRST)))}<div class="hint">draw here</div></div>'
+    # What is empty here stands for what comes with the view, and takes its room.
+    beside = '<div class="steps"></div><div class="strokes"></div><div class="tell"></div><div class="tools"></div>'
     st.html(
         f'<style>{(STATIC / "studio.css").read_text(encoding="utf-8")}{PAGE}</style><div class="studio studio-first">'
-        f'<section class="hand"><div class="front">{pad}<div class="mini">{mini}</div></div></section>'
-        f'<section class="answers">{cards}</section></div>'
+        f'<div class="room waiting"><div class="front">{pad}<div class="mini">{mini}</div></div>{beside}'
+        f'<section class="answers">{cards}<p class="verdict"></p></section></div></div>'
     )
 
 

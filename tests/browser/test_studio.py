@@ -16,11 +16,12 @@ from PIL import Image, ImageDraw
 
 from ui import studio as page
 from ui.family import FAMILY, slug
-from vae_core import checkpoints, data, losses
+from vae_core import checkpoints, data, likelihood, losses
 from vae_core.digitize import digitize
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+LAPTOP, TABLET = {"width": 1280, "height": 720}, {"width": 900, "height": 700}
 PATIENCE = 60_000  # milliseconds
 SEVEN = [(0.28, 0.22), (0.72, 0.22), (0.45, 0.86)]  # in parts of the pad
 STEP = 1.01 / 255  # a painted pixel has 256 levels
@@ -48,10 +49,11 @@ STATE = """async () => {
     await settle();
     return {
         clean: [...S.clean], tile: grey(S.tile), label: S.label ?? S.guess, shares: S.shares && [...S.shares],
-        verdict: S.at(".verdict").textContent,
+        verdict: S.at(".verdict").textContent, badges: S.answers.map(a => a.fields.best.textContent),
         models: Object.fromEntries(S.answers.map(a => [a.kind, {
             picture: grey(a.picture), z: [...a.z], mean: a.code && [...a.code.mean],
-            numbers: a.fields.terms.map(e => e.textContent), how: a.fields.how.textContent,
+            numbers: a.fields.terms.map(e => e?.textContent ?? "—"), how: a.fields.how.textContent,
+            one: a.fields.one.textContent,
         }])),
     };
 }"""
@@ -133,6 +135,11 @@ def slide(tab, amount: float) -> None:
     )
 
 
+def number(text: str) -> float:
+    """What stands on a card: while the hand moves, or under a wide q, without decimals and with a ≈."""
+    return float(text.removeprefix("≈ "))
+
+
 def nll(model, x, z, y):
     return float(model.nll(x, model.decode(z, y)))
 
@@ -147,9 +154,7 @@ def reference(networks, kind, clean, seen, label):
     kl = nelbo = None
     if model.probabilistic:
         kl = float(losses.gaussian_kl(*code).sum())
-        eps = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
-        z = code.mean + torch.exp(0.5 * code.logvar) * eps
-        nelbo = kl + float(model.nll(x.expand(4000, -1), model.decode(z, y and y.expand(4000))).mean())
+        nelbo = -likelihood.settled_elbo(model, x[0], code, label if model.conditional else None)
     return model.pixels(code.mean, y)[0].numpy(), nll(model, x, code.mean, y), kl, nelbo
 
 
@@ -166,7 +171,8 @@ def check_answers(networks, got, *, seen=None, kinds=tuple(FAMILY)):
             assert numbers[1:] == ["—", "—"]
         else:
             assert float(numbers[1]) == pytest.approx(kl, abs=0.02), kind
-            assert float(numbers[2]) == pytest.approx(nelbo, abs=0.02 * nelbo), kind  # a cubature of four points
+            rough = numbers[2].startswith("≈ ")  # while the hand moves
+            assert number(numbers[2]) == pytest.approx(nelbo, abs=1 + 0.03 * nelbo if rough else 0.011), kind
 
 
 # What is there before the hand ------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ def test_the_page_is_sent_before_torch_is_imported():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("size", [DESKTOP, TABLET, PHONE], ids=["desktop", "tablet", "phone"])
 def test_the_first_picture_stands_where_the_view_will(visit, size):
     """While the modules travel the digit and its answers are there already, and nothing jumps when they arrive."""
     held = []
@@ -338,7 +344,7 @@ def test_by_keyboard(visit, networks):
 
 
 def test_by_finger_on_a_phone(visit, networks):
-    """The finger draws and does not scroll; pad first, its answers beside it, then the cards two by two."""
+    """The finger draws and does not scroll; pad first, its answers beside it, then the cards."""
     tab = visit(viewport=PHONE, has_touch=True, device_scale_factor=2)
     x, y, width, height = tab.evaluate("box(S.pad.canvas)")
     assert tab.evaluate("getComputedStyle(S.pad.canvas).touchAction") == "none"
@@ -358,9 +364,7 @@ def test_by_finger_on_a_phone(visit, networks):
     small = tab.evaluate("S.minis.map(grey)")
     assert small == [got["models"][kind]["picture"] for kind in FAMILY]
     pad, *cards = tab.evaluate("[S.pad.host, ...S.root.querySelectorAll('.card')].map(box)")
-    assert all(card[1] > pad[1] + pad[3] for card in cards)
-    assert cards[0][1] == cards[1][1] < cards[2][1] == cards[3][1]
-    assert cards[0][0] == cards[2][0] < cards[1][0] == cards[3][0]
+    assert cards[0][1] > pad[1] + pad[3] and all(below[1] >= card[1] + card[3] for card, below in pairwise(cards))
     sizes = tab.evaluate("[...S.root.querySelectorAll('button, .file')].filter(e => e.offsetParent).map(box)")
     assert max(x + w for x, _, w, _ in sizes) <= 390
 
@@ -695,7 +699,7 @@ def test_a_picture_becomes_the_digit(visit):
     image.save(buffer, "PNG")
     want = np.rint(digitize(buffer.getvalue()).pixels * 255).reshape(784)
     tab = visit()
-    chooser = tab.locator('input[type="file"][aria-label="Bring a picture of a digit"]')
+    chooser = tab.locator('input[type="file"][aria-label="Picture of a digit that you bring"]')
     chooser.set_input_files({"name": "seven.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
     tab.wait_for_function("S.pad.state.picture", timeout=PATIENCE)
     got = state(tab)
