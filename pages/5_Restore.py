@@ -30,7 +30,13 @@ with st.container(horizontal=True, gap="medium"):
     )
     with st.container(width="content", gap=None):
         st.space(28)  # a button has no label above it
-        st.button("Spoil again", on_click=restoring.spoil_again)
+        chance = kind != "blur"
+        st.button(
+            "Spoil again",
+            on_click=restoring.spoil_again,
+            disabled=not chance,
+            help=None if chance else "A blur has no chance in it: it would be the same again.",
+        )
     dim = st.segmented_control(
         "Numbers in the code", (2, 20), default=20, required=True, key="spoil_dim", persist_state="session"
     )

@@ -166,15 +166,20 @@ $-\log p_\theta(x \mid z)$.
 **VAE and CVAE** answer with a Gaussian, $q_\phi(z \mid x) = \mathcal N(\mu, \operatorname{diag} \sigma^2)$: the
 ellipse on the map has the half-axes $\sigma_1, \sigma_2$, and the lens shows it enlarged. *Resample* throws
 $\varepsilon \sim \mathcal N(0, I)$ and draws from $z = \mu + \sigma \varepsilon$. The dashed circles are the
-prior's. What the code costs is the **KL**, and
+prior's. What the code costs is the **KL**, and for the VAE
 
 $$
 -\mathrm{ELBO} = \mathbb E_{q_\phi(z \mid x)}\big[-\log p_\theta(x \mid z)\big]
 + \mathrm{KL}\big(q_\phi(z \mid x) \,\|\, \mathcal N(0, I)\big) \;\ge\; -\log p_\theta(x).
 $$
 
-Its expectation is over $q$ (by a cubature of four points), so it is usually a little more than the
-reconstruction at the mean plus the KL.
+Its expectation is over $q$, so it is usually a little more than the reconstruction at the mean plus the KL. While
+the hand moves four points stand for it, without decimals; at rest it is Gauss–Hermite with eight nodes an axis, and a
+≈ stays where a very wide $q$ leaves more than that open.
+
+The CVAE has $y$ behind every bar, and its −ELBO bounds $-\log p_\theta(x \mid y)$, which may well lie below
+$-\log p_\theta(x)$. With ten labels equally likely, $-\log p_\theta(x, y) = -\log p_\theta(x \mid y) + \log 10$:
+that is the number *with y*, the one to hold beside the VAE's, since $-\log p_\theta(x)$ is never more.
 
 ***True posterior*** shows what $q$ stands for, $p_\theta(z \mid x) = p_\theta(x \mid z)\, p(z) / p_\theta(x)$, on
 the maps and in the lens: in two dimensions the integral $p_\theta(x)$ can be done. Its lines lie where a Gaussian has
@@ -185,7 +190,7 @@ both if it can. The share inside $q$'s ellipse of 2 σ would be $1 - e^{-2}$, 86
 
 **The CVAE is told a label** $y$. With *auto* it is the one of the highest ELBO. The bars are $\exp
 \mathrm{ELBO}_y / \sum_k \exp \mathrm{ELBO}_k$ under the same $\varepsilon$ for all ten: $p(y \mid x)$ by Bayes'
-rule with equal $p(y)$, if each bound were tight. It is an approximation.
+rule with equal $p(y)$, if each bound were tight. It is an approximation, and is not shown of a label that you said.
 
 **Spoilt digits** go to the encoders as they are; the drawing is judged against the clean digit. The ring on
 each map is where the clean digit's code lies, the dashed line where the noise took it. Where you pull a code,
@@ -280,7 +285,10 @@ def account_sentence(kind: str, x: np.ndarray, label: int | None) -> str:
         counted = {2: "two", 3: "three", 4: "four", 5: "five"}.get(len(shares), str(len(shares)))
         peaks = f"{counted} peaks ({', '.join(f'{100 * share:.0f} %' for share in shares[:5])})"
         peaks += ", and q can have only one"
-    return f"**{name}**: log {p} = {ledger.log_p:.2f} nats".replace("-", "−") + f"; {gap}; {peaks}."
+    value = f"**{name}**: log {p} = {ledger.log_p:.2f} nats"
+    if label is not None:  # what may stand beside the VAE's
+        value += f", log p(x, y = {label}) = {ledger.log_p - math.log(10):.2f}"
+    return value.replace("-", "−") + f"; {gap}; {peaks}."
 
 
 def _neighbours(message: dict[str, Any]) -> None:
