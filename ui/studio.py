@@ -100,7 +100,8 @@ def first_picture() -> None:
         f"<figure>{image.format('', data_uri(p))}<figcaption>{FAMILY[k].name}</figcaption></figure>"
         for k, p in answers.items()
     )
-    pad = f'<div class="pad">{image.format("A recorded 3", data_uri(bits(FIRST)))}<div class="hint">draw here</div></div>'
+    recorded = image.format("A recorded 3", data_uri(bits(FIRST)))
+    pad = f'<div class="pad">{recorded}<div class="hint">draw here</div></div>'
     # What is empty here stands for what comes with the view, and takes its room.
     beside = '<div class="steps"></div><div class="strokes"></div><div class="tell"></div><div class="tools"></div>'
     st.html(
