@@ -861,23 +861,23 @@ def test_what_is_dragged_is_above_the_fold(visit):
     [
         (
             {"ae": 93.8, "dae": 94.1, "vae": 101.2, "cvae": 93.1},
-            "The AE and the DAE draw it 7 nats better than the VAE: they may put the code anywhere. The CVAE, told that "
-            "it is a 3, draws it 8 nats better than the VAE: its code need not say which digit it is.",
+            "The AE and the DAE draw it 7 nats better than the VAE: they may put the code anywhere. The CVAE, told "
+            "that it is a 3, draws it 8 nats better than the VAE: its code need not say which digit it is.",
         ),
         (
             {"ae": 90, "dae": 95, "vae": 97, "cvae": 150},
-            "The AE draws it 5 nats better than the DAE and 7 nats better than the VAE: it may put the code anywhere. The "
-            "CVAE, told that it is a 3, draws it 53 nats worse than the VAE.",
+            "The AE draws it 5 nats better than the DAE and 7 nats better than the VAE: it may put the code anywhere. "
+            "The CVAE, told that it is a 3, draws it 53 nats worse than the VAE.",
         ),
         (
             {"ae": 100.4, "dae": 100, "vae": 100.9, "cvae": 101.8},
-            "The AE, the DAE and the VAE draw it about equally well. The CVAE, told that it is a 3, draws it about as well "
-            "as the VAE.",
+            "The AE, the DAE and the VAE draw it about equally well. The CVAE, told that it is a 3, draws it about as "
+            "well as the VAE.",
         ),
         (
             {"ae": 104, "dae": 1e30, "vae": 100, "cvae": 100},
-            "The VAE draws it 4 nats better than the AE and more than 1,000 nats better than the DAE, though it must keep "
-            "its codes near the middle. The CVAE, told that it is a 3, draws it about as well as the VAE.",
+            "The VAE draws it 4 nats better than the AE and more than 1,000 nats better than the DAE, though it must "
+            "keep its codes near the middle. The CVAE, told that it is a 3, draws it about as well as the VAE.",
         ),
     ],
 )
@@ -905,11 +905,13 @@ OVERLAPS = """() => {
         const { currentNode: node } = walker, { parentElement: e } = node;
         if (!node.textContent.trim() || e.closest(".said, option, .hint")) continue;
         if (!e.checkVisibility({ visibilityProperty: true })) continue;
-        const range = document.createRange(), owner = (e.closest("button, .card, .pad") ?? room).getBoundingClientRect();
+        const owner = (e.closest("button, .card, .pad") ?? room).getBoundingClientRect();
+        const range = document.createRange();
         range.selectNodeContents(node);
+        const text = node.textContent.trim();
         for (const r of range.getClientRects()) {
-            if (r.left < owner.left - 1 || r.right > owner.right + 1) wrong.push(`${node.textContent.trim()} leaves its box`);
-            boxes.push([node.textContent.trim(), r]);
+            if (r.left < owner.left - 1 || r.right > owner.right + 1) wrong.push(`${text} leaves its box`);
+            boxes.push([text, r]);
         }
     }
     boxes.forEach(([text, a], i) => boxes.slice(0, i).forEach(([other, b]) => {
@@ -919,7 +921,8 @@ OVERLAPS = """() => {
     }));
     for (const e of room.querySelectorAll("*")) {
         const r = e.getBoundingClientRect();
-        if (r.width && !e.closest(".said") && r.right > edge.right + 1) wrong.push(`${e.className || e.tagName} leaves the view`);
+        const hidden = !r.width || e.closest(".said");
+        if (!hidden && r.right > edge.right + 1) wrong.push(`${e.className || e.tagName} leaves the view`);
     }
     if (document.scrollingElement.scrollWidth > innerWidth) wrong.push("the page scrolls sideways");
     return wrong;
@@ -1004,7 +1007,10 @@ def set_to(tab, name: str, value, event: str = "change") -> None:
     tab.evaluate(
         """([name, value, event]) => { const e = S.at(`[data-set=${name}]`);
             if (e.type === "checkbox") e.click();
-            else { e.value = value; for (const n of ["input", event]) e.dispatchEvent(new Event(n, {bubbles: true})); } }""",
+            else {
+                e.value = value;
+                for (const n of ["input", event]) e.dispatchEvent(new Event(n, {bubbles: true}));
+            } }""",
         [name, value, event],
     )
 
