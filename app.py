@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui.frame import GROUPS, frame
+from ui.glossary import glossary
 from ui.studio import studio
 
 frame("Draw a digit. Four models answer.", __doc__, width=1720)
@@ -14,3 +15,4 @@ for group, pages in GROUPS.items():
         with column.container(border=True, height="stretch", gap="xsmall", key=f"card_{label}"):
             st.page_link(path, label=f"**{label}**")
             st.caption(question)
+glossary("code, z", "reconstruction", "nat", "KL", "ELBO", "q", "posterior", "AE", "DAE", "VAE", "CVAE", "bottleneck")

@@ -5,6 +5,7 @@ import streamlit as st
 from ui import live_map
 from ui.family import slug, title
 from ui.frame import fragment, frame
+from ui.glossary import glossary
 
 WHAT_YOU_SEE = """
 An autoencoder is only asked to draw each digit back, so it may put the codes wherever that works. It leaves empty
@@ -69,3 +70,6 @@ if st.toggle("Show how the four learned", key="learning"):
         "Means over an epoch's own training batches, spoilt inputs for the DAE and small affine maps of the images "
         "included; the VAE's and the CVAE's curves are reconstruction + KL, so they bound −log p(x) and −log p(x | y)."
     )
+glossary(
+    "code, z", "q", "prior, N(0, I)", "nat", "KL", "ELBO", "posterior", "percentile", "judge", "robust σ", "cycle error"
+)

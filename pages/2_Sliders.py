@@ -6,6 +6,7 @@ import torch
 from ui import fetch, live, live_pages, readout, store
 from ui.family import FAMILY, slug, title
 from ui.frame import fragment, frame
+from ui.glossary import glossary
 from ui.picture import Chosen, choose_digit, label_for, show_steps
 from ui.tiles import numbers
 from vae_core import latent
@@ -87,3 +88,4 @@ with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
     st.latex(r"\mathrm{KL}_j = \tfrac12\,\mathbb{E}_x[\mu_j(x)^2 + \sigma_j(x)^2 - \log \sigma_j(x)^2 - 1] \ge 0")
     st.latex(r"z \sim N(0, I)\ \text{for a VAE}, \qquad z \sim N(\bar\mu, \bar\Sigma)\ \text{for an AE}")
+glossary("code, z", "μ, σ", "robust σ", "prior, N(0, I)", "KL", "nat", "judge")

@@ -6,6 +6,7 @@ import torch
 from ui import fetch, live, live_pages, store
 from ui.family import DIGIT_COLOURS, slug
 from ui.frame import fragment, frame
+from ui.glossary import glossary
 from ui.picture import Chosen, choose_digit, label_for, show_steps
 from ui.tiles import Bar, Tile, bars, row, sheet
 from vae_core import latent
@@ -109,3 +110,4 @@ The bars take $\mathrm{ELBO}_y$ for $\log p(x \mid y)$; with labels equally like
 use the same 100 draws of $\varepsilon$ in $z = \mu + \sigma\varepsilon$.
 """
     )
+glossary("CVAE", "code, z", "bottleneck", "prior, N(0, I)", "KL", "nat")

@@ -7,6 +7,7 @@ import torch
 from ui import fetch, live, live_pages, store
 from ui.family import FAMILY, slug
 from ui.frame import fragment, frame
+from ui.glossary import glossary
 from ui.picture import choose_or_draw, label_for
 from ui.tiles import numbers, strips
 from ui.ways import HEAD, START, Ways, animation, pace, read
@@ -97,3 +98,4 @@ A CVAE has two things to move. In training a label was one digit or another, so 
 never saw: only the ends of that row mean anything, and the honest way to change the label is to switch it.
 """
     )
+glossary("encoder, decoder", "code, z", "q", "prior, N(0, I)", "judge")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui.frame import frame
+from ui.glossary import glossary
 
 frame("Restore", __doc__)
 with st.spinner("Starting …"):  # once in a server's life: torch takes seconds, and the title does not wait for it
@@ -116,3 +117,4 @@ with 20 numbers in the code:
 """
     )
 fetch.mnist_notice()
+glossary("DAE", "nat", "MSE", "PSNR, dB", "binarised", "bottleneck")

@@ -5,16 +5,23 @@ import streamlit as st
 from ui import fetch, live, store
 from ui.family import slug, title
 from ui.frame import frame
+from ui.glossary import glossary
 from ui.picture import choose_digit, label_for, show_steps
 
 PARTS = {
-    "Posterior": "How likely is this digit, exactly? Where does its true posterior lie, where does q, and what does "
-    "the difference cost? Pull the ring: the bar can never cross the line.",
+    "Posterior": "How likely is this digit, exactly? Pull the ring of q: the bar can never cross the line.",
     "Sampling": "In training nobody can integrate, so z is drawn. How far off is one draw, and how far are many?",
     "Observation model": "What a decoder draws is a mean. Here are the images that its p(x | z) really stands for.",
     "β": "The price of a nat of code. From nothing to sixteen, an autoencoder's map becomes a VAE's, and then falls in "
     "on a line.",
     "Denoising": "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
+}
+WORDS = {
+    "Posterior": ("gap", "E-step, EM", "mode", "prior, N(0, I)"),
+    "Sampling": ("L, K draws; IWAE", "reparameterised, score function", "standard error"),
+    "Observation model": ("Bernoulli", "Gaussian", "binarised"),
+    "β": ("β", "reconstruction", "prior, N(0, I)"),
+    "Denoising": ("DAE", "standard error"),
 }
 KEPT = {"persist_state": "session", "bind": "query-params", "required": True}
 
@@ -50,3 +57,4 @@ if part == "Posterior":
     live.models([name])  # outside of the fragment: megabytes that every release would weigh again
 show_steps(chosen)
 fetch.mnist_notice()
+glossary("nat", "evidence, log p(x)", "ELBO", "KL", "q", "posterior", *WORDS.get(part, ()))

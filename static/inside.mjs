@@ -168,7 +168,8 @@ class Inside {
       this.#buildHint(),
       this.#buildFacts());
     this.climb = this.#buildClimb();
-    this.box = element("div", { className: "view inside" }, this.bar, this.account, this.verdict, places, this.climb);
+    const desk = element("div", { className: "desk" }, this.bar, this.account, this.verdict, places, this.climb);
+    this.box = element("div", { className: "view inside" }, desk);
     this.root.replaceChildren(views, own, this.box);
     this.say = announcer(this.box);
     const plane = (host, labelText, wheel) => new Plane(this.box.querySelector(host), { labelText, wheel, scroll: true });

@@ -26,7 +26,8 @@ const remembered = {}; // survives a switch of pages, as this module does
 
 const STYLE = `
 :host { display: block; }
-.map { container-type: inline-size; color: var(--st-text-color); font-family: var(--st-font); font-size: 14px;
+.map { container-type: inline-size; max-width: max(46rem, 200dvh - 320px); /* the maps end above the fold */
+  color: var(--st-text-color); font-family: var(--st-font); font-size: 14px;
   font-variant-numeric: tabular-nums; line-height: 1.35; }
 .map * { box-sizing: border-box; }
 .bar { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; min-height: 36px; margin-bottom: 8px; }
@@ -391,7 +392,8 @@ class MapView {
   #labelChanged() {
     for (const side of this.sides) side.label.value = this.state.label ?? "";
     for (const side of this.sides) this.#layerLabels(side);
-    this.walk.restart();
+    if (this.walk.way) this.walk.restart(); // tells it itself
+    else this.tell();
     this.remember();
     this.#captions();
     this.request();
@@ -507,9 +509,9 @@ class MapView {
 
   /** The one message: what is picked or walked on, for what only Python knows of it. */
   tell() {
-    const { image, place, left, right } = this.state;
+    const { image, place, left, right, label } = this.state;
     this.component.setStateValue("message", {
-      left, right, image, z: this.places, drawn: place?.side ?? null, walk: this.walk.message(),
+      left, right, image, told: label, z: this.places, drawn: place?.side ?? null, walk: this.walk.message(),
     });
   }
 

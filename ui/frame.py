@@ -41,9 +41,12 @@ STYLE = """<style>
 /* One left edge and one height of the title for all pages, whatever width a page takes. */
 .block-container { align-self: flex-start; max-width: var(--lse-width, 1280px); padding: 2.2rem 2.2rem 3rem; }
 h1 { letter-spacing: -0.01em; padding: 0 0 0.1rem !important; }
+/* Streamlit's captions are grey at 4.3 to 4.5:1. */
+[data-testid="stCaptionContainer"] { opacity: 0.76 !important; }
 /* The current page has a bar and weight, the focus a ring: Streamlit gives both the same grey. */
 [data-testid="stSidebar"] [data-testid="stPageLink"] a { border-left: 3px solid transparent; border-radius: 0.3rem; }
-[data-testid="stSidebar"] [data-testid="stPageLink"] a[aria-current] { border-left-color: #d6336c; }
+[data-testid="stSidebar"] [data-testid="stPageLink"] a[aria-current] { border-left-color: #d6336c;
+  font-weight: 650; }
 [data-testid="stSidebar"] [data-testid="stPageLink"] a:not([aria-current]):focus { background: transparent; }
 [data-testid="stSidebar"] [data-testid="stPageLink"] a:focus-visible { outline: 2px solid currentColor;
   outline-offset: 1px; box-shadow: none; }
@@ -81,9 +84,26 @@ h1 { letter-spacing: -0.01em; padding: 0 0 0.1rem !important; }
 .lse-numbers td { padding: 0.22rem 0.7rem 0.22rem 0; border-bottom: 1px solid rgba(128,128,128,0.16); }
 .lse-numbers th.n, .lse-numbers td.n { text-align: right; white-space: nowrap; }
 .lse-numbers tr.best td, .lse-numbers td.best { font-weight: 650; }
+[class*="st-key-lse_take_"] { position: relative; padding-bottom: 1.9rem; }
+[class*="st-key-lse_take_"] .lse-row { margin: 0; }
+[class*="st-key-lse_take_"] [data-testid="stElementContainer"]:has(button) { position: absolute; inset: 0; }
+[class*="st-key-lse_take_"] .stButton, [class*="st-key-lse_take_"] .stButton :has(button) { height: 100%; }
+[class*="st-key-lse_take_"] button { height: 100%; width: 100%; align-items: flex-end; padding: 0 0 0.2rem;
+  background: transparent; }
 [class*="st-key-card"] [data-testid="stPageLink"] a { padding: 0; }
 html[data-moved] .st-key-settled { visibility: hidden; }  /* of a place that the hand, or Play, has left */
+.lse-numbers abbr { text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; }
+.lse-words dl { margin: 0.3rem 0 0.9rem 0; padding: 0; display: grid; gap: 0.3rem 1rem;
+  grid-template-columns: minmax(6rem, max-content) minmax(0, 62rem); font-size: 0.92rem; }
+.lse-words dt { font-weight: 600; } .lse-words dd { margin: 0; }
 .lse-scroll { overflow-x: auto; }
+@media (max-width: 1000px) {  /* beside the sidebar a column would be cut */
+  [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+  [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] { min-width: min(100%, 9.5rem); }
+}
+@media (max-width: 900px) {
+  .lse-grid { grid-template-columns: repeat(calc(var(--columns) / 2), 1fr); gap: 0.5rem; }
+}
 @media (max-width: 800px) {
   .block-container { padding: 3.9rem 1rem 3rem; }
   h1 { font-size: 1.45rem !important; }
@@ -95,7 +115,6 @@ html[data-moved] .st-key-settled { visibility: hidden; }  /* of a place that the
   .lse-strip .lse-name small { display: inline; padding-left: 0.4rem; }
   .lse-row { gap: 0.6rem; }
   .lse-tile, .lse-step { max-width: calc((100% - 1.2rem) / 3); }
-  .lse-grid { grid-template-columns: repeat(calc(var(--columns) / 2), 1fr); gap: 0.5rem; }
   .lse-grid .lse-tile { max-width: none; }
   .lse-numbers { font-size: 0.84rem; }
   .lse-numbers th.n { white-space: normal; vertical-align: bottom; }

@@ -147,8 +147,8 @@ def view(model_slug: str, chosen: Chosen, label: int | None, found: Found) -> No
             "The true posterior has one peak, and q can only be an upright ellipse: where the peak leans or bends, it "
             "pays."
         )
-    st.markdown(shape)
     inside_view.show(model_slug, chosen, label, found)
+    st.markdown(shape)
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def lists(exact: dict[str, Tensor]) -> None:
     values, wanted = ranking(kind, exact, "" if source == "mnist" else "bundled_", len(images))
     with st.container(horizontal=True, gap="small"):
         for i in wanted:
-            with st.container(width=84, gap="xxsmall"):
+            with st.container(width=84, gap=None, key=f"lse_take_{i}"):  # the button lies over the tile, see frame.py
                 row([Tile(images[i], edge=DIGIT_COLOURS[digits[i]])], size=80)
                 text = f"{values[i]:.0f}" if kind == "Several modes" else _nats(values[i])
                 st.button(

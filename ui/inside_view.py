@@ -221,7 +221,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
     climb = '<section class="climb"><h3>The E-step: let q climb</h3><div class="room"></div></section>'
     return (
         f"<style data-inside>{SHEET.read_text(encoding='utf-8')}</style>"
-        f'<div class="account"><div class="sum">'
+        f'<div class="desk"><div class="bar"></div><div class="account"><div class="sum">'
         f'<span class="term evidence"><small>{html.escape(evidence)}, exact and fixed</small>'
         f"<b>{_minus(told['log_p'])}</b></span><i>=</i>"
         '<span class="term elbo"><small>ELBO of q</small><b>—</b></span><i>+</i>'
@@ -231,7 +231,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         f'<figure class="place whole"><figcaption><b>The whole map</b></figcaption>{_map(told, whole)}</figure>'
         f'<figure class="place near"><figcaption><b>Close-up</b></figcaption>{_map(told, close)}</figure>'
         '<div class="hint"></div>'
-        f'<div class="facts"><div class="tiles">{tiles}</div></div></div>{climb if told["paths"] else ""}'
+        f'<div class="facts"><div class="tiles">{tiles}</div></div></div>{climb if told["paths"] else ""}</div>'
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,8 @@ MARGIN = 0.06
 # The same places as in static/map.mjs, with nothing in them yet.
 _FIRST = """<style>
 :host { display: block; }
-.first { container-type: inline-size; font-family: var(--st-font); color: var(--st-text-color); font-size: 14px; }
+.first { container-type: inline-size; max-width: max(46rem, 200dvh - 320px);
+  font-family: var(--st-font); color: var(--st-text-color); font-size: 14px; }
 .first .grid { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); column-gap: 16px;
   padding-top: 44px; }
 .first figure { margin: 0; }
@@ -68,7 +70,10 @@ def start(here: list[str]) -> dict[str, Any]:
     right = link["right"] if link.get("right") in rest else ("vae" if "vae" in rest else (rest or here)[0])
     image = str(link.get("image", 0))
     image = int(image) if image.isdecimal() and len(image) < 6 else 0
-    return {"left": left, "right": right, "image": image, "walk": last.get("walk") if link is last else None}
+    y = st.query_params.get("y", "")
+    told = int(y) if re.fullmatch("[0-9]", y) else (last.get("told") if link is last else None)
+    walk = last.get("walk") if link is last else None
+    return {"left": left, "right": right, "image": image, "told": told, "walk": walk}
 
 
 def send(here: list[str]) -> None:
@@ -77,8 +82,9 @@ def send(here: list[str]) -> None:
 
 
 def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
-    """Show both maps. Returns what is picked: {left, right, image, z (per side) or None, drawn, walk or None}.
+    """Show both maps. Returns what is picked: {left, right, image, told, z (per side) or None, drawn, walk or None}.
 
+    `told` is the label that a conditional model is told, None for the image's own.
     A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.
     """
     models = [
@@ -122,7 +128,7 @@ def reader(here: list[str]) -> messages.Reader:
         "drawn": messages.maybe(messages.choice(SIDES)),
         "walk": messages.maybe(walk),
     }
-    return messages.form(fields)
+    return messages.form(fields, {"told": messages.maybe(messages.label)})
 
 
 def heard(walk: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +189,7 @@ def answers(picked: dict[str, Any]) -> None:
                     "the place you picked" if own else "where this model puts that drawing",
                 )
             else:
-                _image(kind, codes, min(picked["image"], len(codes["test_label"]) - 1))
+                _image(kind, codes, min(picked["image"], len(codes["test_label"]) - 1), picked.get("told"))
 
 
 def notice() -> None:
@@ -193,24 +199,33 @@ def notice() -> None:
     fetch.mnist_notice()
 
 
-def _image(kind: str, codes: dict[str, Any], i: int) -> None:
-    """What one model makes of test image i: its drawing, its code, its nats, its neighbours."""
+def _image(kind: str, codes: dict[str, Any], i: int, told: int | None) -> None:
+    """What one model makes of test image i: its drawing, its code, its nats, its neighbours.
+
+    A conditional model draws for the label that the view tells it, too; code and nats are those of the image's own.
+    """
+    import torch
+
     from ui import readout, store
     from ui.tiles import Tile, numbers, row
     from vae_core import latent
 
     model, _ = store.guard(slug(kind, 2))
     label, originals = int(codes["test_label"][i]), store.originals()
-    drawn = latent.decode(model, codes["test_mean"][[i]], codes["test_label"][[i]] if model.conditional else None)
+    note, y = "its drawing", label if told is None else told
+    if model.conditional and y != label:
+        note = f"told {y}"
+    drawn = latent.decode(model, codes["test_mean"][[i]], torch.tensor([y]) if model.conditional else None)
     left, right = st.columns([1, 1.25])
     with left:
         original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {label}")]
-        row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, "its drawing")], size=86)
+        row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, note)], size=86)
     with right:
         numbers(readout.posterior_head(codes), readout.posterior(codes, i))
     numbers(readout.SCORES_HEAD, readout.scores(codes, i, conditional=model.conditional))
     less = "Less −ELBO is better." if model.probabilistic else "A point has no q: no KL, no ELBO."
-    st.caption(f"Percentile: the share of test images with less. {less}")
+    own = f" Code and nats are those for its own label, {label}." if model.conditional and y != label else ""
+    st.caption(f"Percentile: the share of test images with less. {less}{own}")
     near = readout.nearest(codes, i, NEIGHBOURS)
     same = int((codes["test_label"][near] == label).sum())
     _neighbours(kind, codes, near, f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {label}, too.")

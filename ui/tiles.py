@@ -12,6 +12,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from ui.glossary import marked
+
 
 class Tile(NamedTuple):
     pixels: np.ndarray  # (784,) or (28, 28), in [0, 1]
@@ -138,13 +140,15 @@ def numbers(
 ) -> None:
     """A small table of numbers already formatted with their unit; columns in `words` are text.
 
+    A word of the head that the glossary knows says its sentence as a tooltip.
+
     Bold marks what is best: a whole row, or single cells (row, column).
     """
 
     def side(column: int) -> str:
         return "" if column in words else "n"
 
-    heads = "".join(f'<th class="{side(i)}">{html.escape(h)}</th>' for i, h in enumerate(head))
+    heads = "".join(f'<th class="{side(i)}">{marked(h)}</th>' for i, h in enumerate(head))
     body = ""
     for r, cells in enumerate(rows):
         tds = "".join(

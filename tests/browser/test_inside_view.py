@@ -4,12 +4,14 @@ import base64
 import functools
 import json
 import math
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import expect
 from scipy.special import expit
 
 from ui import inside_view, live_map
@@ -121,6 +123,8 @@ def visit(browser):
 
 
 def number(page, selector: str) -> float:
+    """A number of the account, as soon as what was done before is drawn: the view draws once a frame."""
+    page.evaluate("frames()")
     return float(page.locator(selector).inner_text().replace("−", "-"))
 
 
@@ -285,7 +289,7 @@ def test_the_keyboard_does_all_that_the_mouse_does(visit):
     page.wait_for_function("messages.length === 1")  # one for all the keys, after a rest
     page.wait_for_function(
         "text => view.box.querySelector('[aria-live]').textContent.includes(text)",
-        arg=page.locator(".sum .elbo b").inner_text(),
+        arg=f"{number(page, '.sum .elbo b'):.2f}".replace("-", "−"),
     )
     page.keyboard.press("Home")
     assert q_of(page) == (mean, logvar)
@@ -326,7 +330,7 @@ def test_buttons_put_q_where_they_say(visit):
     page.get_by_role("button", name="Prior", exact=True).click()
     assert q_of(page) == ([0, 0], [0, 0])
     # Eight nodes miss the cliffs in a q this wide: no decimals are claimed.
-    assert page.locator(".sum .elbo b").inner_text().startswith("≈ −")
+    expect(page.locator(".sum .elbo b")).to_have_text(re.compile("^≈ −"))
     page.get_by_role("button", name="Mode 2").click()
     assert q_of(page)[0] == told["modes"][1]["z"]
     left, bottom, right, top = page.evaluate("view.near.bounds()")
@@ -372,7 +376,7 @@ def test_a_link_brings_q_back_and_another_digit_takes_it_away(visit):
     assert q_of(page) == (other["q"]["mean"], other["q"]["logvar"])
     assert number(page, ".sum .evidence b") == pytest.approx(other["log_p"], abs=0.006)
     assert number(page, ".sum .elbo b") == pytest.approx(elbo(other, **other["q"]), abs=CLOSE)
-    assert f"y = {other['label']}" in page.locator(".sum .evidence small").inner_text()
+    expect(page.locator(".sum .evidence small")).to_contain_text(f"y = {other['label']}")
     close = other["heat"][1]["bounds"]
     shown = page.evaluate("view.near.bounds()")
     assert shown == pytest.approx(close, abs=0.01 * (close[2] - close[0]))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
+from playwright.sync_api import expect
 
 from ui.studio import FIRST
 from ui.tiles import bits
@@ -215,13 +216,17 @@ def test_play_walks_and_pause_tells(visit):
     """Otherwise a button does nothing, or the film loads the server with every frame."""
     tab = visit("from=2&to=3&t=0.2")
     start = len(tab.sent)
+    read = tab.get_by_text("At t = 0.20 a classifier")
+    expect(read).to_be_visible()
     tab.get_by_role("button", name="Play").click()
+    expect(read).to_be_hidden()  # words about a place that Play has left
     tab.wait_for_function("e => e.valueAsNumber > 0.3", arg=tab.locator(".bar input[type=range]").element_handle())
     assert len(tab.sent) == start
     tab.get_by_role("button", name="Pause").click()
     frames(tab)
     t = t_of(tab)
     wait_for_t(tab, t)
+    expect(tab.get_by_text(f"At t = {t:.2f} a classifier")).to_be_visible()
     assert len(messages(tab, start)) == 1
     np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED)
 
@@ -433,7 +438,7 @@ def test_a_pad_by_keyboard_undone_and_cleared(visit):
     assert told_labels(tab)[0] == 1
     tab.get_by_role("button", name="Clear, the digit to walk from").click()
     tab.locator("[data-testid=stAlert]").get_by_text("Draw the digit to walk from").wait_for()
-    assert "The pad is empty. Draw the digit to walk from." in tab.locator(".reading").inner_text()
+    expect(tab.locator(".reading")).to_contain_text("The pad is empty. Draw the digit to walk from.")
     assert painted(tab).max() == 0 and parameter_gone(tab, "from_d")
     assert tab.locator("[data-testid=stException]").count() == 0
     undo = tab.get_by_role("button", name="Undo, the digit to walk from")

@@ -393,7 +393,7 @@ def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     tab.get_by_role("button", name="Another").click()
     tab.wait_for_function("() => !new URLSearchParams(location.search).has('from')")
     np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(4), atol=STEP)
-    assert tab.get_by_role("button", name="My digit", exact=True).get_attribute("aria-pressed") == "true"
+    expect(tab.get_by_role("button", name="My digit", exact=True)).to_have_attribute("aria-pressed", "true")
 
     tab.locator(".rows input").first.press("PageUp")
     tab.wait_for_function("() => new URLSearchParams(location.search).has('s')")

@@ -344,7 +344,7 @@ def test_the_walk_asks_first_and_measures_what_it_says(visit, networks, codes):
         digit, read = bool(judge.is_digit(picture)), int(judge.label(picture))
         verdict = f"disagrees: it reads {'an' if read == 8 else 'a'} {read}." if digit else "agrees: not a digit."
         words = f"{kind.upper()} at t = {t:.2f}: you say not a digit. The judge, a classifier, {verdict}"
-        assert tab.locator(".verdicts p").nth(k).text_content() == words
+        expect(tab.locator(".verdicts p").nth(k)).to_have_text(words)
     # Another end, by a click on its dot: nothing said of the last way stands, and the end is that image.
     image = next(i for i in lonely(codes["ae"]["test_mean"], 9) if i not in (3, 18))
     point_at(tab, "L", codes["ae"]["test_mean"][image].tolist())
@@ -548,3 +548,35 @@ def test_damaged_payloads_give_one_sentence(visit, damage):
     refused = tab.evaluate("refused")
     assert refused["name"] == "EngineError"
     assert re.fullmatch(r"[A-Z].+\.", refused["message"]) and "\n" not in refused["message"]
+
+
+def test_a_conditional_model_is_told_one_label_above_and_below(visit, codes):
+    """Above the CVAE drew a 3, below Python's answer showed "its drawing" for the image's own label, a 7."""
+    tab = visit("?left=ae&right=cvae&image=0&y=3")
+    label = int(codes["cvae"]["test_label"][0])
+    assert label != 3
+    answer = tab.locator('[data-testid="stMain"] .lse-tile').filter(has_text="CVAE")
+    expect(answer).to_contain_text("told 3", timeout=PATIENCE)
+    expect(tab.get_by_text("CVAE draws it, told 3")).to_be_visible()
+    expect(tab.get_by_text(f"Code and nats are those for its own label, {label}.")).to_be_visible()
+    tab.get_by_label("Label that the model of the right map is told").select_option("4")
+    expect(answer).to_contain_text("told 4", timeout=PATIENCE)
+    expect(tab.get_by_text("CVAE draws it, told 4")).to_be_visible()
+    tab.get_by_label("Label that the model of the right map is told").select_option("")
+    expect(answer).to_contain_text("its drawing", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("pair", ["ae-vae", "dae-cvae", "vae-ae"])
+def test_a_walk_begins_where_both_maps_show_its_ends(visit, pair):
+    """The farthest partner lay beyond the first view: a walk to somewhere that nobody sees."""
+    left, right = pair.split("-")
+    tab = visit(f"?left={left}&right={right}&image=0")
+    tab.get_by_role("button", name="Walk").click()
+    tab.wait_for_function("() => V.walk.way && L.plane.markers.get('to') && R.plane.markers.get('to')")
+    inside = """side => ['from', 'to'].every(name => {
+        const [x, y] = side.plane.toScreen(side.plane.markers.get(name).z);
+        return x > 0 && y > 0 && x < side.plane.canvas.clientWidth && y < side.plane.canvas.clientHeight;
+    })"""
+    assert tab.evaluate(f"[L, R].every({inside})")
+    tab.get_by_role("button", name="Find a hole").click()
+    tab.wait_for_function(f"() => [L, R].every({inside})")

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from ui.glossary import GLOSSARY, in_text
+
 ROOT = Path(__file__).resolve().parents[2]
 # The list is the folder: a new page cannot be forgotten.
 PAGES = ["app.py", *sorted(path.name for path in (ROOT / "pages").glob("[0-9]*_*.py"))]
@@ -25,6 +27,125 @@ LUMINANCES = """() => {
     return [luminance(document.querySelector('[data-testid="stApp"]'), "backgroundColor"),
             luminance(document.querySelector("h1"), "color")];
 }"""
+# Every text that one sees, shadow roots included, against what lies behind it: [contrast by WCAG 2.2, least that is
+# asked of its size, text, what it stands in]. Text on pictures and gradients is not weighed, nor what is switched off.
+CONTRASTS = """() => {
+    const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const rgba = (colour) => { // whatever way Chromium writes it
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
+    const over = ([r, g, b, a], under) => [...[r, g, b].map((v, i) => v * a + under[i] * (1 - a)), 1];
+    const luminance = (c) => {
+        const [r, g, b] = c.slice(0, 3).map(v => v / 255)
+            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const not = ":disabled, [aria-disabled=true], [aria-hidden=true], [data-testid=stSliderThumbValue], .katex";
+    const above = (e) => e.assignedSlot ?? e.parentElement ?? e.getRootNode().host ?? null;
+    const weigh = (e, words) => {
+        const box = e.getBoundingClientRect(), own = getComputedStyle(e);
+        if (!box.width || !box.height || own.visibility !== "visible" || own.fontSize === "0px") return null;
+        const layers = [];
+        let opacity = 1, ground = null;
+        for (let a = e; a; a = above(a)) {
+            const style = getComputedStyle(a);
+            if (a.matches(not)) return null;
+            if (style.clipPath !== "none" || style.clip === "rect(0px, 0px, 0px, 0px)") return null;
+            if (a.getBoundingClientRect().width < 2) return null; // for readers only
+            opacity *= Number(style.opacity);
+            if (opacity < 0.05) return null;
+            if (style.backgroundImage !== "none") return null;
+            const colour = rgba(style.backgroundColor);
+            if (colour[3] > 0) layers.push(colour);
+            if (colour[3] === 1) { ground = colour; break; }
+        }
+        if (!ground) return null;
+        const behind = layers.reduceRight((under, layer) => over(layer, under), ground);
+        const text = rgba(own.color);
+        const seen = over([...text.slice(0, 3), text[3] * opacity], behind);
+        const [light, dark] = [luminance(seen), luminance(behind)].sort((a, b) => b - a);
+        const size = parseFloat(own.fontSize), large = size >= 24 || (size >= 18.66 && Number(own.fontWeight) >= 700);
+        return [(light + 0.05) / (dark + 0.05), large ? 3 : 4.5, words, e.tagName + "." + e.className];
+    };
+    const found = [];
+    const walk = (root) => {
+        for (const e of root.querySelectorAll("*")) {
+            if (e.shadowRoot) walk(e.shadowRoot);
+            if (["STYLE", "SCRIPT", "OPTION", "text"].includes(e.tagName)) continue;
+            const words = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.data.trim()).join(" ").trim();
+            if (words) found.push(weigh(e, words));
+        }
+    };
+    walk(document.body);
+    return found.filter(Boolean);
+}"""
+# Text that its box cuts off, and text that lies over other text; shadow roots included.
+UNREADABLE = """() => {
+    const found = [], rects = [];
+    const above = (e) => e.parentElement ?? e.getRootNode().host ?? null;
+    const walk = (root) => {
+        for (const e of root.querySelectorAll("*")) {
+            if (e.shadowRoot) walk(e.shadowRoot);
+            if (e.closest("svg, style, script, .katex, [aria-hidden=true], [data-testid=stIconMaterial]")) continue;
+            const texts = [...e.childNodes].filter(n => n.nodeType === 3 && n.data.trim());
+            if (!texts.length) continue;
+            const style = getComputedStyle(e);
+            let hidden = style.visibility !== "visible", scrolls = false;
+            for (let a = e; a && !hidden; a = above(a)) {
+                const s = getComputedStyle(a), box = a.getBoundingClientRect();
+                hidden = s.clipPath !== "none" || s.clip === "rect(0px, 0px, 0px, 0px)" || Number(s.opacity) < 0.05
+                    || (box.width < 2 && s.display !== "contents") || ["fixed", "sticky"].includes(s.position);
+                scrolls ||= ["auto", "scroll"].includes(s.overflowX) && a.scrollWidth > a.clientWidth;
+            }
+            if (hidden || !e.checkVisibility()) continue;
+            const words = texts.map(n => n.data.trim()).join(" ");
+            for (let a = e; a; a = above(a)) {
+                if (getComputedStyle(a).overflowX === "visible") continue;
+                const range = document.createRange();
+                range.selectNodeContents(e);
+                const text = range.getBoundingClientRect(), box = a.getBoundingClientRect();
+                if (!scrolls && text.width && (text.right > box.right + 1.5 || text.left < box.left - 1.5)) {
+                    found.push(`cut: ${words} (${e.tagName}.${e.className})`);
+                }
+                break;
+            }
+            for (const node of texts) {
+                const range = document.createRange();
+                range.selectNodeContents(node);
+                for (const r of range.getClientRects()) if (r.width > 1 && r.height > 1) rects.push([r, words, e]);
+            }
+        }
+    };
+    walk(document.querySelector('[data-testid="stMain"]'));
+    rects.sort(([a], [b]) => a.top - b.top);
+    rects.forEach(([a, words, e], i) => {
+        for (let k = i + 1; k < rects.length && rects[k][0].top < a.bottom - 3; k++) {
+            const [b, others, other] = rects[k];
+            if (other === e) continue;
+            if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - b.top > 4)
+                found.push(`over each other: ${words} | ${others}`);
+        }
+    });
+    return found;
+}"""
+# Buttons and links that are called otherwise than they read: who speaks to the machine says what stands there.
+MISNAMED = """() => {
+    const found = [], plain = (text) => text.toLowerCase().replace(/[^\\p{L}\\p{N}]+/gu, " ").trim();
+    const walk = (root) => {
+        for (const e of root.querySelectorAll("*")) {
+            if (e.shadowRoot) walk(e.shadowRoot);
+            if (!e.matches("button[aria-label], a[aria-label], [role=button][aria-label]") || !e.offsetWidth) continue;
+            if (e.querySelector("[data-testid=stIconMaterial]")) continue;
+            if (!plain(e.ariaLabel).includes(plain(e.innerText))) found.push([e.innerText, e.ariaLabel]);
+        }
+    };
+    walk(document.body);
+    return found;
+}"""
 # What sticks out to the right and is not inside something that scrolls by itself.
 WIDER_THAN_THE_SCREEN = """() => {
     const main = document.querySelector('[data-testid="stMain"]');
@@ -37,9 +158,40 @@ WIDER_THAN_THE_SCREEN = """() => {
 }"""
 
 
+# What a visitor may not know. Acronyms are found by their capitals; these are the names of formats, products and units.
+TECHNICAL = re.compile(
+    r"\b(nats?|encoders?|decoders?|codes?|latent|bottleneck|posteriors?|priors?|evidence|Gaussians?|Bernoulli|binarised"
+    r"|amortisation|E-step|reparameteri[sz]\w+|score function|importance|reconstructions?|cross-entropy|robust|whitened"
+    r"|percentiles?|standard errors?|ridge|regression|judge|classifier|cycle error|dB|modes?|q|z|KL|β|μ|σ)(?!\w)"
+    r"|(?<!\w)[A-Z]{2,}(?!\w)"
+)
+PLAIN = set("GIF PNG JPEG HEIC MB OK LATENT".split())
+WORDS = """() => {
+    const found = [];
+    const walk = (root) => {
+        for (const e of root.querySelectorAll("*")) {
+            if (e.shadowRoot) walk(e.shadowRoot);
+            if (e.closest("style, script, .katex, .lse-words, [data-testid=stIconMaterial]")) continue;
+            for (const n of e.childNodes) if (n.nodeType === 3) found.push(n.data);
+        }
+    };
+    walk(document.querySelector('[data-testid="stMain"]'));
+    return found.join("\\n");
+}"""
+# No view shows its first picture any more: each has put its own controls or canvases in place.
+LIVE = """() => {
+    const views = [];
+    const walk = (root) => root.querySelectorAll("*").forEach(e => {
+        if (e.shadowRoot) { views.push(e.shadowRoot); walk(e.shadowRoot); }
+    });
+    walk(document);
+    return views.filter(v => v.textContent.trim()).every(v => v.querySelector("canvas, button"));
+}"""
+
+
 def address_of(page: str) -> str:
-    """Streamlit's rule: pages/3_Interpolate.py is served as /Interpolate."""
-    return "" if page == "app.py" else re.sub(r"^\d+_", "", page.removesuffix(".py"))
+    """Streamlit's rule: pages/3_Interpolate.py is served as /Interpolate; a query may follow."""
+    return "" if page == "app.py" else re.sub(r"^\d+_", "", page.replace(".py", ""))
 
 
 @pytest.fixture
@@ -114,6 +266,10 @@ def test_page_opens(visit, page, size):
         assert lighter / darker >= 7, f"{theme}: the heading's contrast is {lighter / darker:.1f}"
         settle(tab)
         assert tab.locator(EXCEPTION).count() == 0
+        tab.wait_for_function(f"() => {{ const all = ({CONTRASTS})(); return all.length > 20; }}", timeout=PATIENCE)
+        faint = [text for text in tab.evaluate(CONTRASTS) if text[0] < text[1] - 0.005]
+        assert not faint, f"{theme}: " + "\n".join(f"{c:.2f}:1 {words} ({where})" for c, _, words, where in faint)
+    assert tab.evaluate(MISNAMED) == []
     assert tab.wrong == []
 
 
@@ -134,6 +290,65 @@ def test_the_studio_leads_to_every_page(visit):
         assert tab.locator(EXCEPTION).count() == 0, tab.inner_text("body")
         assert tab.locator("h1").count() == 1
     assert tab.wrong == []
+
+
+PARTS = ("Sampling", "Observation model", "β", "Denoising")
+# 200 % zoom halves the window; 820 is a tablet, 390 a phone.
+WIDTHS = (1920, 1440, 1280, 1100, 1000, 820, 768, 720, 650, 390)
+PLACES = [*PAGES, *(f"6_Inside_the_bound.py?part={part}" for part in PARTS)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_width_has_room_for_every_word(visit, place):
+    """Between a phone and a desktop cards were 40 pixels wide, text lay over text, and the page scrolled sideways."""
+    tab = visit(place, DESKTOP)
+    tab.wait_for_function(LIVE, timeout=PATIENCE)
+    wrong = {}
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 844})
+        tab.wait_for_function("width => innerWidth === width", arg=width)
+        tab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        settle(tab)
+        found = [*tab.evaluate(WIDER_THAN_THE_SCREEN), *tab.evaluate(UNREADABLE)]
+        if tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") > 0:
+            found.append("the page scrolls sideways")
+        if found:
+            wrong[width] = found
+    assert not wrong, "\n".join(f"{width}: {line}" for width, lines in wrong.items() for line in lines)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_technical_word_is_in_the_glossary(visit, place):
+    """Nowhere was said what a nat is; a list that nothing compares with the pages lacks the next word."""
+    tab = visit(place, DESKTOP)
+    tab.wait_for_function(LIVE, timeout=PATIENCE)
+    foot = tab.locator('[data-testid="stExpander"]').filter(has_text="What the words mean")
+    for expander in tab.locator('[data-testid="stExpander"] summary').all():
+        expander.click()
+    expect(foot.locator("dl")).to_have_count(2, timeout=PATIENCE)
+    settle(tab)
+    text = tab.evaluate(WORDS)
+    used = {match[0] for match in TECHNICAL.finditer(text)} - PLAIN
+    assert "nats" in used or "code" in used, text
+    unknown = sorted(word for word in used if not in_text(word))
+    assert not unknown
+    # The page's own words come first: every one of them stands on the page.
+    own, others = foot.locator("dl").all()
+    shown = [term.inner_text() for term in own.locator("dt").all()]
+    assert set(shown) <= set(in_text(text)), set(shown) - set(in_text(text))
+    assert sorted(shown + [term.inner_text() for term in others.locator("dt").all()]) == sorted(GLOSSARY)
+
+
+@pytest.mark.parametrize(("page", "pulled"), [("1_Map.py", ".host canvas"), ("6_Inside_the_bound.py", ".near canvas")])
+def test_what_one_pulls_is_above_the_fold(visit, page, pulled):
+    """A view that has to be scrolled into sight is not found; and a large screen is there to be used."""
+    for size, least in (((1280, 720), 300), ((1920, 1080), 450)):
+        tab = visit(page, size)
+        tab.wait_for_function(LIVE, timeout=PATIENCE)
+        for canvas in tab.locator(pulled).all():
+            box = canvas.bounding_box()
+            assert box["y"] + box["height"] <= size[1], (page, size, box)
+            assert box["width"] >= (650 if size == WIDE and "Map" in page else least), (page, size, box)
 
 
 def test_the_title_stays_where_it_is(visit):
