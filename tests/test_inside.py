@@ -160,6 +160,27 @@ def test_a_picture_without_ink_gets_numbers_and_a_sentence(page):
     assert abs(book.log_p - book.elbo - book.posterior_kl) < 0.02 * book.posterior_kl
 
 
+def test_a_picture_without_ink_claims_no_hundredths(page):
+    """Averages over a q as wide as the prior are known to nats only: two decimals would be made up."""
+
+    def script():
+        import numpy as np
+
+        from ui import inside
+
+        found = inside.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
+        inside.account("mnist-vae-2d", found, None, None)
+        inside.gap(found, None, None)
+
+    app = AppTest.from_function(script, default_timeout=PATIENCE).run()
+    assert not app.exception
+    shown = table(app)
+    rough = [shown["ELBO"], shown["KL(q ‖ p(z | x)): the gap"], *(v for k, v in shown.items() if "E_q" in k)]
+    rough += [v for k, v in shown.items() if k.startswith(("approximation", "amortisation"))]
+    assert len(rough) == 5 and all(re.fullmatch("≈ −?[0-9]+", value) for value in rough), rough
+    assert re.fullmatch(r"−[0-9]+\.[0-9]{2}", shown["log p(x), exact"])  # the integral itself is exact
+
+
 def test_the_encoders_climb_is_not_credited_with_what_a_mode_won(page):
     """Of the bundled digit with the largest gap a climb from q wins less than one from the mode: two numbers."""
     exact = checkpoints.load_exact("mnist-vae-2d")
