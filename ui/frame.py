@@ -189,7 +189,7 @@ def _unknown() -> str:
 
 def leave_out(slug: str, error: Exception, *, alone: bool) -> None:
     """Name a broken model on a page that goes on without it; where it is not alone: an end has its own sentence."""
-    logging.getLogger(f"{__name__}.left_out").warning("Checkpoint %s: %s", slug, error, exc_info=error)
+    logging.getLogger(f"{__name__}.left_out").warning("Checkpoint %s: %s", slug, error)
     if not alone:
         st.warning(
             f"The model {slug} is left out: its files are broken. Whoever runs this app finds the reason in the "
