@@ -119,7 +119,8 @@ def checkpoints(tries: int, seed: int) -> list[Try]:
         root = Path(folder)
         for source in (*checkpoints.ROOT.glob("digits-*"), checkpoints.ROOT / "judge"):
             shutil.copytree(source, root / source.name)
-        shutil.copy(checkpoints.ROOT / "baselines.json", root)
+        for name in ("baselines.json", "ridge.safetensors"):
+            shutil.copy(checkpoints.ROOT / name, root)
         exact = next(checkpoints.ROOT.glob("*/exact.safetensors"))
         shutil.copy(exact, root / "digits-vae-2d")
         files = sorted(path for path in root.rglob("*") if path.is_file())
@@ -138,7 +139,7 @@ def checkpoints(tries: int, seed: int) -> list[Try]:
 
 def _ask(root: Path, victim: str) -> None:
     """List a folder of checkpoints, then load and use the victim in every way; the first refusal comes last."""
-    from vae_core import checkpoints, contents, data, latent
+    from vae_core import checkpoints, contents, data, latent, measures
     from vae_core.storage import StorageError
 
     slugs, broken = checkpoints.survey(root)
@@ -171,6 +172,7 @@ def _ask(root: Path, victim: str) -> None:
             judge.is_digit(x.images[:3])
     else:
         read(checkpoints.load_baselines, root)
+        read(measures.load_ridges, root)
     if refused:
         raise refused[0]
 

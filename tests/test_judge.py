@@ -177,7 +177,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path, shipped, card):
         judge.load(tmp_path)
     other = card | {"config": card["config"] | {"widths": [8, 16, 16, 16]}}
     judge.save(shipped, other, tmp_path)
-    with pytest.raises(StorageError, match=r"does not fit its card: network\.0\.bias should be \(8,\) and is \(16,\)"):
+    with pytest.raises(StorageError, match=r"does not fit: network\.0\.bias should be \(8,\) and is \(16,\)"):
         judge.load(tmp_path)
     judge.save(shipped, {"slug": "judge"}, tmp_path)
     with pytest.raises(StorageError, match="kind is missing"):

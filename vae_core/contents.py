@@ -34,6 +34,8 @@ _CARD = {
     "history": [{"epoch": int, "reconstruction": float, "kl": (float, None), "seconds": float}],
     "test": {"reconstruction_at_mean": float, "mse": float, "label_agreement?": float},
     "denoising": _BY_KIND_AND_AMOUNT,
+    "draws?": {"accepted": float},
+    "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
 }
 _OF_POSTERIORS = {
     "test": {"reconstruction": float, "kl": float, "nelbo": float},
@@ -46,6 +48,7 @@ _OF_POSTERIORS = {
 BASELINES = {
     "corrupted": _BY_KIND_AND_AMOUNT,
     "median": {str: {str: _SCORES | {"size": int}}},
+    "ridge?": _BY_KIND_AND_AMOUNT,
     "pca_mse": {str: float},
 }
 

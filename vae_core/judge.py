@@ -48,7 +48,15 @@ HELD_OUT = 5000  # last training images, which choose the threshold
 ACCEPTED = 0.98  # share of them, grey and binarised, that the threshold accepts
 GARBAGE_SHARE = 0.25  # pictures of garbage for each digit in a training batch
 TEST_SEED = 0  # of the garbage that is made from test images
-_CARD = {"slug": str, "kind": str, "threshold": float, "config": {"widths": [int]}, "test": {str: object}}  # as read
+_CARD = {  # as it is read
+    "slug": str,
+    "kind": str,
+    "threshold": float,
+    "config": {"widths": [int]},
+    "dataset": {"test_fingerprint": str},
+    "test_seed": int,
+    "test": {str: object},
+}
 
 
 class Terms(NamedTuple):

@@ -10,11 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vae_core import checkpoints, data, judge, latent, metrics
-from vae_core.config import Config, ConfigError
-from vae_core.storage import StorageError, locked, read_json, read_tensors, write_json, write_tensors
+from vae_core.config import PIXELS, Config, ConfigError
+from vae_core.storage import Layout, StorageError, locked, read_tensors, write_json, write_tensors
 
 LEAK_IMAGES = 55_000  # first training images that the reader of labels learns from
 DRAWS = 10_000
@@ -89,7 +87,7 @@ def judge_again(*, root: Path | None = None, data_folder: Path | None = None) ->
     """Measure the shipped judge on MNIST's test split once more, kinds of garbage included that were thought of after
     its training, and put the rates on its card as `test`; weights, threshold and all else stay."""
     folder = (root or checkpoints.ROOT) / "judge"
-    card, weights = read_json(folder / "card.json"), weights_fingerprint("judge", root)
+    card, weights = judge.read_card(folder), weights_fingerprint("judge", root)
     test = data.load("mnist", "test", data_folder)
     if data.fingerprint(test) != card["dataset"]["test_fingerprint"]:
         raise StorageError(
@@ -117,16 +115,11 @@ def baselines(
 
 
 def load_ridges(root: Path | None = None) -> dict[str, metrics.Ridge]:
-    """The ridge regressions at `metrics.HEADLINE`, by kind. Raises `StorageError` where the file is not what it was."""
-    path = (root or checkpoints.ROOT) / RIDGE
-    tensors, _ = read_tensors(path)
-    out = {}
-    for kind in metrics.HEADLINE:
-        weight, bias = (tensors.get(f"{kind}.{name}") for name in ("weight", "bias"))
-        whole = weight is not None and bias is not None and weight.shape == (784, 784) and bias.shape == (784,)
-        if not whole or not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
-            raise StorageError(
-                f"{path} is not what `python -m vae_core baselines` writes. Restore it or run that again."
-            )
-        out[kind] = metrics.Ridge(weight.float(), bias.float())
-    return out
+    """The ridge regressions at `metrics.HEADLINE`, by kind. Raises `StorageError` for another file."""
+    shapes = {"weight": (PIXELS, PIXELS), "bias": (PIXELS,)}
+    layout = Layout({f"{kind}.{name}": shape for kind in metrics.HEADLINE for name, shape in shapes.items()})
+    try:
+        tensors, _ = read_tensors((root or checkpoints.ROOT) / RIDGE, layout)
+    except StorageError as error:
+        raise StorageError(f"{error} `python -m vae_core baselines` writes it.") from error
+    return {k: metrics.Ridge(tensors[f"{k}.weight"].float(), tensors[f"{k}.bias"].float()) for k in metrics.HEADLINE}

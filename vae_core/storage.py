@@ -196,10 +196,7 @@ def _compare(path: Path, found: Mapping[str, tuple[int, ...]], shapes: Mapping[s
                 chosen.setdefault(word, size)
         told = None if want is None else tuple(chosen.get(w, w) if isinstance(w, str) else w for w in want)
         if have != told:
-            raise StorageError(
-                f"{path} does not fit its card: {name} should be {_told(told)} and is {_told(have)}. "
-                "Restore both files or train the model again."
-            )
+            raise StorageError(f"{path} does not fit: {name} should be {_told(told)} and is {_told(have)}. {_REMEDY}")
 
 
 def _told(shape: tuple[int | str, ...] | None) -> str:
