@@ -4,10 +4,11 @@ import streamlit as st
 import torch
 
 from ui import fetch, live, live_pages, readout, store
+from ui.digit import Chosen
 from ui.family import FAMILY, slug, title
 from ui.frame import fragment, frame
 from ui.glossary import glossary
-from ui.picture import Chosen, choose_digit, label_for, show_steps
+from ui.picture import choose_digit, label_for, show_steps
 from ui.tiles import numbers
 from vae_core import latent
 
@@ -59,18 +60,18 @@ if not sizes:
         "`python -m vae_core train vae`."
     )
     st.stop()
+if st.session_state["sliders_dim"] not in sizes:
+    st.session_state["sliders_dim"] = sizes[-1]
 controls, dimensions = st.columns([3.4, 1])
 size = dimensions.segmented_control(
     "Numbers in the code",
     sizes,
-    default=sizes[-1],  # where a random code often draws no digit; with two numbers it nearly always does
     required=True,
     key="sliders_dim",
     persist_state="session",
-    bind="query-params",
 )
 with controls:
-    chosen = choose_digit("digit")
+    chosen = choose_digit()
 whole = live.whole(slug(k, size) for k in FAMILY)
 here = [k for k in FAMILY if slug(k, size) in whole]
 if not here:

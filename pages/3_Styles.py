@@ -3,11 +3,12 @@
 import streamlit as st
 import torch
 
-from ui import fetch, live, live_pages, store
+from ui import digit, fetch, live, live_pages, store
+from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS, slug
 from ui.frame import fragment, frame
 from ui.glossary import glossary
-from ui.picture import Chosen, choose_digit, label_for, show_steps
+from ui.picture import choose_digit, label_for, show_steps
 from ui.tiles import Bar, Tile, bars, row, sheet
 from vae_core import latent
 
@@ -25,9 +26,11 @@ def sorted_by_label(name: str) -> float:
 def hand(name: str, chosen: Chosen, label: int, code: latent.Code) -> None:
     """The live view, and whenever the hand lets go, who really writes like this."""
     z = live_pages.styles(name, chosen, label, code)
-    images, _, source = store.samples()
+    source = digit.data_set()
+    images, _ = store.samples(source)
     st.caption(f"Real digits in this hand: of {SOURCES[source]}, for each label the one whose code lies nearest.")
-    row((Tile(images[i], edge=DIGIT_COLOURS[y]) for y, i in enumerate(live_pages.same_hand(name, z))), columns=10)
+    same = live_pages.same_hand(name, z, source)
+    row((Tile(images[i], edge=DIGIT_COLOURS[y]) for y, i in enumerate(same)), columns=10)
 
 
 frame("Styles", __doc__)
@@ -35,14 +38,12 @@ controls, size = st.columns([3.4, 1])
 dim = size.segmented_control(
     "Numbers in the code",
     (2, 20),
-    default=2,
     required=True,
     key="styles_dim",
     persist_state="session",
-    bind="query-params",
 )
 with controls:
-    chosen = choose_digit("digit", camera=True)
+    chosen = choose_digit(camera=True)
 name = slug("cvae", dim)
 model, _ = store.guard(name)
 store.guard_codes(name)
@@ -72,7 +73,7 @@ with right:
 show_steps(chosen)
 
 st.subheader("One digit in many hands")
-shown = st.segmented_control("Label", range(10), default=3, required=True, key="styles_label", persist_state="session")
+shown = st.segmented_control("Label", range(10), required=True, key="styles_label", persist_state="session")
 many, caption = latent.grid(SIDE, REACH), f"z₁ to the right, z₂ upwards, both from −{REACH:g} to {REACH:g}."
 if dim != 2:
     many = torch.randn(SIDE * SIDE, dim, generator=torch.Generator().manual_seed(0))

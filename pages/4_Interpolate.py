@@ -5,6 +5,7 @@ import streamlit as st
 import torch
 
 from ui import fetch, live, live_pages, store
+from ui.digit import KEY
 from ui.family import FAMILY, slug
 from ui.frame import fragment, frame
 from ui.glossary import glossary
@@ -14,15 +15,14 @@ from ui.ways import HEAD, START, Ways, animation, pace, read
 
 frame("Interpolate", __doc__)
 left, right, more = st.columns([3, 3, 2])
-start = START[store.samples()[2]]
 with left:
-    first = choose_or_draw("from", title="From", start=start[0])
+    first = choose_or_draw(KEY, title="From", start={source: pair[0] for source, pair in START.items()})
 with right:
-    second = choose_or_draw("to", title="To", start=start[1])
-keep = {"required": True, "persist_state": "session", "bind": "query-params"}
+    second = choose_or_draw("to", title="To", start={source: pair[1] for source, pair in START.items()})
+keep = {"required": True, "persist_state": "session"}
 with more, st.container(horizontal=True, gap="medium"):
-    dim = st.segmented_control("Numbers in the code", (2, 20), default=2, key="walk_dim", **keep)
-    way = st.segmented_control("Way", ("linear", "spherical"), default="linear", key="walk_way", **keep)
+    dim = st.segmented_control("Numbers in the code", (2, 20), key="walk_dim", **keep)
+    way = st.segmented_control("Way", ("linear", "spherical"), key="walk_way", **keep)
 
 models = {kind: store.guard(slug(kind, dim))[0] for kind in FAMILY}
 for kind in FAMILY:
@@ -54,7 +54,7 @@ if blank:
     st.info(f"The pad is empty. Draw the digit to walk {blank}, and the whole way appears here.")
 else:
     st.subheader("The whole way")
-    steps = st.select_slider("Pictures", range(5, 16), 9, key="walk_steps", persist_state="session", width=220)
+    steps = st.select_slider("Pictures", range(5, 16), key="walk_steps", persist_state="session", width=220)
     walked = ways(torch.linspace(0, 1, steps))
     strips(walked)
     if first.label is None or second.label is None:

@@ -15,7 +15,7 @@ with st.spinner("Starting …"):  # once in a server's life: torch takes seconds
     from ui.tiles import Tile, row
     from vae_core import corruption, latent, metrics
 
-chosen = choose_digit("digit", camera=True)
+chosen = choose_digit(camera=True)
 with st.container(horizontal=True, gap="medium"):
     kind = st.selectbox(
         "Corruption",
@@ -25,10 +25,8 @@ with st.container(horizontal=True, gap="medium"):
         persist_state="session",
         width=240,
     )
-    _, unit, start = restoring.KINDS[kind]
-    amount = st.select_slider(
-        unit, metrics.AMOUNTS[kind], start, key=f"spoil_{kind}", persist_state="session", width=260
-    )
+    unit = restoring.KINDS[kind][1]
+    amount = st.select_slider(unit, metrics.AMOUNTS[kind], key=f"spoil_{kind}", persist_state="session", width=260)
     with st.container(width="content", gap=None):
         st.space(28)  # a button has no label above it
         chance = kind != "blur"
@@ -38,14 +36,12 @@ with st.container(horizontal=True, gap="medium"):
             disabled=not chance,
             help=None if chance else "A blur has no chance in it: it would be the same again.",
         )
-    dim = st.segmented_control(
-        "Numbers in the code", (2, 20), default=20, required=True, key="spoil_dim", persist_state="session"
-    )
+    dim = st.segmented_control("Numbers in the code", (2, 20), required=True, key="spoil_dim", persist_state="session")
 
 models = {k: store.guard(slug(k, dim)) for k in FAMILY}
 label, how = label_for(chosen, models["cvae"][0])
 clean, y, key = models["ae"][0].observe(torch.tensor(chosen.pixels)[None]), torch.tensor([label]), f"{amount:g}"
-seed = torch.Generator().manual_seed(st.session_state.get("spoil_seed", 0))
+seed = torch.Generator().manual_seed(st.session_state["spoil_seed"])
 spoilt = corruption.corrupt(clean, kind, amount, seed)
 plain = {b: store.baselines().get(b, {}).get(kind, {}).get(key) for b in ("corrupted", "median", "ridge")}
 side = plain["median"]["size"] if plain["median"] else 3

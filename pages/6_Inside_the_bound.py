@@ -23,17 +23,17 @@ WORDS = {
     "β": ("β", "reconstruction", "prior, N(0, I)"),
     "Denoising": ("DAE", "standard error"),
 }
-KEPT = {"persist_state": "session", "bind": "query-params", "required": True}
+KEPT = {"persist_state": "session", "required": True}
 
 frame("Inside the bound", __doc__)
-part = st.segmented_control("Part", list(PARTS), default="Posterior", key="part", label_visibility="collapsed", **KEPT)
+part = st.segmented_control("Part", list(PARTS), key="part", label_visibility="collapsed", **KEPT)
 st.markdown(PARTS[part])
 controls, kinds = st.columns([3.4, 1])
 kind = "vae"
 if part in ("Posterior", "Sampling"):  # the others name their models themselves
-    kind = kinds.segmented_control("Model", (kind, "cvae"), default=kind, format_func=title, key="inside_model", **KEPT)
+    kind = kinds.segmented_control("Model", (kind, "cvae"), format_func=title, key="inside_model", **KEPT)
 with controls:
-    chosen = choose_digit("digit")
+    chosen = choose_digit()
 name, label = slug(kind, 2), None
 model, _ = store.guard(name)
 if model.conditional:

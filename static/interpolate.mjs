@@ -141,7 +141,6 @@ class Walk {
   #take() {
     this.ends.forEach((end) => end.take(this.options[end.name]));
     this.bar.classList.toggle("drawing", this.ends.some(({ pad }) => pad));
-    this.#link();
     this.#redraw();
   }
 
@@ -300,19 +299,15 @@ class Walk {
   #settle() {
     const t = Number(this.t.toFixed(3));
     this.settled = this.t;
-    this.#link({ t });
+    link.set({ t });
     const drawn = this.ends.filter((end) => end.pad).map((end) => [end.name, end.text]);
     this.component.setStateValue("message", { t, ...Object.fromEntries(drawn) });
   }
 
-  /** The pen was lifted, or something taken back: the link keeps the drawings, and Python hears of them once. */
+  /** The pen was lifted, or something taken back: Python hears of the drawings once, and keeps them in the link. */
   #release() {
     this.#redraw();
     this.#settle();
-  }
-
-  #link(values = {}) {
-    link.set({ ...values, ...Object.fromEntries(this.ends.map((end) => [`${end.name}_d`, end.text || null])) });
   }
 
   // Drawing ------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from torch.distributions import Normal, kl_divergence
 
 from ui import betas, live_map
-from ui.picture import Chosen
+from ui.digit import Chosen
 from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
 

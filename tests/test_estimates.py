@@ -233,7 +233,7 @@ SCRIPT = """
 import numpy as np
 import torch
 from ui import denoising, estimates, observation
-from ui.picture import Chosen
+from ui.digit import Chosen
 from vae_core import data
 
 what = {what!r}

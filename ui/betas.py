@@ -17,9 +17,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import live_map, live_pages, store
+from ui import digit, live_map, live_pages, store
+from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS
-from ui.picture import Chosen
 from ui.tiles import data_uri
 from vae_core import checkpoints, latent, likelihood, losses
 from vae_core.storage import StorageError
@@ -240,7 +240,7 @@ def options(stops: Sequence[Stop], seen: Sequence[Seen], labels: np.ndarray, cho
             }
         )
     return {
-        "digit": live_pages.digit_option(chosen, None),
+        "digit": digit.option(chosen, None),
         "labels": _base64(labels.astype(np.uint8)),
         "stops": told,
     }

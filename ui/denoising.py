@@ -9,19 +9,16 @@ import streamlit as st
 import torch
 
 from ui import expectation, store
-from ui.estimates import LENGTHS
+from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS, slug
 from ui.frame import callback
-from ui.picture import Chosen
+from ui.links import LENGTHS, TRAINED_ON
+from ui.restoring import KINDS
 from ui.tiles import Tile, numbers, row
 from vae_core import latent, metrics
 
 SPOILT_POOL = 4_000  # corruptions behind "all of them"
-CORRUPTIONS = {  # name, what the amount is, where its slider starts
-    "masking": ("Masking", "Share of pixels put out", 0.5),
-    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
-    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
-}
+CORRUPTIONS = {kind: KINDS[kind] for kind in TRAINED_ON}
 
 
 @st.cache_data(max_entries=64, show_spinner="Spoiling the digit four thousand times …")
@@ -50,15 +47,14 @@ def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
             format_func=lambda k: CORRUPTIONS[k][0],
             key="denoising_kind",
             persist_state="session",
-            bind="query-params",
             width=200,
         )
-        _, unit, start = CORRUPTIONS[kind]
-        kept = {"persist_state": "session", "bind": "query-params", "width": 260}
-        amount = st.select_slider(unit, metrics.AMOUNTS[kind], start, key=f"denoising_{kind}", **kept)
-        length = st.select_slider("L, corruptions: 1, 2, 5, 10 … 500", LENGTHS, 50, key="denoising_length", **kept)
+        unit = CORRUPTIONS[kind][1]
+        kept = {"persist_state": "session", "width": 260}
+        amount = st.select_slider(unit, metrics.AMOUNTS[kind], key=f"denoising_{kind}", **kept)
+        length = st.select_slider("L, corruptions: 1, 2, 5, 10 … 500", LENGTHS, key="denoising_length", **kept)
         st.button("Spoil again", on_click=_again, key="denoising_again")
-    generator = torch.Generator().manual_seed(st.session_state.get("denoising_seed", 0) + 1)
+    generator = torch.Generator().manual_seed(st.session_state["denoising_seed"] + 1)
     spoilt, drawn, losses = expectation.spoil_and_score(model, x, kind, amount, length, generator)
     pool = torch.from_numpy(_spoilt_losses(name, chosen.pixels.tobytes(), kind, amount))
     at_rest = latent.embed(model, x[None]).mean
@@ -131,7 +127,7 @@ from the same $L$ draws. Nothing here is sampled in the code: a DAE's code is a 
 
 @callback
 def _again() -> None:
-    st.session_state["denoising_seed"] = st.session_state.get("denoising_seed", 0) + 1
+    st.session_state["denoising_seed"] += 1
 
 
 def _loss(value: float) -> str:

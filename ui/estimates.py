@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from ui import expectation, store
+from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS
 from ui.frame import callback
-from ui.picture import Chosen
+from ui.links import LENGTHS
 from ui.readout import signed
 from ui.tiles import Tile, numbers, row
 from vae_core import latent, likelihood
 from vae_core.models import Autoencoder, Code
 
-LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # L
 POOL = 10_000  # draws behind the repeated estimates: 20 of L = 500, 10,000 of L = 1
 SLOPE_DRAWS = 1_000
 SHOWN = 6  # draws that are drawn as pictures
@@ -66,7 +66,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
         "Every click throws new ε. How alike are the drawings? As alike as q is narrow; the KL is what that costs."
     )
     st.button("Draw ε again", on_click=_again, key="sampling_again")
-    generator = torch.Generator().manual_seed(st.session_state.get("sampling_seed", 0))
+    generator = torch.Generator().manual_seed(st.session_state["sampling_seed"])
     eps = torch.randn(SHOWN, 2, generator=generator)
     z = torch.cat([code.mean, code.mean + sigma * eps])
     y = None if label is None else torch.full((len(z),), label)
@@ -90,8 +90,8 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
     except likelihood.LikelihoodError as error:
         st.warning(str(error))
         return
-    kept = {"persist_state": "session", "bind": "query-params", "width": 420}
-    length = st.select_slider("L, draws in one estimate: 1, 2, 5, 10 … 500", LENGTHS, 10, key="sampling_length", **kept)
+    kept = {"persist_state": "session", "width": 420}
+    length = st.select_slider("L, draws in one estimate: 1, 2, 5, 10 … 500", LENGTHS, key="sampling_length", **kept)
     log_w = likelihood.draws(model, x, code, length, generator, label)
     at, book = LENGTHS.index(length), found.ledger
     numbers(
@@ -181,7 +181,7 @@ mean of the other draws' values, may be taken off, because $\mathbb E\, \nabla \
 
 @callback
 def _again() -> None:
-    st.session_state["sampling_seed"] = st.session_state.get("sampling_seed", 0) + 1
+    st.session_state["sampling_seed"] += 1
 
 
 def _image(pixels: bytes) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import store
+from ui import digit, store
 from ui.frame import callback, fragment
 from vae_core import data
 
@@ -65,7 +65,12 @@ def download(folder: str) -> Download:
 def mnist_notice() -> None:
     """One line where samples stand in for MNIST, and one button that fetches it."""
     there = data.is_available("mnist", splits=_SPLITS)  # asked first: it may arrive while the page runs
-    if store.samples()[2] == "mnist":
+    if "mnist" in store.sources():
+        if digit.data_set() != "mnist":
+            st.caption(
+                "These samples are scikit-learn's digits, enlarged. MNIST is on this machine: beside the digit's number "
+                "you choose it."
+            )
         return
     if there:
         st.caption(

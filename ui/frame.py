@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
+from ui.links import hold
+
 P, R = ParamSpec("P"), TypeVar("R")
 _log = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ html[data-moved] .st-key-settled { visibility: hidden; }  /* of a place that the
 .lse-words dl { margin: 0.3rem 0 0.9rem 0; padding: 0; display: grid; gap: 0.3rem 1rem;
   grid-template-columns: minmax(6rem, max-content) minmax(0, 62rem); font-size: 0.92rem; }
 .lse-words dt { font-weight: 600; } .lse-words dd { margin: 0; }
+[class*="st-key-link-"] { position: absolute; }  /* it has nothing to show */
 .lse-scroll { overflow-x: auto; }
 @media (max-width: 1000px) {  /* beside the sidebar a column would be cut */
   [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
@@ -158,7 +161,9 @@ def frame(title: str, lead: str, *, width: int = 1280) -> None:
         page_title=f"{title} · {NAME}", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )
     st.html(f"{STYLE}<style>:root {{ --lse-width: {width}px; }}</style>")
-    here = next((path for pages in GROUPS.values() for path, label, _ in pages if label == title), "app.py")
+    known = {label: path for pages in GROUPS.values() for path, label, _ in pages}
+    name = title if title in known else "Studio"
+    here = known[name]
     with st.sidebar:
         st.markdown(f"**{NAME}**")
         for group, pages in GROUPS.items():
@@ -168,6 +173,7 @@ def frame(title: str, lead: str, *, width: int = 1280) -> None:
         st.html(SIDEBAR.replace("HERE", address(here)), unsafe_allow_javascript=True)
     st.title(title)
     st.html(f'<p class="lse-lead">{lead}</p>')
+    hold(name)
     _say_what_failed()
     if here == "app.py" and (asked := st.session_state.setdefault("asked", _unknown())):
         st.warning(f"There is no page “{asked}”; this is the Studio. The sidebar names all pages.")

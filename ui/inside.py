@@ -13,10 +13,11 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import inside_view, store
+from ui import digit, inside_view, store
+from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS
 from ui.frame import fragment
-from ui.picture import Chosen, take_sample
+from ui.picture import take_sample
 from ui.readout import dimension
 from ui.tiles import Bar, Tile, bars, numbers, row
 from vae_core import latent, likelihood, losses
@@ -304,10 +305,9 @@ def labels(name: str, chosen: Chosen, label: int) -> None:
 
 def lists(exact: dict[str, Tensor]) -> None:
     """Three lists of sample digits, each a row of tiles and buttons; the samples are MNIST's or the bundled ones."""
-    images, digits, source = store.samples()
-    kind = st.segmented_control(
-        "Digits worth a look", list(LISTS), key="inside_list", persist_state="session", bind="query-params"
-    )
+    source = digit.data_set()
+    images, digits = store.samples(source)
+    kind = st.segmented_control("Digits worth a look", list(LISTS), key="inside_list", persist_state="session")
     if kind is None:
         return
     values, wanted = ranking(kind, exact, "" if source == "mnist" else "bundled_", len(images))
@@ -320,7 +320,7 @@ def lists(exact: dict[str, Tensor]) -> None:
                     text,
                     key=f"inside_take_{i}",
                     on_click=take_sample,
-                    args=("digit", i),
+                    args=(source, i),
                     help=f"Take digit {i}",
                     width=84,
                 )

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ui import live_map, live_pages, messages, store
-from ui.picture import Chosen
+from ui import digit, live_map, live_pages, messages, store
+from ui.digit import Chosen
 from ui.tiles import data_uri
 from vae_core import latent
 from vae_core.likelihood import Climb, Posterior
@@ -66,7 +66,7 @@ def options(
     return {
         "slug": slug,
         "label": label,
-        "digit": live_pages.digit_option(chosen, label),
+        "digit": digit.option(chosen, label),
         "q": _q(code, found.ledger.elbo),
         "best": _q(found.best_code, found.best),
         "log_p": posterior.log_p,

@@ -6,7 +6,6 @@ The first picture stands in the same boxes (static/views.css) until the view has
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import math
 import re
@@ -19,9 +18,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui import live, live_map, messages, readout, store
+from ui import digit, live, live_map, messages, readout, store
+from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
-from ui.picture import Chosen
 from ui.tiles import data_uri
 from ui.ways import Ways
 from vae_core import latent
@@ -33,17 +32,6 @@ RARELY = 0.95  # share of random codes that draw a digit, below which gaps are w
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
 DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that `digit_option` gives it
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
-
-
-def digit_option(chosen: Chosen, label: int | None) -> dict[str, Any]:
-    """A digit as static/controls.mjs reads it; the id changes with the pixels and the label."""
-    grey = np.rint(chosen.pixels * 255).astype(np.uint8).tobytes()
-    return {
-        "id": hashlib.sha256(grey + bytes([255 if label is None else label])).hexdigest()[:12],
-        "pixels": base64.b64encode(grey).decode(),
-        "label": label,
-        "name": chosen.name,
-    }
 
 
 def asked(name: str, n: int) -> list[float] | None:
@@ -124,20 +112,20 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
         return f'{BAR}<div class="styles">{side}<div class="ten">{tiles}</div></div>'
 
     reader = messages.form({"z": messages.vector(len(mean))})
-    message = show("styles.mjs", key, {"slug": name, "digit": digit_option(chosen, label)}, picture, reader=reader)
+    message = show("styles.mjs", key, {"slug": name, "digit": digit.option(chosen, label)}, picture, reader=reader)
     return torch.tensor(message["z"]) if message else z
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def sample_codes(name: str, source: str) -> np.ndarray:
     """Where a conditional model places every sample of this data set under its own label, (N, D)."""
-    images, labels, _ = store.samples()
+    images, labels = store.samples(source)
     return latent.embed(store.model(name)[0], torch.tensor(images), torch.tensor(labels)).mean.numpy()
 
 
-def same_hand(name: str, z: Tensor) -> list[int]:
+def same_hand(name: str, z: Tensor, source: str) -> list[int]:
     """For each label the number of the sample whose code lies nearest to z (D,): who really writes like this."""
-    _, labels, source = store.samples()  # another source after MNIST was fetched
+    labels = store.samples(source)[1]
     distance = np.linalg.norm(sample_codes(name, source) - z.numpy(), axis=1)
     return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(10)]
 
@@ -208,16 +196,16 @@ def accepted_draws(kinds: list[str], size: int) -> str:
 def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
     """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
     key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
-    digit = digit_option(chosen, label)
+    shown = digit.option(chosen, label)
     state, reader = st.session_state, slider_reader(kinds, size)
 
     def hear(hand: dict[str, Any]) -> None:
         state[f"{key} last"] = state["sliders last"] = hand  # at once: the next run may be of the other size
 
     hand = live.heard(key, reader) or last(key)
-    if hand.get("digit") != digit["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
-        hand = slider_hand(options, digit, chosen, last("sliders"))
-    told = {"models": options, "digit": digit}
+    if hand.get("digit") != shown["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
+        hand = slider_hand(options, shown, chosen, last("sliders"))
+    told = {"models": options, "digit": shown}
     show("sliders.mjs", key, told, lambda: slider_picture(options, chosen, hand), "", reader, hear)
     state[f"{key} last"] = state["sliders last"] = hand
     return hand
@@ -339,6 +327,17 @@ def asked_t() -> float:
     return at[0] if at and 0 <= at[0] <= 1 else 0.5
 
 
+ENDS = {"from": digit.KEY, "to": "to"}  # as the view calls them, and whose digit it is
+
+
+def on_the_pad(key: str) -> str | None:
+    """The drawing that is the digit, as views write it: "" where the pad was cleared, None where nothing is drawn."""
+    chosen = digit.shared(key)
+    if chosen is None or chosen.how != digit.DRAWN:
+        return None
+    return digit.as_text(chosen) if chosen.pixels.any() else ""
+
+
 def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: Ways) -> float:
     """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it."""
     members = [{"kind": k, "slug": slug(k, size), "title": title(k), "name": FAMILY[k].name} for k in kinds]
@@ -359,21 +358,22 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
         return f'{BAR}<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
 
     def hear(message: dict[str, Any]) -> None:
-        for end in ("from", "to"):
-            drawn = f"{end}_drawn"
-            if end in message and message[end] != state.get(drawn):
-                state[drawn], state["walk drew"] = message[end], True
-                if not message[end]:
-                    state.pop(f"{end}_is", None)  # what the last drawing was says nothing of the next
+        for end, name in ENDS.items():
+            before, drawn = on_the_pad(name), message.get(end)
+            if drawn is None or drawn == before:
+                continue  # nothing is drawn there, or nothing new
+            said = digit.shared(name).label if before and drawn else None
+            digit.share(digit.drawing(drawn, said), name)
+            state["walk drew"] = True
 
     told: dict[str, Any] = {"models": members, "spherical": ways.spherical}
-    for end, chosen, label in zip(("from", "to"), ends, ways.labels, strict=True):
+    for (end, name), chosen, label in zip(ENDS.items(), ends, ways.labels, strict=True):
         drawing = {
-            "draw": state.get(f"{end}_by") == "Draw",
-            "drawn": state.get(f"{end}_drawn"),
-            "sure": chosen.index is None and chosen.label is not None,  # a sample's label is not its drawing's
+            "draw": state[f"{name}_by"] == "Draw",
+            "drawn": on_the_pad(name),
+            "sure": chosen.how is not None and chosen.label is not None,  # a sample's label is not its drawing's
         }
-        told[end] = digit_option(chosen, label) | drawing
+        told[end] = digit.option(chosen, label) | drawing
     kind = "walk drawing" if told["from"]["draw"] or told["to"]["draw"] else "walk"
     message = show("interpolate.mjs", key, told, picture, kind, WALK, hear)
     if state.pop("walk drew", False):

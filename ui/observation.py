@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ui import store
+from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS
-from ui.picture import Chosen
 from ui.tiles import Tile, numbers, row
 from vae_core import checkpoints, latent, losses
 from vae_core.models import PIXELS, Autoencoder

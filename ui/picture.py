@@ -1,22 +1,21 @@
-"""One digit to work with: a sample, a picture that the visitor brings, or a drawing; it follows from page to page."""
+"""The controls that choose the digit: a sample, a drawing, or a picture that the visitor brings."""
 
 from __future__ import annotations
-
-import re
-from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 import torch
 
-from ui import store, tiles
+from ui import digit, store, tiles
+from ui.digit import BROUGHT, DRAWN, KEY, NAMES, OPENS, Chosen
 from ui.frame import callback
 from vae_core import latent
-from vae_core.digitize import DigitizeError, Step, digitize
+from vae_core.digitize import DigitizeError, digitize
 from vae_core.models import Autoencoder
 
 FILES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "tif", "tiff")
 SOURCES = ("Sample", "Draw", "Picture")
+EMPTY = "The pad below is empty: draw a digit on it."
 # What had the focus is gone with the popover: whoever uses the keyboard goes on at the button that opened it.
 _FOCUS = """
 export default function ({ data }) {
@@ -26,115 +25,70 @@ export default function ({ data }) {
 }
 """
 _focus = st.components.v2.component("lse_focus", html="<span hidden></span>", js=_FOCUS)
-OPENS = {"mnist": 0, "digits": 43}  # a sample that every model draws back: nobody should meet the models by a failure
-_SOURCES = {"mnist": "MNIST test digit", "digits": "scikit-learn digit"}
 
 
-class Chosen(NamedTuple):
-    pixels: np.ndarray  # (784,) float32 grey in [0, 1]
-    label: int | None  # None where nobody has said what the digit is
-    name: str  # such as "MNIST test digit 17" or "your picture"
-    index: int | None  # of the sample; None for a picture that was brought
-    steps: tuple[Step, ...]  # how the picture became a digit
-    notes: tuple[str, ...]  # sentences about what had to be decided on the way
+def choose_digit(*, camera: bool = False) -> Chosen:
+    """One row of controls, and the digit they point at: that of every page. Whatever the visitor touched last counts.
 
-
-def choose_digit(
-    key: str, *, title: str = "Digit", bring: bool = True, camera: bool = False, start: int | None = None
-) -> Chosen:
-    """One row of controls, and the digit they point at. Whatever the visitor touched last counts.
-
-    Pages that pass the same `key` share the digit. A picture that cannot be read leaves the digit that was
-    there, and one sentence below the controls.
+    A picture that cannot be read leaves the digit that was there, and one sentence below the controls.
     """
-    _, labels, source = store.samples()
-    state = st.session_state
-    start = OPENS[source] if start is None else start
-    if start and key not in state and key not in st.query_params:
-        state[key] = min(start, len(labels) - 1)
+    chosen = digit.shared() or digit.opening()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
-        index = st.number_input(
-            f"{title}, 0 … {len(labels) - 1}",
-            0,
-            len(labels) - 1,
-            key=key,
-            on_change=_back_to_samples,
-            args=(key,),
-            bind="query-params",
-            width=125,
-        )
-        if not (chosen := _brought(key)):
-            chosen = sample(index)
-            _digit_box(
-                f"{key}_only",
-                "Only this digit",
-                "any digit",
-                "only {}",
-                on_change=_go_to_next,
-                args=(key, 0),
-                persist_state="session",
-            )
-        st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1))
-        if bring:
-            _bring_controls(key, camera)
-    _caption(key, chosen)
+        _sample_controls(KEY, "Digit", chosen)
+        if chosen.how:
+            chosen = _say_which(KEY, chosen)
+        _bring_controls(KEY, camera)
+    _caption(KEY, chosen)
     return chosen
 
 
-def choose_or_draw(key: str, *, title: str, start: int) -> Chosen:
+def choose_or_draw(key: str, *, title: str, start: dict[str, int]) -> Chosen:
     """A choice between a sample, a drawing and a picture, and the digit at which it points.
 
-    The pad itself is in the page's live view (static/end.mjs): what was drawn there is in the state `<key>_drawn`, or
-    in the link as `<key>_d`. A cleared pad gives a digit without ink. Until there is a drawing or a picture, the sample
-    that was there stays.
+    The pad itself is in the page's live view (static/end.mjs), which tells what is drawn there. A cleared pad gives a
+    digit without ink. Until there is a drawing or a picture, the digit that was there stays. start: the sample to open
+    with, by data set.
     """
-    state, last = st.session_state, f"{key}_sample"
+    chosen = digit.shared(key) or digit.opening(start)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{title}**", width="content")
         source = st.segmented_control(
             title,
             SOURCES,
-            default=SOURCES[0],
             required=True,
             key=f"{key}_by",
             label_visibility="collapsed",
             persist_state="session",
-            bind="query-params",
+            on_change=_turn_to,
+            args=(key,),
         )
-    if source == "Sample":
-        chosen = choose_digit(key, title="Number", bring=False, start=state.get(last, start))
-        state[last] = chosen.index
-        return chosen
-    before = sample(min(state.get(last, start), len(store.samples()[1]) - 1))
-    if source == "Picture":
-        picture = f"{key}_picture"
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
-            _bring_controls(picture, camera=False)
-            chosen = _brought(picture)
-        _caption(picture, chosen or before._replace(notes=("Until you bring a picture, it stays.",)))
-        return chosen or before
-    drawn = drawing(key)
-    if drawn is None:
-        st.caption(f"{describe(before)} Draw your own in its place, on the pad below.")
-        return before
-    said = _digit_box(f"{key}_is", "Which digit it is", "it is …", "it is {}")
-    st.caption("Your drawing, on the pad below." if drawn.any() else "The pad below is empty: draw a digit on it.")
-    return Chosen(drawn, said, "your drawing", None, (), ())
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        if source == "Sample":
+            _sample_controls(key, "Number", chosen)
+        elif source == "Picture":
+            _bring_controls(key, camera=False)
+        if chosen.how and source != "Sample" and chosen.pixels.any():
+            chosen = _say_which(key, chosen)
+    if source == "Picture" and chosen.how != BROUGHT:
+        _caption(key, chosen._replace(notes=("Until you bring a picture, it stays.",)))
+    elif source == "Draw" and chosen.how != DRAWN:
+        st.caption(f"{digit.describe(chosen)} Draw your own in its place, on the pad below.")
+    elif source == "Draw":
+        st.caption(f"{digit.describe(chosen)} It is on the pad below." if chosen.pixels.any() else EMPTY)
+    else:
+        _caption(key, chosen)
+    return chosen
 
 
-def sample(index: int) -> Chosen:
-    """The sample of this number, in `store.samples`' order: the same number on every page."""
-    images, labels, source = store.samples()
-    return Chosen(images[index], int(labels[index]), f"{_SOURCES[source]} {index}", index, (), ())
-
-
-def drawing(key: str) -> np.ndarray | None:
-    """What the visitor drew, (784,) of 0 and 1, blank where they cleared the pad; None where nothing is drawn."""
-    text = st.session_state.setdefault(f"{key}_drawn", st.query_params.get(f"{key}_d") or None)
-    try:
-        return None if text is None else tiles.bits(text) if text else np.zeros(784, np.float32)
-    except ValueError:  # links get cut
-        return None
+@callback
+def _turn_to(key: str) -> None:
+    """Another source: what it had last is the digit again, where it had one."""
+    state = st.session_state
+    kind = {"Sample": "sample", "Draw": DRAWN, "Picture": BROUGHT}[state[f"{key}_by"]]
+    if before := state.get(f"{key}_{kind}"):
+        digit.share(before, key)
+    elif kind == "sample":
+        state.pop(f"{key}_chosen", None)  # to the sample that the page opens with
 
 
 def label_for(chosen: Chosen, model: Autoencoder) -> tuple[int, str]:
@@ -143,22 +97,16 @@ def label_for(chosen: Chosen, model: Autoencoder) -> tuple[int, str]:
     Where nobody has said it, the label of the highest ELBO: the likeliest digit as far as the ELBO tells.
     """
     if chosen.label is not None:
-        return chosen.label, "its label" if chosen.index is not None else "as you say"
+        return chosen.label, "as you say" if chosen.how else "its label"
     elbos = latent.label_elbos(model, torch.tensor(chosen.pixels), torch.Generator().manual_seed(0))
     return int(elbos.argmax()), "guessed: highest ELBO"
 
 
 def bring_picture(content: bytes, name: str) -> Chosen:
     """A file's bytes as a digit. Raises `DigitizeError` with one sentence for the visitor."""
-    digit = digitize(content)
-    return Chosen(digit.pixels.reshape(784), None, f"your picture ({name})", None, digit.steps, digit.notes)
-
-
-def describe(chosen: Chosen) -> str:
-    """One sentence: what is being looked at."""
-    # A file's name is not Markdown: my_digit_.png must not turn into italics.
-    name = re.sub(r"([\\`*_{}\[\]#$:~<>!|])", r"\\\1", chosen.name[0].upper() + chosen.name[1:])
-    return f"{name}." if chosen.label is None else f"{name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
+    found = digitize(content)
+    pixels, name = found.pixels.reshape(784), f"your picture ({name})"
+    return Chosen(pixels, None, name, steps=found.steps, notes=found.notes, how=BROUGHT)
 
 
 def show_steps(chosen: Chosen, height: int = 120) -> None:
@@ -174,18 +122,85 @@ def next_index(labels: np.ndarray, index: int, only: int | None, step: int) -> i
     return int(fitting[0]) if len(fitting) else index
 
 
-def _brought(key: str) -> Chosen | None:
-    """The picture that was brought, with what the visitor says it shows."""
-    state = st.session_state
-    if chosen := state.get(f"{key}_brought"):
-        state.setdefault(f"{key}_said", chosen.label)  # another page has a widget of its own
-        said = _digit_box(f"{key}_said", "Which digit it is", "it is …", "it is {}")
-        chosen = state[f"{key}_brought"] = chosen._replace(label=said)
+@callback
+def take_sample(source: str, index: int) -> None:
+    """Choose a sample from elsewhere on the page: for callbacks."""
+    digit.share(digit.sample(index, source))
+
+
+# Controls -------------------------------------------------------------------------------------------------------------
+
+
+def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
+    """The sample's number, which digits are wanted, the next one, and where there are several the data set."""
+    state, source = st.session_state, chosen.source or digit.data_set()
+    labels = store.samples(source)[1]
+    # The control shows what the page shows: no number where the digit is the visitor's own.
+    state[f"{key}_number"] = chosen.index
+    st.number_input(
+        f"{title}, 0 … {len(labels) - 1}",
+        0,
+        len(labels) - 1,
+        key=f"{key}_number",
+        placeholder="yours",
+        on_change=_take_number,
+        args=(key, source),
+        width=125,
+    )
+    _digit_box(f"{key}_only", "Only this digit", "any digit", "only {}", on_change=_go_to_next, args=(key, 0, source))
+    st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1, source))
+    if len(sources := store.sources()) > 1:
+        state[f"{key}_source"] = source
+        st.selectbox(
+            "Data set",
+            sources,
+            format_func=lambda name: NAMES[name].removesuffix(" test digit").removesuffix(" digit"),
+            key=f"{key}_source",
+            label_visibility="collapsed",
+            on_change=_take_source,
+            args=(key,),
+            width=130,
+        )
+
+
+@callback
+def _take_number(key: str, source: str) -> None:
+    index = st.session_state[f"{key}_number"]
+    if index is not None:  # a number that is deleted chooses nothing
+        digit.share(digit.sample(index, source), key)
+
+
+@callback
+def _take_source(key: str) -> None:
+    source = st.session_state[f"{key}_source"]
+    digit.share(digit.sample(OPENS[source], source), key)
+
+
+@callback
+def _go_to_next(key: str, step: int, source: str) -> None:
+    labels, state = store.samples(source)[1], st.session_state
+    last = state[f"{key}_number"]
+    if last is None and (before := state.get(f"{key}_sample")) and before.source == source:
+        last = before.index
+    last = OPENS[source] if last is None else last
+    digit.share(digit.sample(next_index(labels, last, state.get(f"{key}_only"), step), source), key)
+
+
+def _say_which(key: str, chosen: Chosen) -> Chosen:
+    """What the visitor says that their own digit is."""
+    st.session_state[f"{key}_said"] = chosen.label  # the digit's own: another page has a widget of its own
+    _digit_box(f"{key}_said", "Which digit it is", "it is …", "it is {}", on_change=_say, args=(key,))
     return chosen
 
 
+@callback
+def _say(key: str) -> None:
+    if chosen := digit.shared(key):
+        digit.share(chosen._replace(label=st.session_state[f"{key}_said"]), key)
+
+
 def _caption(key: str, chosen: Chosen) -> None:
-    st.caption(" ".join((describe(chosen), *chosen.notes)))
+    st.caption(" ".join((digit.describe(chosen), *chosen.notes)))
     if refusal := st.session_state.get(f"{key}_refused"):
         st.warning(refusal)
 
@@ -229,33 +244,10 @@ def _take_in(key: str, widget: str) -> None:
     file, state = st.session_state[widget], st.session_state
     state.pop(f"{key}_refused", None)
     if file is None:
-        state.pop(f"{key}_brought", None)
         return
     state[f"{key}_bring"], state[f"{key}_taken"] = False, True  # closed: what comes of it stands below
+    state[f"{key}_round"] = state.get(f"{key}_round", 0) + 1  # the digit is kept, its file is not
     try:
-        state[f"{key}_brought"] = bring_picture(file.getvalue(), file.name)
-        state.pop(f"{key}_said", None)  # what the last picture showed says nothing of this one
+        digit.share(bring_picture(file.getvalue(), file.name), key)
     except DigitizeError as error:
         state[f"{key}_refused"] = str(error)
-
-
-@callback
-def _back_to_samples(key: str) -> None:
-    state = st.session_state
-    state.pop(f"{key}_brought", None)
-    state.pop(f"{key}_refused", None)
-    state[f"{key}_round"] = state.get(f"{key}_round", 0) + 1
-
-
-@callback
-def take_sample(key: str, index: int) -> None:
-    """Choose a sample from elsewhere on the page: for callbacks."""
-    st.session_state[key] = index
-    _back_to_samples(key)
-
-
-@callback
-def _go_to_next(key: str, step: int) -> None:
-    labels, state = store.samples()[1], st.session_state
-    state[key] = next_index(labels, state[key], state.get(f"{key}_only"), step)
-    _back_to_samples(key)

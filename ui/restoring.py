@@ -31,7 +31,7 @@ def headline() -> str:
 @callback
 def spoil_again() -> None:
     """The next run of the page spoils with another seed."""
-    st.session_state["spoil_seed"] = st.session_state.get("spoil_seed", 0) + 1
+    st.session_state["spoil_seed"] += 1
 
 
 def table(rows: dict[str, list[float] | None]) -> None:

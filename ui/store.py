@@ -41,30 +41,32 @@ def slugs(latent_dim: int | None = None, dataset: str = "mnist") -> list[str]:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the sample digits …")
-def _samples(name: str) -> tuple[np.ndarray, np.ndarray, str]:
+def _samples(name: str) -> tuple[np.ndarray, np.ndarray]:
     split = data.load(name, "test")
     images, labels = split.images.numpy(), split.labels.numpy()
     images.flags.writeable = labels.flags.writeable = False  # shared by all sessions
-    return images, labels, name
+    return images, labels
 
 
-def samples() -> tuple[np.ndarray, np.ndarray, str]:
-    """Digits to show: images (N, 784) in [0, 1], labels (N,), and the data set's name.
-
-    MNIST's test images where they are on this machine and whole, else scikit-learn's digits.
-    """
+def sources() -> list[str]:
+    """The data sets that samples can be taken from, MNIST first where it is on this machine and whole."""
     if data.is_available("mnist", splits=["test"]):
         try:
-            return _samples("mnist")
+            _samples("mnist")
+            return ["mnist", "digits"]
         except data.DataError as error:
             _log.warning("%s", error)
-    return _samples("digits")
+    return ["digits"]
 
 
-def originals(dataset: str = "mnist") -> np.ndarray | None:
-    """The test images (N, 784) that the stored codes belong to, or None where they are not on this machine."""
-    images, _, source = samples()
-    return images if source == dataset else None
+def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
+    """The test images (N, 784) in [0, 1] and labels (N,) of one of `sources`."""
+    return _samples(source)
+
+
+def originals() -> np.ndarray | None:
+    """MNIST's test images (N, 784), to which the stored codes belong, or None where they are not on this machine."""
+    return samples("mnist")[0] if "mnist" in sources() else None
 
 
 def guard(slug: str) -> tuple[Autoencoder, dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ui import live, messages
+from ui import digit, live, messages
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.frame import fragment
 from ui.tiles import Strip, bits, data_uri, steps_html, strips
@@ -121,7 +121,13 @@ _DIGIT = messages.form(
         "label": messages.maybe(messages.label),
         "codes": messages.maybe(messages.each(tuple(FAMILY), messages.vector(2))),
     },
-    {"posterior": messages.flag, "spoilt": messages.flag},
+    {
+        "posterior": messages.flag,
+        "spoilt": messages.flag,
+        "said": messages.maybe(messages.label),  # the label that the visitor has chosen
+        # The sample or the picture that the pad shows as it came.
+        "origin": messages.maybe(messages.text(20, rf"{digit.BROUGHT}|[a-z]+:[0-9]{{1,7}}")),
+    },
 )
 READER = messages.either(_WISH, _PICTURE, _DIGIT)
 
@@ -139,9 +145,11 @@ def studio(key: str = "studio") -> None:
 @fragment
 def _hand(key: str) -> None:
     state = st.session_state
-    options: dict[str, Any] = {"models": _members(), "first": _encoded_first()}
+    options: dict[str, Any] = {"models": _members(), "first": _encoded_first(), "digit": _shared()}
     if brought := state.get(f"{key}_brought"):
-        options["brought"] = {name: brought[name] for name in ("id", "pixels", "notes", "error") if name in brought}
+        options["brought"] = {
+            name: brought[name] for name in ("id", "pixels", "notes", "error", "origin") if name in brought
+        }
     message = live.view("studio.mjs", key=key, reader=READER, options=options, on_message=partial(_take_in, key)) or {}
     if brought and brought.get("steps"):
         st.html(f'<div class="lse-row">{brought["steps"]}</div>')
@@ -200,6 +208,12 @@ it stays until the next stroke or *Back*.
         )
 
 
+def _shared() -> dict[str, Any] | None:
+    """The digit of all pages as the view takes it, {id, pixels, label, name, origin}; None where nobody chose one."""
+    chosen = digit.shared()
+    return None if chosen is None else digit.option(chosen, chosen.label) | {"origin": chosen.origin}
+
+
 def _encoded_first() -> dict[str, str]:
     return {
         kind: base64.b64encode(np.rint(pixels * 255).astype(np.uint8).tobytes()).decode()
@@ -211,6 +225,8 @@ def _take_in(key: str, message: dict[str, Any]) -> None:
     """A picture has come with the message, or the wish for a sample: make it a digit, and keep it for the view."""
     if "sample" in message:
         st.session_state[f"{key}_brought"] = {"id": message["sample"], **any_sample()}
+    if "bits" in message:
+        _share(message, st.session_state.get(f"{key}_brought") or {})
     if "picture" not in message:
         return
     from vae_core.digitize import DigitizeError, digitize
@@ -219,23 +235,40 @@ def _take_in(key: str, message: dict[str, Any]) -> None:
     try:
         if isinstance(picture, messages.Refused):
             raise DigitizeError(picture.sentence)
-        digit = digitize(picture)
+        found = digitize(picture)
     except DigitizeError as error:
         brought["error"] = str(error)
     else:
-        brought["pixels"] = base64.b64encode(np.rint(digit.pixels * 255).astype(np.uint8).tobytes()).decode()
-        brought["notes"] = " ".join(digit.notes)
-        brought["steps"] = steps_html(digit.steps, 96)
+        brought["pixels"] = base64.b64encode(np.rint(found.pixels * 255).astype(np.uint8).tobytes()).decode()
+        brought["notes"] = " ".join(found.notes)
+        brought["steps"] = steps_html(found.steps, 96)
+        brought["found"] = found
     st.session_state[f"{key}_brought"] = brought
+
+
+def _share(message: dict[str, Any], brought: dict[str, Any]) -> None:
+    """What the hand left on the pad becomes the digit of every page; a blank pad does not."""
+    text, origin = message["bits"], message.get("origin")
+    if not text:
+        return
+    if origin and origin != digit.BROUGHT:
+        digit.take_from_link({"digit": origin})
+        return
+    chosen = digit.drawing(text, message.get("said"))
+    if origin == digit.BROUGHT and (found := brought.get("found")):  # in greys, and with how it became a digit
+        words = {"name": "your picture", "steps": found.steps, "notes": found.notes, "how": digit.BROUGHT}
+        chosen = chosen._replace(pixels=found.pixels.reshape(784), **words)
+    digit.share(chosen)
 
 
 def any_sample() -> dict[str, str]:
     """One of the samples by chance, as the view takes it, and which one it is: its number leads to it on every page."""
-    from ui import picture, store  # imports torch: once in a server's life the visitor waits for it
+    from ui import store  # imports torch: once in a server's life the visitor waits for it
 
-    chosen = picture.sample(random.randrange(len(store.samples()[1])))
-    grey = np.rint(chosen.pixels * 255).astype(np.uint8).tobytes()
-    return {"pixels": base64.b64encode(grey).decode(), "notes": picture.describe(chosen)}
+    source = digit.data_set()
+    chosen = digit.sample(random.randrange(len(store.samples(source)[1])), source)
+    words = {"notes": digit.describe(chosen), "origin": chosen.origin}
+    return {"pixels": digit.option(chosen, None)["pixels"], **words}
 
 
 # What Python adds -----------------------------------------------------------------------------------------------------

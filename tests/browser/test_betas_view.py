@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ui import betas
-from ui.picture import Chosen
+from ui.digit import Chosen
 from vae_core import checkpoints, data
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,8 @@ from playwright.sync_api import expect
 from scipy.special import expit
 
 from ui import inside_view, live_map
+from ui.digit import Chosen
 from ui.inside import Found
-from ui.picture import Chosen
 from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
 
