@@ -404,7 +404,7 @@ def test_sliders_open_with_every_models_drawing_of_the_digit(size, visit):
     """Where JavaScript has not loaded yet, the page must show what the view will show, of this digit and label."""
     app = visit(SLIDERS)
     well(app.segmented_control(key="sliders_dim").set_value(size).run())
-    well(app.number_input(key="digit").set_value(12).run())
+    well(app.number_input(key="digit_number").set_value(12).run())
     images, labels = data.load("digits", "test")
     mine, *drawn = [pixels(png) for png in re.findall(r'src="data:image/png;base64,([^"]+)"', sliders(app)[1])]
     same_picture(mine, images[12])  # on its button

@@ -13,7 +13,8 @@ from sklearn.neighbors import NearestNeighbors
 from streamlit.testing.v1 import AppTest
 
 from ui import store, tiles
-from ui.picture import OPENS, Chosen, describe, label_for, next_index
+from ui.digit import BROUGHT, OPENS, Chosen, describe
+from ui.picture import label_for, next_index
 from ui.studio import FIRST
 from ui.tiles import bits
 from ui.ways import START
@@ -62,8 +63,13 @@ def picture(digit: int = 1, suffix: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
+def source() -> str:
+    """The data set that samples come from where nobody has chosen one."""
+    return store.sources()[0]
+
+
 def sample(index: int) -> tuple[torch.Tensor, int]:
-    images, labels, _ = store.samples()
+    images, labels = store.samples(source())
     return torch.tensor(images[index])[None], int(labels[index])
 
 
@@ -80,7 +86,7 @@ def test_styles_shows_the_ten_digits_of_this_hand_in_either_size(root, dim):
     """Otherwise the row under "this hand" could belong to another digit, label or model than the controls say."""
     at = page(root, "3_Styles")
     at.segmented_control(key="styles_dim").set_value(dim)
-    at.number_input(key="digit").set_value(17)
+    at.number_input(key="digit_number").set_value(17)
     run(at)
     model, _ = checkpoints.load(f"mnist-cvae-{dim}d")
     x, label = sample(17)
@@ -96,7 +102,7 @@ def test_styles_finds_the_digits_that_were_really_written_like_this(root):
     z = torch.tensor([1.2, -0.7])
     at.session_state["styles mnist-cvae-2d"] = {"message": {"slug": "mnist-cvae-2d", "z": z.tolist()}}
     body = shown(run(at))
-    images, labels, _ = store.samples()
+    images, labels = store.samples(source())
     for y in range(10):
         of_label = torch.tensor(images[labels == y])
         codes = CVAE.encode((of_label >= 0.5).float(), torch.full((len(of_label),), y)).mean
@@ -106,9 +112,8 @@ def test_styles_finds_the_digits_that_were_really_written_like_this(root):
 
 def test_styles_opens_at_the_hand_of_the_link(root):
     """Otherwise the first picture is another one than the live view's, and it jumps."""
-    at = AppTest.from_file(str(root / "app.py"), default_timeout=60).run()
-    at.switch_page("pages/3_Styles.py")
     for text, z in (("0.5,-1.25", [0.5, -1.25]), ("0.5", None), ("nan,1", None)):
+        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/3_Styles.py")
         at.query_params["z"] = text
         z = latent.embed(CVAE, *sample_that_opens()).mean[0].tolist() if z is None else z
         ten = latent.decode(CVAE, torch.tensor([z]).expand(10, -1), torch.arange(10)).numpy()
@@ -117,7 +122,7 @@ def test_styles_opens_at_the_hand_of_the_link(root):
 
 
 def sample_that_opens() -> tuple[torch.Tensor, torch.Tensor]:
-    x, label = sample(OPENS[store.samples()[2]])
+    x, label = sample(OPENS[source()])
     return x, torch.tensor([label])
 
 
@@ -145,8 +150,8 @@ def test_interpolate_shows_every_row_of_every_model(root, dim, way, steps):
     at.segmented_control(key="walk_dim").set_value(dim)
     at.segmented_control(key="walk_way").set_value(way)
     at.select_slider(key="walk_steps").set_value(steps)
-    at.number_input(key="from").set_value(2)
-    at.number_input(key="to").set_value(3)
+    at.number_input(key="digit_number").set_value(2)
+    at.number_input(key="to_number").set_value(3)
     body = shown(run(at))
     (x0, a), (x1, b) = sample(2), sample(3)
     assert a != b
@@ -171,7 +176,7 @@ def test_interpolate_shows_every_row_of_every_model(root, dim, way, steps):
 def test_interpolate_with_one_label_has_one_row_of_the_cvae(root):
     """Otherwise a label that does not change would be said to blend and to switch."""
     at = page(root, "4_Interpolate")
-    at.number_input(key="to").set_value(at.number_input(key="from").value)
+    at.number_input(key="to_number").set_value(at.number_input(key="digit_number").value)
     body = shown(run(at))
     assert "CVAE style" in body and "CVAE both" not in body and "never trained" not in body
 
@@ -179,7 +184,7 @@ def test_interpolate_with_one_label_has_one_row_of_the_cvae(root):
 def test_pace_of_the_pixel_blend_is_even_and_straight(root):
     """Otherwise the table measures something else than steps: a plain blend has equal ones and no detour."""
     body = shown(page(root, "4_Interpolate"))
-    (x0, _), (x1, _) = map(sample, START[store.samples()[2]])
+    (x0, _), (x1, _) = map(sample, START[source()])
     step = float((x1 - x0).abs().sum()) / 8
     line = re.search(r"<td[^>]*>Pixels</td>(.*?)</tr>", body)[1]
     assert re.findall(r">([^<]+)</td>", line)[:3] == [f"{step:.1f}", "1.00", "1.00"]
@@ -189,7 +194,7 @@ def test_digits_between_is_the_judge_s_word(root):
     """Otherwise the last column counts something else than pictures that the one acceptance rule accepts, or counts the
     two ends, which no model has found."""
     body = shown(page(root, "4_Interpolate"))
-    (x0, _), (x1, _) = map(sample, START[store.samples()[2]])
+    (x0, _), (x1, _) = map(sample, START[source()])
     line = re.search(r"<td[^>]*>Pixels</td>(.*?)</tr>", body)[1]
     blend = torch.lerp(x0, x1, torch.linspace(0, 1, 9)[:, None])
     judge = store.judge()
@@ -200,17 +205,18 @@ def test_digits_between_is_the_judge_s_word(root):
 def test_interpolate_walks_between_what_was_drawn(root):
     """Otherwise a link shows the sample in place of the drawing, or a cut link or an empty pad ends in a traceback."""
     for text in (FIRST, "cut", ""):
-        at = AppTest.from_file(str(root / "app.py"), default_timeout=60)
-        at.query_params["from_by"], at.query_params["from_d"] = "Draw", text
-        run(run(at).switch_page("pages/4_Interpolate.py"))
-        drawn = tiles.data_uri(bits(FIRST)) in shown(at)
+        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/4_Interpolate.py")
+        at.query_params["digit_by"], at.query_params["d"] = "Draw", text
+        drawn = tiles.data_uri(bits(FIRST)) in shown(run(at))
         assert drawn == (text == FIRST) and len(at.info) == 0, text
         if drawn:
             assert any("guessed: highest ELBO" in c.value for c in at.caption)
-            at.selectbox(key="from_is").set_value(5)
+            at.selectbox(key="digit_said").set_value(5)
             assert "label 5 throughout" in shown(run(at))
-    at.session_state["from_drawn"] = ""  # what the view says of a cleared pad
-    assert len(run(at).info) == 1 and "Draw the digit to walk from" in at.info[0].value
+    at.session_state["walk 2"] = {"message": {"t": 0.5, "from": FIRST}}  # what the view says of a drawing
+    assert tiles.data_uri(bits(FIRST)) in shown(hear(at))
+    at.session_state["walk 2"] = {"message": {"t": 0.5, "from": ""}}  # and of a pad that was cleared
+    assert len(hear(at).info) == 1 and "Draw the digit to walk from" in at.info[0].value
     assert 'class="lse-strip"' not in shown(at)
 
 
@@ -218,16 +224,16 @@ def test_interpolate_walks_from_a_brought_picture_and_back_to_the_samples(root):
     """Otherwise the third source does nothing, or a picture that was tried once hides the samples for good."""
     at = page(root, "4_Interpolate")
     before = shown(at)
-    at.segmented_control(key="from_by").set_value("Picture")
+    at.segmented_control(key="digit_by").set_value("Picture")
     assert shown(run(at)) == before  # until there is a picture, the sample stays
     at.file_uploader[0].upload("mine.png", picture(1), "image/png")
     mine = tiles.data_uri(digitize(picture(1)).pixels.reshape(784))
     assert mine in shown(run(at)) and any("Your picture (mine.png)" in c.value for c in at.caption)
-    at.selectbox(key="from_picture_said").set_value(1)
+    at.selectbox(key="digit_said").set_value(1)
     assert "label 1 throughout" in shown(run(at))
-    at.segmented_control(key="from_by").set_value("Sample")
+    at.segmented_control(key="digit_by").set_value("Sample")
     assert shown(run(at)) == before
-    at.segmented_control(key="from_by").set_value("Picture")
+    at.segmented_control(key="digit_by").set_value("Picture")
     assert mine in shown(run(at))
 
 
@@ -244,7 +250,7 @@ def test_restore_scores_this_digit_and_quotes_the_cards(root, kind, dim):
     run(at)
     amount = metrics.AMOUNTS[kind][-2]
     at.select_slider(key=f"spoil_{kind}").set_value(amount)
-    at.number_input(key="digit").set_value(5)
+    at.number_input(key="digit_number").set_value(5)
     next(b for b in at.button if b.label == "Spoil again").click()
     body = shown(run(at))
     x, label = sample(5)
@@ -356,7 +362,7 @@ def test_the_last_gesture_counts(root):
     at.file_uploader[0].upload("one.png", picture(1), "image/png")
     assert chosen_digit(run(at)).startswith("Your picture")
     at.button(key="digit_another").click()
-    after = OPENS[store.samples()[2]] + 1
+    after = OPENS[source()] + 1
     assert re.match(rf"\S+ .*digit {after}, an? \d\.", chosen_digit(run(at)))
     assert at.file_uploader[0].value is None
     at.file_uploader[0].upload("one.png", picture(1), "image/png")
@@ -396,14 +402,14 @@ def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name):
         content = buffer.getvalue()
     at = page(root, name)
     if name == "4_Interpolate":
-        at.segmented_control(key="from_by").set_value("Picture")
+        at.segmented_control(key="digit_by").set_value("Picture")
     before = shown(run(at))
     at.file_uploader[0].upload("bad.png", content, "image/png")
     run(at)
     assert len(at.warning) == 1 and re.fullmatch(r"[A-Z0-9].{15,160}\.", at.warning[0].value)
     assert shown(at) == before
     if name == "4_Interpolate":
-        at.segmented_control(key="from_by").set_value("Sample")
+        at.segmented_control(key="digit_by").set_value("Sample")
     else:
         at.button(key="digit_another").click()
     assert not run(at).warning
@@ -411,15 +417,15 @@ def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name):
 
 def test_only_one_digit_and_the_next_of_it(root):
     """Otherwise "only 8" shows other digits, or "Another" stands still."""
-    labels = store.samples()[1]
+    labels = store.samples(source())[1]
     at = page(root, "3_Styles")
     at.selectbox(key="digit_only").set_value(8)
-    seen = [run(at).number_input(key="digit").value]
+    seen = [run(at).number_input(key="digit_number").value]
     for _ in range(3):
         at.button(key="digit_another").click()
-        seen.append(run(at).number_input(key="digit").value)
+        seen.append(run(at).number_input(key="digit_number").value)
     eights = np.flatnonzero(labels == 8)
-    assert seen == eights[eights >= OPENS[store.samples()[2]]][:4].tolist()
+    assert seen == eights[eights >= OPENS[source()]][:4].tolist()
 
 
 def test_next_index_goes_round_and_stays_where_there_is_none():
@@ -432,18 +438,29 @@ def test_next_index_goes_round_and_stays_where_there_is_none():
 
 def test_a_sample_number_in_the_address_is_taken_and_a_wrong_one_is_not(root):
     """Otherwise a link to a digit opens another one, or a mistyped link a traceback."""
-    for value, expected in (("42", 42), ("99999999", 0), ("seven", 0)):
-        at = AppTest.from_file(str(root / "app.py"), default_timeout=60)
+    opens = OPENS[source()]
+    wrong = ("seven", "inf", "1e999", "9" * 400, "-1", "", "mnist:", ":7", "other:7")
+    for value, expected in (("42", 42), ("digits:42", 42), *((text, opens) for text in wrong)):
+        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/3_Styles.py")
         at.query_params["digit"] = value
-        run(run(at).switch_page("pages/3_Styles.py"))
-        assert at.number_input(key="digit").value == expected
+        assert run(at).number_input(key="digit_number").value == expected, value
+
+
+def test_a_link_to_a_digit_that_is_not_here_says_so(root, monkeypatch, tmp_path):
+    """Otherwise another digit stands in its place without a word."""
+    monkeypatch.setenv("VAE_DATA", str(tmp_path))  # no MNIST
+    for value, words in (("mnist:200", "not on this machine"), ("digits:5000", "the numbers 0 to 359")):
+        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/3_Styles.py")
+        at.query_params["digit"] = value
+        assert run(at).number_input(key="digit_number").value == OPENS["digits"]
+        assert words in chosen_digit(at) and value.split(":")[1] in chosen_digit(at)
 
 
 def test_label_for_takes_the_word_of_the_one_who_knows():
     """Otherwise the ELBO's guess overrules the data set's label or the visitor."""
-    chosen = Chosen(digitize(picture(0)).pixels.reshape(784), 6, "your picture", None, (), ())
+    chosen = Chosen(digitize(picture(0)).pixels.reshape(784), 6, "your picture", how=BROUGHT)
     assert label_for(chosen, CVAE) == (6, "as you say")
-    assert label_for(chosen._replace(index=5), CVAE) == (6, "its label")
+    assert label_for(chosen._replace(how=None, source="mnist", index=5), CVAE) == (6, "its label")
     label, how = label_for(chosen._replace(label=None), CVAE)
     assert label == 0 and "highest ELBO" in how
     assert describe(chosen._replace(label=8)) == "Your picture, an 8." and describe(chosen).endswith(", a 6.")
