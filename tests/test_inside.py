@@ -37,7 +37,10 @@ def page(monkeypatch, tmp_path):
         for name, value in (link or {}).items():
             app.query_params[name] = value
         for name, value in state.items():
-            app.session_state[name] = value
+            if name == "digit":
+                app.query_params[name] = str(value)
+            else:
+                app.session_state[name] = value
         app.run()
         assert not app.exception
         return app
@@ -105,7 +108,7 @@ def test_a_list_leads_to_its_digit(page, kind):
     assert modes[taken] == modes.max() or kind != "Several modes"
     buttons[0].click().run()
     assert not app.exception
-    assert app.session_state["digit"] == taken
+    assert app.session_state["digit_chosen"].index == taken
     assert nats(table(app)["log p(x), exact"]) == pytest.approx(float(log_p[taken]), abs=0.02)
 
 
@@ -146,7 +149,7 @@ def test_a_link_holds_the_number_of_draws(page):
     """A teacher sends L = 500; what opens with L = 10 shows another lesson."""
     app = page({"part": "Sampling", "sampling_length": "500"})
     assert app.select_slider(key="sampling_length").value == 500
-    app = page({"part": "Denoising", "denoising_kind": "Salt and pepper", "denoising_salt_pepper": "0.1"})
+    app = page({"part": "Denoising", "denoising_kind": "salt_pepper", "denoising_salt_pepper": "0.1"})
     assert app.selectbox(key="denoising_kind").value == "salt_pepper"
     assert app.select_slider(key="denoising_salt_pepper").value == 0.1
 

@@ -215,7 +215,7 @@ def test_the_title_does_not_wait_for_torch(page):
     """A cold server needs seconds to import it: until then a visitor would look at an empty page."""
     code = (
         "import runpy, sys, ui.frame\n"
-        "ui.frame.frame = lambda *_: sys.exit('torch' in sys.modules)\n"
+        "ui.frame.frame = lambda *_, **__: sys.exit('torch' in sys.modules)\n"
         f"runpy.run_path({page!r})\n"
         "sys.exit('the page has no frame')"
     )

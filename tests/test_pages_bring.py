@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from streamlit.testing.v1 import AppTest
 
 from ui import store, tiles
-from ui.digit import BROUGHT, OPENS, Chosen, describe
+from ui.digit import BROUGHT, OPENS, Chosen, describe, drawing
 from ui.picture import label_for, next_index
 from ui.studio import FIRST
 from ui.tiles import bits
@@ -213,10 +213,9 @@ def test_interpolate_walks_between_what_was_drawn(root):
             assert any("guessed: highest ELBO" in c.value for c in at.caption)
             at.selectbox(key="digit_said").set_value(5)
             assert "label 5 throughout" in shown(run(at))
-    at.session_state["walk 2"] = {"message": {"t": 0.5, "from": FIRST}}  # what the view says of a drawing
-    assert tiles.data_uri(bits(FIRST)) in shown(hear(at))
-    at.session_state["walk 2"] = {"message": {"t": 0.5, "from": ""}}  # and of a pad that was cleared
-    assert len(hear(at).info) == 1 and "Draw the digit to walk from" in at.info[0].value
+    at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/4_Interpolate.py")
+    at.session_state["digit_by"], at.session_state["digit_chosen"] = "Draw", drawing("")  # the pad was cleared
+    assert len(run(at).info) == 1 and "Draw the digit to walk from" in at.info[0].value
     assert 'class="lse-strip"' not in shown(at)
 
 
@@ -367,8 +366,9 @@ def test_the_last_gesture_counts(root):
     assert at.file_uploader[0].value is None
     at.file_uploader[0].upload("one.png", picture(1), "image/png")
     assert chosen_digit(run(at)).startswith("Your picture")
-    at.file_uploader[0].clear()
-    assert not chosen_digit(run(at)).startswith("Your picture")
+    assert at.number_input(key="digit_number").value is None  # no number, where none is shown
+    at.number_input(key="digit_number").set_value(7)
+    assert re.match(r"\S+ .*digit 7, an? \d\.", chosen_digit(run(at)))
 
 
 def test_the_camera_opens_on_request_only_and_its_photo_is_a_picture_like_another(root):
@@ -449,7 +449,7 @@ def test_a_sample_number_in_the_address_is_taken_and_a_wrong_one_is_not(root):
 def test_a_link_to_a_digit_that_is_not_here_says_so(root, monkeypatch, tmp_path):
     """Otherwise another digit stands in its place without a word."""
     monkeypatch.setenv("VAE_DATA", str(tmp_path))  # no MNIST
-    for value, words in (("mnist:200", "not on this machine"), ("digits:5000", "the numbers 0 to 359")):
+    for value, words in (("mnist:200", "not on this machine"), ("digits:5000", "the numbers 0 to 358")):
         at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/3_Styles.py")
         at.query_params["digit"] = value
         assert run(at).number_input(key="digit_number").value == OPENS["digits"]

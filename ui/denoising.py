@@ -12,8 +12,7 @@ from ui import expectation, store
 from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS, slug
 from ui.frame import callback
-from ui.links import LENGTHS, TRAINED_ON
-from ui.restoring import KINDS
+from ui.links import KINDS, LENGTHS, TRAINED_ON
 from ui.tiles import Tile, numbers, row
 from vae_core import latent, metrics
 

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from ui import digit
-from ui.restoring import KINDS
 
 
 class Param(NamedTuple):
@@ -29,6 +28,14 @@ class Param(NamedTuple):
 
 
 VIEW = None  # read and written by the page's live view, in static/
+
+
+KINDS = {  # ways to spoil a digit: name, what the amount is, where its slider starts
+    "masking": ("Masking", "Share of pixels put out", 0.5),
+    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
+    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
+    "blur": ("Blur, never seen by the DAE", "σ in pixels", 1.5),
+}
 
 
 def choice(options: Iterable[Any], start: Any) -> Param:

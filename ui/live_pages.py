@@ -30,7 +30,7 @@ LABELS = torch.arange(10)
 BAR = '<div class="bar"></div>'  # where a view's buttons will be
 RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
-DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that `digit_option` gives it
+DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that ui.digit.option gives it
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
 
 

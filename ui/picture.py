@@ -84,6 +84,7 @@ def choose_or_draw(key: str, *, title: str, start: dict[str, int]) -> Chosen:
 def _turn_to(key: str) -> None:
     """Another source: what it had last is the digit again, where it had one."""
     state = st.session_state
+    state.pop(f"{key}_refused", None)
     kind = {"Sample": "sample", "Draw": DRAWN, "Picture": BROUGHT}[state[f"{key}_by"]]
     if before := state.get(f"{key}_{kind}"):
         digit.share(before, key)

@@ -5,15 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from ui.frame import callback
+from ui.links import KINDS as KINDS
 from ui.tiles import numbers
 from vae_core import metrics
 
-KINDS = {  # name, what the amount is, where its slider starts
-    "masking": ("Masking", "Share of pixels put out", 0.5),
-    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
-    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
-    "blur": ("Blur, never seen by the DAE", "σ in pixels", 1.5),
-}
 # Of the fields of `metrics.Restoration`, in its order: the head, how it is written, which of many is the best.
 COLUMNS = (
     ("nats", "{:.2f}", min),
