@@ -49,7 +49,7 @@ VIEWS: dict[str, View] = {
     "sliders.mjs": View("pages/2_Sliders.py", {}, _sliders),
     "sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
     "styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"slug": told["slug"], "z": [0, -1]}),
-    "interpolate.mjs": View("pages/4_Interpolate.py", {"from_by": "Draw"}, lambda told: {"t": 1, "from": BITS}),
+    "interpolate.mjs": View("pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}),
     "inside.mjs": View("pages/6_Inside_the_bound.py", {}, _inside),
     "betas.mjs": View("pages/6_Inside_the_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
 }

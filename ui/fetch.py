@@ -68,8 +68,8 @@ def mnist_notice() -> None:
     if "mnist" in store.sources():
         if digit.data_set() != "mnist":
             st.caption(
-                "These samples are scikit-learn's digits, enlarged. MNIST is on this machine: beside the digit's number "
-                "you choose it."
+                "These samples are scikit-learn's digits, enlarged. MNIST is on this machine: "
+                "you choose it beside the digit's number."
             )
         return
     if there:

@@ -378,7 +378,7 @@ def between(tab, t: float = 0.5, other: int = 3) -> np.ndarray:
 def test_all_ways_follow_the_pen_and_python_hears_once(visit, finger):
     """Otherwise drawing loads the server, or the ways are between other digits than the one that was drawn."""
     tab = visit("to=3", PHONE if finger else DESKTOP, has_touch=finger)
-    tab.locator(".st-key-from_by").get_by_text("Draw").click()
+    tab.locator(".st-key-digit_by").get_by_text("Draw").click()
     pad = tab.locator(".pad canvas")
     pad.wait_for()
     tab.wait_for_selector(READY)
@@ -408,7 +408,7 @@ def test_all_ways_follow_the_pen_and_python_hears_once(visit, finger):
 def test_a_link_restores_both_drawings(visit):
     """Otherwise a teacher's link opens another walk."""
     mirrored = flip(FIRST)
-    tab = visit(f"from_by=Draw&from_d={FIRST}&to_by=Draw&to_d={mirrored}&t=0.25")
+    tab = visit(f"digit_by=Draw&d={FIRST}&to_by=Draw&to_d={mirrored}&t=0.25")
     x = torch.tensor(np.stack([bits(FIRST), bits(mirrored)]))
     np.testing.assert_allclose(painted(tab), at_t(0.25, x, told_labels(tab)), atol=STEP)
     assert (parameter(tab, "from_d"), parameter(tab, "to_d")) == (FIRST, mirrored)
@@ -423,7 +423,7 @@ def flip(text: str) -> str:
 def test_a_pad_by_keyboard_undone_and_cleared(visit):
     """Otherwise the pad needs a pointer, or an empty pad ends the page, or there is no way back from it."""
     tab = visit("to=3")
-    tab.locator(".st-key-from_by").get_by_text("Draw").click()
+    tab.locator(".st-key-digit_by").get_by_text("Draw").click()
     pad = tab.locator(".pad canvas")
     pad.wait_for()
     tab.wait_for_selector(READY)
@@ -460,7 +460,7 @@ def parameter_gone(tab, name: str) -> bool:
 
 def test_the_visitor_names_the_drawing(visit):
     """Otherwise the CVAE is told the guess although the visitor knows better."""
-    tab = visit(f"from_by=Draw&from_d={FIRST}&to=3&t=0.1")
+    tab = visit(f"digit_by=Draw&d={FIRST}&to=3&t=0.1")
     box = tab.locator(".st-key-from_is")
     box.locator("input").click()
     tab.get_by_role("option", name="it is 8").click()
@@ -472,7 +472,7 @@ def test_the_visitor_names_the_drawing(visit):
 
 def test_everything_is_there_after_another_page(visit):
     """Otherwise a look at another page loses the drawing and the place."""
-    tab = visit(f"from_by=Draw&from_d={FIRST}&to=3&t=0.5")
+    tab = visit(f"digit_by=Draw&d={FIRST}&to=3&t=0.5")
     tab.get_by_label("Place on the way, t").press("PageUp")
     wait_for_t(tab, 0.6)
     before = painted(tab)
@@ -487,7 +487,7 @@ def test_everything_is_there_after_another_page(visit):
 
 def test_two_tabs_walk_by_themselves(visit):
     """Otherwise one student's hand moves another's picture."""
-    here = visit(f"from_by=Draw&from_d={FIRST}&to=3&t=0.5")
+    here = visit(f"digit_by=Draw&d={FIRST}&to=3&t=0.5")
     there = visit("from=2&to=3&t=0.5", context=here.context)
     first = painted(here)
     there.get_by_label("Place on the way, t").press("Home")
@@ -501,7 +501,7 @@ def test_two_tabs_walk_by_themselves(visit):
 
 def test_the_drawing_is_there_in_twenty_dimensions(visit):
     """Otherwise another model forgets what the visitor drew, or stays with the old model's ways."""
-    tab = visit(f"from_by=Draw&from_d={FIRST}&to=3&t=0.3")
+    tab = visit(f"digit_by=Draw&d={FIRST}&to=3&t=0.3")
     tab.locator(".st-key-walk_dim").get_by_text("20").click()
     tab.wait_for_selector(".walk .maps[hidden]", state="attached")
     ready(tab)
