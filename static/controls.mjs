@@ -4,6 +4,8 @@
 
 import { PIXELS } from "./engine.mjs";
 
+const TEN = Uint8Array.from({ length: 10 }, (_, y) => y);
+
 /** The style sheet as an element: the one that came with the first picture, or fetched. */
 export async function styleSheet(root) {
   const there = root.querySelector("style[data-views]");
@@ -31,6 +33,14 @@ export const press = (made, on) => made.setAttribute("aria-pressed", String(Bool
 export function pixelsOf({ pixels }) {
   const bytes = atob(pixels);
   return Float32Array.from({ length: PIXELS }, (_, i) => bytes.charCodeAt(i) / 255);
+}
+
+/** The label that a conditional model takes a digit for: the one of the highest ELBO, each over the same two draws. */
+export function likeliest(model, pixels) {
+  const D = model.latentDim;
+  const eps = Float32Array.from({ length: 2 * D }, (_, i) => (i < D ? 1 : -1));
+  const elbo = model.elbo(model.observe(pixels), TEN, eps);
+  return elbo.reduce((best, v, y) => (v > elbo[best] ? y : best), 0);
 }
 
 /** −1.5 → "−1.50", 1.5 → "+1.50" */

@@ -3,7 +3,7 @@
 // (end.mjs): then all of it follows the pen.
 
 import { PIXELS, slices } from "./engine.mjs";
-import { button, element, styleSheet } from "./controls.mjs";
+import { button, element, likeliest, styleSheet } from "./controls.mjs";
 import { End } from "./end.mjs";
 import { COLOURS, announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
 import { Plane } from "./plane.mjs";
@@ -16,7 +16,6 @@ const MOVED = "data-moved"; // on the page while what stands below the view is a
 const REST = 120; // milliseconds without new ink after which the paces are measured again
 const COLUMNS = 11; // pictures of a way in the PNG
 const NOTES = { ae: "code to code", dae: "code to code", vae: "mean to mean" };
-const LABELS = Uint8Array.from({ length: 10 }, (_, y) => y);
 
 let kept = null; // t when the visitor left for another page: this module stays
 
@@ -154,9 +153,7 @@ class Walk {
   #labelOf(end) {
     if (end.label !== null) return end.label;
     const { model } = this.members.find((m) => m.model.conditional);
-    const D = model.latentDim;
-    const elbo = model.elbo(model.observe(end.pixels), LABELS, Float32Array.from({ length: 2 * D }, (_, i) => (i < D ? 1 : -1)));
-    return elbo.reduce((best, v, y) => (v > elbo[best] ? y : best), 0);
+    return likeliest(model, end.pixels);
   }
 
   /** Two ends: codes, paths, rows; the paces as soon as the hand rests. */

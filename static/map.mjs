@@ -3,7 +3,7 @@
 // drawing is (and when another model is put up), never while a hand moves.
 
 import { beyond, nearest, shareWithin, whiten } from "./codes.mjs";
-import { element, numbersOf, press, signed, toLink } from "./controls.mjs";
+import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "./controls.mjs";
 import { EngineError, PIXELS } from "./engine.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
 import { COLOURS, announcer, digitCanvas, frameLoop, link, paint } from "./paint.mjs";
@@ -116,7 +116,8 @@ button:disabled { opacity: 0.45; cursor: default; }
 }
 `;
 
-/** Shows {models: [{kind, slug, title, name, code}], start: {left, right, image}} (options) in root. */
+/** Shows {models: [{kind, slug, title, name, code}], start: {left, right, image}, digit} (options) in root. digit: the one
+ * that all pages share, {id, pixels, label, name, origin, link} or null; its origin names a test image, or it is own. */
 export async function mount(root, component) {
   const view = new MapView(root, component);
   await view.start();
@@ -138,6 +139,7 @@ class MapView {
     this.component = component;
     for (const side of this.sides ?? []) side.plane.retheme();
     this.options = JSON.parse(component.data.options);
+    remembered.digit = this.options.digit?.id; // what was picked here has become the digit of all pages
     this.walk?.hear(this.options.walk);
     this.request();
   }
@@ -156,12 +158,19 @@ class MapView {
   // State: the link first, then what this tab remembers, then what Python says -----------------------------------------
 
   #startingState() {
-    const { start } = this.options;
+    const { start, digit } = this.options;
     const kinds = [...this.known.keys()];
     const kind = (text, otherwise) => (this.known.has(text) ? text : otherwise);
     const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
     const fresh = !["left", "right", "image", "layers", "walk"].some((name) => link.get(name) !== null);
-    const old = fresh ? remembered : {};
+    const old = fresh ? { ...remembered } : {};
+    // The digit of all pages comes along where another page, or the link, has named it since.
+    if (digit && (["d", "digit"].some((name) => link.get(name) !== null) || (fresh && digit.id !== remembered.digit))) {
+      const [, image] = /^mnist:(\d+)$/.exec(digit.origin ?? "") ?? [];
+      Object.assign(old, { own: image === undefined, image: Number(image ?? old.image ?? 0), place: null, walk: null });
+    }
+    if (digit && !/^mnist:/.test(digit.origin ?? "")) this.own = { ...digit, pixels: pixelsOf(digit) };
+    remembered.digit = digit?.id;
     const left = kind(link.get("left"), kind(old.left, kind(start.left, kinds[0])));
     const rest = kinds.filter((k) => k !== left);
     const right = kind(link.get("right"), kind(old.right, kind(start.right, rest[0])));
@@ -171,6 +180,7 @@ class MapView {
       left, right: right === left ? (rest[0] ?? left) : right,
       image: whole(link.get("image"), old.image ?? start.image ?? 0),
       place: parsePlace(link.get("z")) ?? old.place ?? null, // a picked place without an image: {side, z}
+      own: Boolean(this.own && old.own), // the visitor's own digit is picked
       label,
       layers: new Set(Object.keys(LAYERS).filter((name) => layers.includes(name))),
       walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
@@ -180,13 +190,14 @@ class MapView {
 
   /** Into the link and into this tab's memory; the link only says what differs from the page as it opens. */
   remember() {
-    const { left, right, image, place, label, layers, views } = this.state;
+    const { left, right, image, place, own, label, layers, views } = this.state;
     const { way, said } = this.walk;
     const list = [...layers];
-    Object.assign(remembered, { left, right, image, place, label, layers: list, walk: way && { ...way, said }, views });
+    Object.assign(remembered, { left, right, image, place, own, label, layers: list, walk: way && { ...way, said }, views });
     const view = (v) => (v ? toLink([...v.centre, v.span], 4) : null);
     link.set({
-      left, right, image: place ? null : image,
+      left, right, image: place || own ? null : image,
+      ...(own ? this.own.link : { d: null, digit: null, is: null }),
       z: place && `${place.side},${toLink(place.z)}`,
       y: label,
       layers: String(list) === String(DEFAULT) ? null : list.join(".") || "none",
@@ -210,7 +221,7 @@ class MapView {
     this.#applyLayers();
     const { walk } = this.state;
     if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
-    else this.#pickChanged({ tell: Boolean(this.state.place) }); // Python cannot know where the other map has a place
+    else this.#pickChanged({ tell: Boolean(this.state.place || this.state.own) }); // only the maps know where these lie
     this.box.view = this; // for whoever looks from outside, such as a test
   }
 
@@ -241,7 +252,12 @@ class MapView {
     e.walk = element("button", { type: "button", title: "Walk between two digits", onclick: () => this.#toggleWalk() },
       "Walk", element("span", { className: "long" }, " between two digits"));
     picker.append(element("label", { htmlFor: "image" }, "Test image"), e.image,
-      element("button", { type: "button", onclick: another }, "Another"), e.walk);
+      element("button", { type: "button", onclick: another }, "Another"));
+    if (this.own) {
+      e.own = element("button", { type: "button", title: this.own.name, onclick: () => this.#pickOwn() }, "My digit");
+      picker.append(e.own);
+    }
+    picker.append(e.walk);
 
     const layers = element("div", { className: "group layers push", role: "group" });
     layers.setAttribute("aria-label", "What the maps show");
@@ -386,7 +402,13 @@ class MapView {
   /** The label for a model at an image or an empty place; null where the model takes none. */
   told(side, index) {
     if (!side.model.conditional) return null;
+    if (this.state.own && index === null) return this.state.label ?? this.#labelOfOwn(side);
     return this.state.label ?? side.codes.label[index ?? this.state.image];
+  }
+
+  /** What the visitor says that it is, else what the model takes it for. */
+  #labelOfOwn({ model }) {
+    return this.own.label ?? (this.own.guess ??= likeliest(model, this.own.pixels));
   }
 
   #labelChanged() {
@@ -470,6 +492,7 @@ class MapView {
     if (index !== null) this.#pickImage(index);
     else if (!this.walk.way) {
       this.state.place = { side: side.name, z: [...z] };
+      this.state.own = false;
       this.#pickChanged({ tell: true });
     }
   }
@@ -482,6 +505,7 @@ class MapView {
     }
     this.state.image = index;
     this.state.place = null;
+    this.state.own = false;
     this.hover = null;
     for (const { plane, codes } of this.sides) { // a number may name a dot that is out of sight
       const z = [codes.mean[2 * index], codes.mean[2 * index + 1]];
@@ -491,32 +515,42 @@ class MapView {
     this.#pickChanged({ tell: true });
   }
 
+  #pickOwn() {
+    if (this.walk.way) this.#walkOff();
+    Object.assign(this.state, { own: true, place: null });
+    this.hover = null;
+    this.#pickChanged({ tell: true });
+  }
+
   #pickChanged({ tell }) {
-    const { image, place } = this.state;
+    const { image, place, own } = this.state;
+    if (this.elements.own) press(this.elements.own, own);
     this.elements.image.value = image;
     for (const side of this.sides) this.#layerLabels(side);
     const at = this.#look(this.#picked(), { marker: this.walk.way ? null : "pick" });
     for (const side of this.sides) {
-      side.near = place ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
+      side.near = place || own ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
       side.plane.request();
     }
     this.#captions();
     this.remember();
     this.request();
-    this.places = place && Object.fromEntries(this.sides.map((side, k) => [side.name, at[k].map((v) => Number(v.toFixed(4)))]));
+    this.places = (place || own) && Object.fromEntries(this.sides.map((side, k) => [side.name, at[k].map((v) => Number(v.toFixed(4)))]));
     if (tell) this.tell();
   }
 
   /** The one message: what is picked or walked on, for what only Python knows of it. */
   tell() {
-    const { image, place, left, right, label } = this.state;
+    const { image, place, own, left, right, label } = this.state;
     this.component.setStateValue("message", {
-      left, right, image, told: label, z: this.places, drawn: place?.side ?? null, walk: this.walk.message(),
+      left, right, image, own, told: label, z: this.places || null, drawn: place?.side ?? null,
+      walk: this.walk.message(),
     });
   }
 
   #picked() {
-    const { image, place } = this.state;
+    const { image, place, own } = this.state;
+    if (own) return { side: null, z: null, index: null };
     if (!place) return { side: this.sides[0], z: null, index: image };
     return { side: this.sides.find((s) => s.name === place.side), z: place.z, index: null };
   }
@@ -553,11 +587,12 @@ class MapView {
   /** Decode an image's codes, or an empty place of one map and what the other model makes of that drawing. */
   #look({ side: own, z, index }, { marker }) {
     const places = this.sides.map((side) => {
+      if (!own) return [...this.#placeOfOwn(side).mean];
       if (index !== null) return [side.codes.mean[2 * index], side.codes.mean[2 * index + 1]];
       return side === own ? [...z] : null;
     });
     const decode = (side, at) => side.model.decode(Float32Array.from(at), this.told(side, index), side.pixels);
-    const order = own === this.sides[0] ? [0, 1] : [1, 0];
+    const order = own === this.sides[1] ? [1, 0] : [0, 1];
     for (const k of order) {
       const side = this.sides[k];
       if (!places[k]) {
@@ -570,10 +605,9 @@ class MapView {
     }
     this.sides.forEach((side, k) => {
       side.plane.setMarker("hover", null);
+      this.#markOwn(side);
       if (!marker) return;
-      const { logvar } = side.codes;
-      const sigma = logvar && index !== null
-        ? [Math.exp(0.5 * logvar[2 * index]), Math.exp(0.5 * logvar[2 * index + 1])] : null;
+      const sigma = this.#sigma(side, own, index);
       const hidden = marker === "hover" && index === null && side === own; // the pointer is there itself
       side.plane.setMarker(marker, hidden ? null : {
         z: places[k], sigma, colour: marker === "pick" ? side.plane.theme.accent : side.plane.theme.text,
@@ -583,20 +617,42 @@ class MapView {
     return places;
   }
 
+  /** Where a model puts the visitor's own digit: {mean, logvar}. */
+  #placeOfOwn(side) {
+    return side.model.encode(side.model.observe(this.own.pixels), this.state.own ? this.told(side, null)
+      : side.model.conditional ? this.#labelOfOwn(side) : null);
+  }
+
+  /** The own digit stays marked on both maps, whatever else is looked at. */
+  #markOwn(side) {
+    if (!this.own) return;
+    side.plane.setMarker("own", this.walk.way ? null : {
+      z: [...this.#placeOfOwn(side).mean], shape: "dot", size: 5, text: "your digit", colour: side.plane.theme.accent,
+    });
+  }
+
+  /** σ of the posterior at what is looked at; null where it is a point, or a place that no image was put at. */
+  #sigma(side, own, index) {
+    const { logvar } = side.codes;
+    if (!logvar || (own && index === null)) return null;
+    const of = own ? logvar.subarray(2 * index, 2 * index + 2) : this.#placeOfOwn(side).logvar;
+    return Array.from(of, (v) => Math.exp(0.5 * v));
+  }
+
   #words({ side: own, index }, places) {
     const e = this.elements;
-    const label = index === null ? null : own.codes.label[index];
-    e.what.textContent = index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${article(label)} ${label}`;
+    const label = !own ? this.own.label : index === null ? null : own.codes.label[index];
+    e.what.textContent = !own ? `Your digit${label === null ? "" : `, ${article(label)} ${label}`}`
+      : index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${article(label)} ${label}`;
     const parts = [e.what.textContent];
     this.sides.forEach((side, k) => {
       const name = side.about.name;
       const told = side.model.conditional ? `, told ${this.told(side, index)}` : "";
       let title = `${name} draws it`;
-      if (index === null) title = side === own ? `${name} decodes it` : `${name} redraws that`;
+      if (own && index === null) title = side === own ? `${name} decodes it` : `${name} redraws that`;
       set(side.title, title + told, "b");
-      const { logvar } = side.codes;
-      const sigma = logvar && index !== null
-        ? `σ ${[0, 1].map((a) => Math.exp(0.5 * logvar[2 * index + a]).toFixed(2)).join(", ")}` : "";
+      const spread = this.#sigma(side, own, index);
+      const sigma = spread ? `σ ${spread.map((v) => v.toFixed(2)).join(", ")}` : "";
       // An encoder with a posterior answers with its mean; what a hand points at is a z.
       const code = `${side.model.probabilistic && !(index === null && side === own) ? "μ" : "z"} ` +
         places[k].map((v) => signed(v)).join(", ");
@@ -616,7 +672,7 @@ class MapView {
 
   #walkOn(way) {
     this.hover = null;
-    this.state.place = null;
+    Object.assign(this.state, { place: null, own: false });
     this.#pickChanged({ tell: false });
     this.walk.start(way);
     this.#walkShown(true);

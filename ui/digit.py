@@ -55,6 +55,14 @@ def share(chosen: Chosen, key: str = KEY) -> None:
     state.pop(f"{key}_refused", None)
 
 
+def give_back(key: str = KEY) -> None:
+    """The visitor's own digit makes room for the sample that was there before."""
+    state = st.session_state
+    state.pop(f"{key}_chosen", None)
+    if before := state.get(f"{key}_sample"):
+        share(before, key)
+
+
 def data_set() -> str:
     """The data set that this visitor's samples come from. It stays until they choose another, whatever arrives."""
     from ui import store
@@ -123,7 +131,7 @@ def in_link(key: str = KEY) -> dict[str, str | None]:
     link: dict[str, str | None] = dict.fromkeys((number, own, said))
     if chosen is not None and chosen.source is not None:
         link[number] = chosen.origin
-    elif chosen is not None:
+    elif chosen is not None and chosen.pixels.any():
         link[own] = as_text(chosen)
         link[said] = None if chosen.label is None else str(chosen.label)
     return link

@@ -131,6 +131,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
         **dict.fromkeys(("q", "beta"), VIEW),
     },
 }
+OLD = {"from": digit.KEY, "from_d": "d", "from_by": "digit_by"}  # names of Interpolate's first end in older links
 # The digits of each page, and whether Python writes them into the address or the live view does.
 DIGITS: dict[str, dict[str, bool]] = {
     page: {digit.KEY: page not in ("Studio", "Map")} | ({"to": True} if page == "Interpolate" else {}) for page in LINKS
@@ -154,19 +155,24 @@ def hold(page: str) -> None:
     state, kept = st.session_state, LINKS[page]
     if state.get("page") != page:
         state["page"] = page
-        _enter(kept, DIGITS[page])
+        address = st.query_params.to_dict()
+        if page == "Interpolate":
+            address = {OLD.get(name, name): text for name, text in address.items()}
+        _enter(address, kept, DIGITS[page])
     values: dict[str, str | None] = {}
     for name, param in kept.items():
         if param is not VIEW:
             state.setdefault(name, param.start)
             values[name] = None if state[name] == param.start else param.write(state[name])
+    if page == "Interpolate":
+        values |= dict.fromkeys(OLD)
     for key, python_writes in DIGITS[page].items():
         values |= digit.in_link(key) if python_writes else {}
     _write(key=f"link {page}", data={"values": json.dumps(values)}, height="content")
 
 
-def _enter(kept: dict[str, Param | None], keys: Iterable[str]) -> None:
-    address, state = st.query_params.to_dict(), st.session_state
+def _enter(address: dict[str, str], kept: dict[str, Param | None], keys: Iterable[str]) -> None:
+    state = st.session_state
     for name in kept.keys() & address.keys():
         if (param := kept[name]) is not VIEW:
             try:

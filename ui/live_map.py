@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ui import live, messages
+from ui import digit, live, messages
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from vae_core import contents
 from vae_core.storage import StorageError
@@ -69,11 +69,30 @@ def start(here: list[str]) -> dict[str, Any]:
     rest = [k for k in here if k != left]
     right = link["right"] if link.get("right") in rest else ("vae" if "vae" in rest else (rest or here)[0])
     image = str(link.get("image", 0))
-    image = int(image) if image.isdecimal() and len(image) < 6 else 0
+    image = int(image) if re.fullmatch("[0-9]{1,5}", image) else 0
     y = st.query_params.get("y", "")
     told = int(y) if re.fullmatch("[0-9]", y) else (last.get("told") if link is last else None)
     walk = last.get("walk") if link is last else None
-    return {"left": left, "right": right, "image": image, "told": told, "walk": walk}
+    opening = {"left": left, "right": right, "image": image, "told": told, "walk": walk}
+    return opening | {"own": _comes_along(opening)}
+
+
+def _comes_along(opening: dict[str, Any]) -> bool:
+    """Whether the page may open with the visitor's own digit, or another data set's; a test image is only a number."""
+    chosen = digit.shared()
+    if chosen is not None and chosen.source == "mnist":
+        opening["image"] = chosen.index
+    return chosen is not None and chosen.source != "mnist" and "image" not in st.query_params
+
+
+def _pick(picked: dict[str, Any]) -> None:
+    """A test image that was picked is the digit of all pages, where its original is here."""
+    from ui import store
+
+    if picked.get("own") or picked["z"] or picked["walk"] or "mnist" not in store.sources():
+        return
+    index = min(picked["image"], len(store.samples("mnist")[1]) - 1)
+    digit.share(digit.sample(index, "mnist"))
 
 
 def send(here: list[str]) -> None:
@@ -82,7 +101,7 @@ def send(here: list[str]) -> None:
 
 
 def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
-    """Show both maps. Returns what is picked: {left, right, image, told, z (per side) or None, drawn, walk or None}.
+    """Show both maps. Returns what is picked: {left, right, image, own, told, z (per side) or None, drawn, walk or None}.
 
     `told` is the label that a conditional model is told, None for the image's own.
     A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.
@@ -97,13 +116,22 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
         "map.mjs",
         key="map_view",
         reader=said,
-        options={"models": models, "start": opening, "walk": walk and heard(walk)},
+        options={"models": models, "start": opening, "walk": walk and heard(walk), "digit": _digit()},
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
         first="" if message else _first(opening["left"], opening["right"]),
+        on_message=_pick,
     )
     if message:
         st.session_state["map"] = message  # the component's own state ends with the page
     return message or {**opening, "z": None, "drawn": None}
+
+
+def _digit() -> dict[str, Any] | None:
+    """The digit of all pages as static/map.mjs reads it, and what a link to it says; None where nobody chose one."""
+    chosen = digit.shared()
+    if chosen is None:
+        return None
+    return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "link": digit.in_link()}
 
 
 def reader(here: list[str]) -> messages.Reader:
@@ -128,7 +156,7 @@ def reader(here: list[str]) -> messages.Reader:
         "drawn": messages.maybe(messages.choice(SIDES)),
         "walk": messages.maybe(walk),
     }
-    return messages.form(fields, {"told": messages.maybe(messages.label)})
+    return messages.form(fields, {"own": messages.flag, "told": messages.maybe(messages.label)})
 
 
 def heard(walk: dict[str, Any]) -> dict[str, Any]:
@@ -180,6 +208,8 @@ def answers(picked: dict[str, Any]) -> None:
                     st.caption(
                         f"Say whether the {FAMILY[kind].name}'s drawing is a digit: what lies nearest comes then."
                     )
+            elif picked.get("own"):
+                _own(kind, codes, picked["z"] and picked["z"][side])
             elif picked["z"]:
                 own = picked["drawn"] == side
                 _place(
@@ -240,6 +270,15 @@ def _place(kind: str, codes: dict[str, Any], z: list[float], where: str) -> None
     near, distance = latent.neighbours(codes["test_mean"], torch.tensor(z), NEIGHBOURS)
     text = f"{FAMILY[kind].name}: codes nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
     _neighbours(kind, codes, near.tolist(), text)
+
+
+def _own(kind: str, codes: dict[str, Any], z: list[float] | None) -> None:
+    """The visitor's own digit: whose codes lie nearest to where a model puts it; z as the map says it, once it has."""
+    chosen = digit.shared()
+    if chosen is None or z is None:
+        return
+    st.caption(digit.describe(chosen))
+    _place(kind, codes, z, "your digit's")
 
 
 def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) -> None:

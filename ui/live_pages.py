@@ -359,11 +359,13 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
 
     def hear(message: dict[str, Any]) -> None:
         for end, name in ENDS.items():
-            before, drawn = on_the_pad(name), message.get(end)
-            if drawn is None or drawn == before:
-                continue  # nothing is drawn there, or nothing new
-            said = digit.shared(name).label if before and drawn else None
-            digit.share(digit.drawing(drawn, said), name)
+            if end not in message or message[end] == on_the_pad(name):
+                continue
+            before, drawn = on_the_pad(name), message[end]
+            if drawn is None:  # all strokes were taken back
+                digit.give_back(name)
+            else:
+                digit.share(digit.drawing(drawn, digit.shared(name).label if before and drawn else None), name)
             state["walk drew"] = True
 
     told: dict[str, Any] = {"models": members, "spherical": ways.spherical}

@@ -89,7 +89,7 @@ def _turn_to(key: str) -> None:
     if before := state.get(f"{key}_{kind}"):
         digit.share(before, key)
     elif kind == "sample":
-        state.pop(f"{key}_chosen", None)  # to the sample that the page opens with
+        digit.give_back(key)
 
 
 def label_for(chosen: Chosen, model: Autoencoder) -> tuple[int, str]:

@@ -358,7 +358,7 @@ SEVEN = [(0.25, 0.25), (0.75, 0.25), (0.6, 0.5), (0.45, 0.85)]  # shares of the 
 
 
 def drawn_link(tab, end: str = "from") -> np.ndarray:
-    return bits(parameter(tab, f"{end}_d"))
+    return bits(parameter(tab, "d" if end == "from" else f"{end}_d"))
 
 
 def told_labels(tab) -> tuple[int, int]:
@@ -392,7 +392,7 @@ def test_all_ways_follow_the_pen_and_python_hears_once(visit, finger):
     assert len(tab.sent) == start and (np.abs(during[:4] - before[:4]).max(1) > 0.2).all()
     assert during[0].max() > 0.9  # the visitor's ink is in the plain blend already
     let_go(tab)
-    tab.wait_for_function("() => new URLSearchParams(location.search).get('from_d')")
+    tab.wait_for_function("() => new URLSearchParams(location.search).get('d')")
     tab.get_by_text("guessed: highest ELBO").wait_for()
     ready(tab)
     assert len(messages(tab, start)) == 1
@@ -411,7 +411,7 @@ def test_a_link_restores_both_drawings(visit):
     tab = visit(f"digit_by=Draw&d={FIRST}&to_by=Draw&to_d={mirrored}&t=0.25")
     x = torch.tensor(np.stack([bits(FIRST), bits(mirrored)]))
     np.testing.assert_allclose(painted(tab), at_t(0.25, x, told_labels(tab)), atol=STEP)
-    assert (parameter(tab, "from_d"), parameter(tab, "to_d")) == (FIRST, mirrored)
+    assert (parameter(tab, "d"), parameter(tab, "to_d")) == (FIRST, mirrored)
 
 
 def flip(text: str) -> str:
@@ -439,7 +439,7 @@ def test_a_pad_by_keyboard_undone_and_cleared(visit):
     tab.get_by_role("button", name="Clear, the digit to walk from").click()
     tab.locator("[data-testid=stAlert]").get_by_text("Draw the digit to walk from").wait_for()
     expect(tab.locator(".reading")).to_contain_text("The pad is empty. Draw the digit to walk from.")
-    assert painted(tab).max() == 0 and parameter_gone(tab, "from_d")
+    assert painted(tab).max() == 0 and parameter_gone(tab, "d")
     assert tab.locator("[data-testid=stException]").count() == 0
     undo = tab.get_by_role("button", name="Undo, the digit to walk from")
     undo.click()
@@ -450,7 +450,7 @@ def test_a_pad_by_keyboard_undone_and_cleared(visit):
     tab.get_by_text("Draw your own in its place").wait_for()
     ready(tab)
     np.testing.assert_allclose(painted(tab), example, atol=STEP)
-    assert undo.is_disabled() and parameter_gone(tab, "from_d")
+    assert undo.is_disabled() and parameter_gone(tab, "d")
 
 
 def parameter_gone(tab, name: str) -> bool:
@@ -461,7 +461,7 @@ def parameter_gone(tab, name: str) -> bool:
 def test_the_visitor_names_the_drawing(visit):
     """Otherwise the CVAE is told the guess although the visitor knows better."""
     tab = visit(f"digit_by=Draw&d={FIRST}&to=3&t=0.1")
-    box = tab.locator(".st-key-from_is")
+    box = tab.locator(".st-key-digit_said")
     box.locator("input").click()
     tab.get_by_role("option", name="it is 8").click()
     tab.wait_for_selector(f"{LIVE} small:has-text('label 8 throughout')")
@@ -482,7 +482,7 @@ def test_everything_is_there_after_another_page(visit):
     tab.wait_for_selector(".walk .pad canvas")
     ready(tab)
     np.testing.assert_allclose(painted(tab), before, atol=STEP)
-    assert parameter(tab, "from_d") == FIRST
+    assert parameter(tab, "d") == FIRST
 
 
 def test_two_tabs_walk_by_themselves(visit):
@@ -507,4 +507,4 @@ def test_the_drawing_is_there_in_twenty_dimensions(visit):
     ready(tab)
     x = torch.stack([torch.tensor(bits(FIRST)), samples(3, 3)[0][0]])
     np.testing.assert_allclose(painted(tab), at_t(0.3, x, told_labels(tab), 20), atol=STEP)
-    assert parameter(tab, "from_d") == FIRST
+    assert parameter(tab, "d") == FIRST
