@@ -1,0 +1,268 @@
+"""What a link holds: every control is touched, the page is reloaded, and the link is opened where nobody has been.
+
+And the one digit: what is chosen on a page is what the next one shows.
+"""
+
+import inspect
+import re
+import sys
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Error, expect
+
+from ui import links
+from ui.studio import FIRST
+
+RESTS = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+PATIENCE = 90_000  # milliseconds
+# Every control in the page and in the open shadow roots of its live views, and what it says.
+STATE = """() => {
+    const found = [];
+    const name = (e) => e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent;
+    const walk = (node) => {
+        for (const e of node.querySelectorAll("*")) {
+            if (e.shadowRoot) walk(e.shadowRoot);
+            if (e.closest?.("[data-testid=stSidebar], [data-testid=stHeader], [hidden]")) continue;
+            if (e.matches("input:not([type=file], [type=range])"))
+                found.push([name(e), e.type === "checkbox" || e.type === "radio" ? e.checked : e.value]);
+            else if (e.matches("input[type=range]")) found.push([name(e), Math.round(50 * e.value) / 50]);
+            else if (e.matches("select")) found.push([name(e), e.selectedOptions[0]?.textContent]);
+            else if (e.matches("[aria-pressed]")) found.push([name(e), e.getAttribute("aria-pressed")]);
+            else if (e.matches("[role=slider]")) found.push([name(e), e.getAttribute("aria-valuetext")]);
+            else if (e.matches("[data-testid=stCaptionContainer]")) found.push(["caption", e.textContent]);
+        }
+    };
+    walk(document.querySelector("[data-testid=stMain]"));
+    return found.map(([n, v]) => `${n.trim()}: ${v}`);
+}"""
+
+
+@pytest.fixture
+def visit(server, browser):
+    """Open a page in a fresh window of its own."""
+    contexts = []
+
+    def open_page(address: str, query: str = ""):
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(f"{server}/{address}?{query}")
+        return settled(tab)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def settled(tab):
+    """Wait until the page's script rests and its live view, where it has one, is under way."""
+    tab.wait_for_selector(f"{RESTS} h1")
+    tab.wait_for_function("""() => {
+        const hosts = [...document.querySelectorAll("*")].filter((e) => e.shadowRoot?.querySelector("style"));
+        return hosts.every((host) => !host.shadowRoot.querySelector("button[disabled], [data-first]")
+            || host.shadowRoot.querySelector("button:not([disabled])"));
+    }""")
+    return tab
+
+
+def link(tab) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
+
+
+def segment(tab, key: str, text: str) -> None:
+    tab.locator(f".st-key-{key}").get_by_role("radio", name=text, exact=True).click()
+    expect(tab.locator(f".st-key-{key}").get_by_role("radio", name=text, exact=True)).to_be_checked()
+
+
+def option(tab, key: str, text: str) -> None:
+    tab.locator(f".st-key-{key} input").click()
+    tab.get_by_role("option", name=text).click()
+
+
+def number(tab, key: str, value: int) -> None:
+    box = tab.locator(f".st-key-{key} input")
+    box.fill(str(value))
+    box.press("Enter")
+
+
+def nudge(tab, key: str, presses: int = 1) -> None:
+    thumb = tab.locator(f".st-key-{key} [role=slider]")
+    thumb.focus()
+    for _ in range(presses):
+        thumb.press("ArrowRight")
+
+
+# For each page a few ways to touch it; together they put every parameter of the page's list into its address.
+TOUCHES = {
+    "Restore": [
+        lambda tab: (
+            number(tab, "digit_number", 7),
+            option(tab, "spoil_kind", "Gaussian noise"),
+            nudge(tab, "spoil_gaussian"),
+            tab.get_by_role("button", name="Spoil again").click(),
+            segment(tab, "spoil_dim", "2"),
+        ),
+        lambda tab: nudge(tab, "spoil_masking"),
+        lambda tab: (option(tab, "spoil_kind", "Salt and pepper"), nudge(tab, "spoil_salt_pepper")),
+        lambda tab: (option(tab, "spoil_kind", "Blur"), nudge(tab, "spoil_blur")),
+        lambda tab: option(tab, "digit_only", "only 8"),
+    ],
+    "Inside_the_bound": [
+        lambda tab: (segment(tab, "inside_model", "◉ CVAE"), segment(tab, "inside_list", "Several modes")),
+        lambda tab: (segment(tab, "inside_model", "◉ CVAE"), tab.get_by_text("Integrate under all ten labels").click()),
+        lambda tab: (
+            segment(tab, "part", "Sampling"),
+            nudge(tab, "sampling_length"),
+            tab.get_by_role("button", name="Draw ε again").click(),
+        ),
+        lambda tab: (
+            segment(tab, "part", "Denoising"),
+            nudge(tab, "denoising_length"),
+            tab.get_by_role("button", name="Spoil again").click(),
+            nudge(tab, "denoising_masking"),
+        ),
+        lambda tab: (
+            segment(tab, "part", "Denoising"),
+            option(tab, "denoising_kind", "Salt and pepper"),
+            nudge(tab, "denoising_salt_pepper"),
+        ),
+        lambda tab: (
+            segment(tab, "part", "Denoising"),
+            option(tab, "denoising_kind", "Gaussian noise"),
+            nudge(tab, "denoising_gaussian"),
+        ),
+        lambda tab: option(tab, "digit_only", "only 8"),
+    ],
+    "Styles": [
+        lambda tab: (segment(tab, "styles_label", "7"), number(tab, "digit_number", 7)),
+        lambda tab: (segment(tab, "styles_dim", "20"), option(tab, "digit_only", "only 8")),
+        lambda tab: (
+            tab.get_by_role("button", name="Random hand").click(),
+            tab.get_by_role("button", name="Keep this hand").click(),
+        ),
+    ],
+    "Sliders": [
+        lambda tab: (
+            segment(tab, "sliders_dim", "2"),
+            number(tab, "digit_number", 7),
+            tab.get_by_role("button", name="● AE").click(),
+            tab.get_by_label("Model whose code the sliders show").select_option("dae"),
+            tab.get_by_label("Label that the CVAE is told").select_option("4"),
+        ),
+        lambda tab: (
+            tab.get_by_role("button", name="Random code").click(),
+            tab.get_by_label(re.compile("^z")).first.press("PageUp"),
+        ),
+        lambda tab: option(tab, "digit_only", "only 8"),
+    ],
+    "Interpolate": [
+        lambda tab: (
+            segment(tab, "walk_dim", "20"),
+            segment(tab, "walk_way", "spherical"),
+            number(tab, "digit_number", 7),
+            number(tab, "to_number", 9),
+            tab.get_by_label("Place on the way, t").press("PageUp"),
+        ),
+        lambda tab: (nudge(tab, "walk_steps"), option(tab, "to_only", "only 8"), option(tab, "digit_only", "only 6")),
+        lambda tab: (segment(tab, "digit_by", "Draw"), segment(tab, "to_by", "Picture")),
+    ],
+    "Map": [
+        lambda tab: (
+            tab.get_by_label("Model of the left map").select_option("dae"),
+            tab.get_by_label("Model of the right map").select_option("cvae"),
+            tab.get_by_label("Test image").fill("77"),
+            tab.get_by_label("Test image").press("Enter"),
+            tab.get_by_role("button", name="Density").click(),
+            tab.get_by_label("Label that the model of the right map is told").select_option("4"),
+            tab.get_by_role("button", name="Zoom in, left map").click(),
+            tab.get_by_role("button", name="Zoom in, right map").click(),
+        ),
+        lambda tab: tab.get_by_text("Show how the four learned").click(),
+    ],
+}
+
+
+@pytest.mark.parametrize(("page", "way"), [(page, i) for page, ways in TOUCHES.items() for i in range(len(ways))])
+def test_the_link_holds_what_was_touched(visit, page, way):
+    """Otherwise a teacher sends an address, and the class sees something else."""
+    tab = visit(page)
+    TOUCHES[page][way](tab)
+    settled(tab)
+    before = still(tab)
+    tab.reload()
+    settled(tab)
+    assert_state(tab, before)
+    elsewhere = visit(page, urlsplit(tab.url).query)
+    assert_state(elsewhere, before)
+
+
+def still(tab) -> list[str]:
+    """The controls' state, once it has not changed for longer than the address takes to be written."""
+    tab.evaluate(f"() => {{ window.seen = null; window.stateOf = {STATE}; }}")
+    tab.wait_for_function(
+        """() => {
+            const now = JSON.stringify([window.stateOf(), location.search]);
+            const rests = document.querySelector('[data-test-script-state="notRunning"]');
+            if (!rests || !window.seen || window.seen[0] !== now) window.seen = [rests ? now : "", performance.now()];
+            return performance.now() - window.seen[1] > 1500;
+        }""",
+        polling=100,
+    )
+    return tab.evaluate("() => window.stateOf()")
+
+
+def assert_state(tab, expected: list[str]) -> None:
+    same = f"(wanted) => JSON.stringify(({STATE})()) === JSON.stringify(wanted)"
+    try:
+        tab.wait_for_function(same, arg=expected)
+    except Error:
+        assert tab.evaluate(STATE) == expected
+        raise
+
+
+@pytest.mark.parametrize("page", list(TOUCHES))
+def test_every_parameter_of_the_list_is_tried(page):
+    """A parameter that no test touches may be missing from the link without anybody noticing."""
+    source = inspect.getsource(sys.modules[__name__])
+    kept = {name for name, param in links.LINKS[page.replace("_", " ")].items() if param is not links.VIEW}
+    missing = {name for name in kept if f'"{name}"' not in source}
+    assert missing <= {"learning", "inside_labels", "spoil_seed", "sampling_seed", "denoising_seed"}  # by their words
+
+
+def test_the_digit_follows_from_page_to_page_and_back(visit):
+    """Untouched or touched, in a link or brought: a visitor who has found a digit does not lose it at the next page."""
+    tab = visit("Sliders")
+    caption = tab.get_by_test_id("stCaptionContainer").filter(has_text=re.compile("digit 43, a 3"))
+    for page in ("Styles", "Restore", "Inside_the_bound", "Sliders"):
+        go(tab, page)
+        expect(caption.first).to_be_visible()
+    number(tab, "digit_number", 12)
+    chosen = tab.get_by_test_id("stCaptionContainer").filter(has_text=re.compile("digit 12, "))
+    for page in ("Styles", "Interpolate", "Restore", "Inside_the_bound", "Sliders"):
+        go(tab, page)
+        expect(chosen.first).to_be_visible()
+        expect(tab).to_have_url(re.compile(r"digit=digits(:|%3A)12"))
+    go(tab, "Map")
+    expect(tab.get_by_role("button", name="My digit")).to_have_attribute("aria-pressed", "true")
+    expect(chosen.first).to_be_visible()
+
+
+def test_a_drawing_in_a_link_is_the_digit_of_every_page(visit):
+    """A drawing that a teacher sends must not turn into a sample at the first step."""
+    query = urlencode({"d": FIRST, "is": "3"})
+    tab = visit("Restore", query)
+    mine = tab.get_by_test_id("stCaptionContainer").filter(has_text="The digit of this link, a 3.")
+    for page in ("Restore", "Styles", "Sliders", "Inside_the_bound", "Map", "Interpolate"):
+        if page != "Restore":
+            go(tab, page)
+        expect(mine.first).to_be_visible()
+        expect(tab).to_have_url(re.compile(re.escape(FIRST)))
+    assert link(tab)["digit_by"] == "Draw"  # what it is and what its control says are one thing
+
+
+def go(tab, page: str) -> None:
+    tab.locator(f'[data-testid="stSidebar"] a[href="{page}"]').click()
+    tab.wait_for_url(lambda url: urlsplit(url).path == f"/{page}")
+    tab.wait_for_selector(f"{RESTS} h1:has-text('{page.replace('_', ' ')}')")
