@@ -83,7 +83,9 @@ BY = choice(("Sample", "Draw", "Picture"), "Sample")
 
 # Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top: DIGITS.
 LINKS: dict[str, dict[str, Param | None]] = {
-    "Studio": dict.fromkeys(("label", "spoil", "posterior", "pull"), VIEW),
+    "Studio": dict.fromkeys(
+        ("label", "spoil", "centred", "brush", "numbers", "posterior", "sampled", "coins", "pull", "throw"), VIEW
+    ),
     "Map": {
         **dict.fromkeys(("left", "right", "image", "z", "y", "layers", "walk", "t", "lv", "rv"), VIEW),
         "learning": SWITCH,

@@ -101,7 +101,7 @@ def send(here: list[str]) -> None:
 
 
 def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
-    """Show both maps. Returns what is picked: {left, right, image, own, told, z (per side) or None, drawn, walk or None}.
+    """Show both maps. Returns what is picked, {left, right, image, own, told, z (a side) or None, drawn, walk or None}.
 
     `told` is the label that a conditional model is told, None for the image's own.
     A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.

@@ -209,9 +209,11 @@ it stays until the next stroke or *Back*.
 
 
 def _shared() -> dict[str, Any] | None:
-    """The digit of all pages as the view takes it, {id, pixels, label, name, origin}; None where nobody chose one."""
+    """The digit of all pages, {id, pixels, label, name, origin, notes}; None where nobody has chosen one."""
     chosen = digit.shared()
-    return None if chosen is None else digit.option(chosen, chosen.label) | {"origin": chosen.origin}
+    if chosen is None:
+        return None
+    return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "notes": " ".join(chosen.notes)}
 
 
 def _encoded_first() -> dict[str, str]:

@@ -1,0 +1,84 @@
+"""The list of what each page's link holds: complete, and what is cut or hostile opens the page as it opens."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ui import digit, links
+from ui.frame import GROUPS
+from vae_core import metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {label: path for pages in GROUPS.values() for path, label, _ in pages}
+VIEWS = {  # the modules that read and write a page's address
+    "Studio": ("studio",),
+    "Map": ("map",),
+    "Sliders": ("sliders",),
+    "Styles": ("styles",),
+    "Interpolate": ("interpolate",),
+    "Inside the bound": ("inside", "betas"),
+}
+HOSTILE = (
+    *("", " ", "inf", "-inf", "nan", "1e999", "-1", "0x1", "9" * 400, "1.5", "½", "１", "null", "None", "[]", "{}"),
+    *("../..", "<b>x</b>", "a" * 5000, "%", ",,,", ":", "mnist:", ":1", "\x00", "😀", "true", "0", "1e3", "vae", "3;3"),
+)
+
+
+def test_every_page_has_its_list():
+    """A page without one would open with no state at all, or with another page's."""
+    assert set(links.LINKS) == set(PAGES)
+
+
+@pytest.mark.parametrize("page", VIEWS)
+def test_what_a_view_reads_of_the_address_is_in_the_list(page):
+    """A parameter that stands in no list is tried by nobody."""
+    source = "".join((ROOT / "static" / f"{name}.mjs").read_text(encoding="utf-8") for name in VIEWS[page])
+    asked = set(re.findall(r"(?:link\.get|linked)\(\"(\w+)\"\)", source))
+    if held := re.search(r"const HELD = \{(.*?)\n\};", source, re.DOTALL):
+        asked |= set(re.findall(r"^  (\w+): \{", held[1], re.MULTILINE))
+    of_digits = {name for key in links.DIGITS[page] for name in digit.parameters(key)}
+    kept = {name for name, param in links.LINKS[page].items() if param is links.VIEW}
+    assert kept == asked - of_digits
+
+
+def test_a_start_is_one_of_the_choices():
+    """A control that opens with a value that it does not offer ends in an exception."""
+    for kept in links.LINKS.values():
+        for name, param in kept.items():
+            if param is not links.VIEW and param.start is not None:
+                assert param.read(param.write(param.start)) == param.start, name
+    for kind, (_, _, start) in links.KINDS.items():
+        assert start in metrics.AMOUNTS[kind]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_hostile_link_opens_the_page_as_it_opens(page, monkeypatch, tmp_path):
+    """Whoever mistypes an address, or is sent a cut one, must not meet an exception; all parameters are tried at once,
+    since each is read on its own."""
+    monkeypatch.setenv("VAE_DATA", str(tmp_path))
+    names = [*links.LINKS[page], *(name for key in links.DIGITS[page] for name in digit.parameters(key))]
+    for text in HOSTILE:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        if page != "Studio":
+            app.switch_page(PAGES[page])
+        for name in names:
+            app.query_params[name] = text
+        app.run()
+        assert not app.exception, (text, app.exception[0].value)
+        for name, param in links.LINKS[page].items():
+            if param is not links.VIEW:
+                value = app.session_state[name]
+                assert value == param.start or param.read(param.write(value)) == value, (name, text)
+
+
+def test_a_drawing_goes_through_a_link_and_back():
+    """Bits that are packed in another order would be another digit."""
+    pixels = (np.random.default_rng(0).random(784) < 0.3).astype(np.float32)
+    chosen = digit.Chosen(pixels, 4, "your drawing", how=digit.DRAWN)
+    np.testing.assert_array_equal(digit.drawing(digit.as_text(chosen)).pixels, pixels)
+    for text in ("cut", "A" * 130, "é" * 131, "=" * 131):
+        with pytest.raises(ValueError):
+            digit.drawing(text)
