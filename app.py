@@ -15,4 +15,4 @@ for group, pages in GROUPS.items():
         with column.container(border=True, height="stretch", gap="xsmall", key=f"card_{label}"):
             st.page_link(path, label=f"**{label}**")
             st.caption(question)
-glossary("code, z", "reconstruction", "nat", "KL", "ELBO", "q", "posterior", "AE", "DAE", "VAE", "CVAE", "bottleneck")
+glossary("code, z", "reconstruction", "nat", "KL", "ELBO", "q", "posterior", "AE", "DAE", "VAE", "CVAE")

@@ -70,6 +70,4 @@ if st.toggle("Show how the four learned", key="learning"):
         "Means over an epoch's own training batches, spoilt inputs for the DAE and small affine maps of the images "
         "included; the VAE's and the CVAE's curves are reconstruction + KL, so they bound −log p(x) and −log p(x | y)."
     )
-glossary(
-    "code, z", "q", "prior, N(0, I)", "nat", "KL", "ELBO", "posterior", "percentile", "judge", "robust σ", "cycle error"
-)
+glossary("code, z", "q", "prior, N(0, I)", "posterior", "nat", "KL", "ELBO", "judge", "robust σ", "cycle error")

@@ -111,4 +111,4 @@ The bars take $\mathrm{ELBO}_y$ for $\log p(x \mid y)$; with labels equally like
 use the same 100 draws of $\varepsilon$ in $z = \mu + \sigma\varepsilon$.
 """
     )
-glossary("CVAE", "code, z", "bottleneck", "prior, N(0, I)", "KL", "nat")
+glossary("CVAE", "encoder, decoder", "code, z", "prior, N(0, I)", "KL", "nat", "ELBO")

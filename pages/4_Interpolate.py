@@ -98,4 +98,4 @@ A CVAE has two things to move. In training a label was one digit or another, so 
 never saw: only the ends of that row mean anything, and the honest way to change the label is to switch it.
 """
     )
-glossary("encoder, decoder", "code, z", "q", "prior, N(0, I)", "judge")
+glossary("encoder, decoder", "code, z", "AE", "VAE", "CVAE", "posterior", "prior, N(0, I)", "judge")

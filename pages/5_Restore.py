@@ -113,4 +113,4 @@ with 20 numbers in the code:
 """
     )
 fetch.mnist_notice()
-glossary("DAE", "nat", "MSE", "PSNR, dB", "binarised", "bottleneck")
+glossary("DAE", "nat", "MSE", "PSNR, dB", "ridge regression", "binarised", "code, z")

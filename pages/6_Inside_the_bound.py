@@ -16,11 +16,12 @@ PARTS = {
     "on a line.",
     "Denoising": "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
 }
+BOUND = ("evidence, log p(x)", "ELBO", "KL", "q", "posterior")
 WORDS = {
-    "Posterior": ("gap", "E-step, EM", "mode", "prior, N(0, I)"),
-    "Sampling": ("L, K draws; IWAE", "reparameterised, score function", "standard error"),
-    "Observation model": ("Bernoulli", "Gaussian", "binarised"),
-    "β": ("β", "reconstruction", "prior, N(0, I)"),
+    "Posterior": (*BOUND, "gap", "E-step, EM", "mode", "prior, N(0, I)"),
+    "Sampling": (*BOUND, "L, K draws; IWAE", "reparameterised, score function", "standard error"),
+    "Observation model": (*BOUND, "Bernoulli", "Gaussian", "binarised"),
+    "β": (*BOUND, "β", "reconstruction", "prior, N(0, I)"),
     "Denoising": ("DAE", "standard error"),
 }
 KEPT = {"persist_state": "session", "required": True}
@@ -57,4 +58,4 @@ if part == "Posterior":
     live.models([name])  # outside of the fragment: megabytes that every release would weigh again
 show_steps(chosen)
 fetch.mnist_notice()
-glossary("nat", "evidence, log p(x)", "ELBO", "KL", "q", "posterior", *WORDS.get(part, ()))
+glossary("nat", *WORDS[part])

@@ -204,7 +204,7 @@ class Inside {
 
   #buildAccount() {
     const term = (name, words) => element("span", { className: `term ${name}` },
-      element("small", { innerHTML: words }), element("b", { textContent: "—" }));
+      element("small", { innerHTML: words, title: this.options.words?.[name] ?? "" }), element("b", { textContent: "—" }));
     const sum = element("div", { className: "sum" },
       term("evidence", '<span data-evidence>log p(x)</span>, exact and fixed'), element("i", { textContent: "=" }),
       term("elbo", "ELBO of q"), element("i", { textContent: "+" }),

@@ -107,7 +107,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Every pixel is made white or black, at a threshold of one half; likelihoods depend on it.",
     ),
     "L, K draws; IWAE": (
-        "IWAE|importance[- ]weight(?:s|ed)|draws",
+        "IWAE|importance(?:[- ]weight\\w*)?|[LK] draws|one draw|One draw",
         "Instead of an integral over the codes a mean over random ones; weighting each draw by how well it explains"
         " the picture (IWAE) lifts the bound towards log p(x).",
     ),
@@ -129,7 +129,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Principal component analysis: the best compression into a few numbers by weighted sums alone.",
     ),
     "ridge regression": (
-        "ridge regression|regressions?",
+        "ridge|ridge regression|regressions?",
         "Guesses each clean pixel as a weighted sum of all spoilt ones, with weights kept small.",
     ),
     "robust σ": (

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ui import digit, live_map, live_pages, messages, store
 from ui.digit import Chosen
+from ui.glossary import sentence
 from ui.tiles import data_uri
 from vae_core import latent
 from vae_core.likelihood import Climb, Posterior
@@ -78,6 +79,7 @@ def options(
             {"z": z.tolist(), "mass": float(mass)} for z, mass in zip(posterior.modes, posterior.mass, strict=True)
         ],
         "paths": paths,
+        "words": {"evidence": sentence("evidence, log p(x)"), "elbo": sentence("ELBO"), "gap": sentence("KL")},
     }
 
 

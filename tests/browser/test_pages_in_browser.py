@@ -1,6 +1,7 @@
 """Every page in a real browser: it opens, says nothing wrong, fits a phone, and has two themes."""
 
 import re
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -415,3 +416,14 @@ def test_an_unknown_address_says_what_it_shows(server, window):
     settle(tab)
     expect(said).to_have_count(0)
     tab.close()
+
+
+@pytest.mark.parametrize(("name", "status"), [("localhost", 101), ("[::1]", 101), ("elsewhere.example", 403)])
+def test_only_the_machine_s_own_names_are_answered(server, name, status):
+    """A foreign page whose name leads to this machine could otherwise drive the app in its visitor's browser."""
+    port = urlsplit(server).port
+    asked = f"GET /_stcore/stream HTTP/1.1\r\nHost: {name}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    asked += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE / 1000) as line:
+        line.sendall(asked.encode())
+        assert int(line.recv(64).split()[1]) == status
