@@ -32,6 +32,10 @@ FINE = 8  # sub-pixels: strokes are measured and drawn again on a box of 20 × 8
 # Stroke width in pixels of the 20-pixel box, as ink area by length of its skeleton. Of MNIST's last 5,000 training
 # images half have 2.4 … 3.5, 90 % have 1.9 … 4.8. What lies outside the range is brought to its nearer end.
 STROKE = (2.6, 3.4)
+PALE = 0.3  # of the ink's strength: what is paler is halo, even where there is no shadow
+GAP = (
+    10  # sub-pixels, half of the gap that stays open where strokes grow towards each other; MNIST is read best with it
+)
 MAX_PARTS = 25  # of one digit; a hatched or dotted stroke has many, noise has more
 SHARP = 8  # digits have 10 … 28, even very blurred ones; the edge of a shadow mostly 1 … 7
 STEP_SIDE = 400  # pixels, the longer side of a step's picture
@@ -42,6 +46,7 @@ ANIMATED = ("PNG", "GIF", "WEBP", "TIFF")
 
 _TOUCHING = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
 _BLANK = "No digit was found, the picture looks blank: write one large digit with a dark pen on light paper."
+_UNCLEAR = "No stroke stands out, the picture may be blank: write one large digit with a dark pen on light paper."
 _DAMAGED = "The picture is cut off, damaged or stored in an unusual way: save it again as PNG or JPEG and retry."
 # One picture at a time in the whole process: what one may take is bounded, what a class brings at once would not be.
 # The lock is here and not at the callers, so that no page can forget it.
@@ -91,16 +96,21 @@ def _digit(rgb: np.ndarray, notes: list[str]) -> Digit:
         steps.append(Step("Digit", "28×28 pixels, as they came.", _display(native)))
         return Digit(native, tuple(steps), tuple(notes))
 
+    inside = _within_frame(rgb)
+    if inside is not None:
+        rgb = inside
+        notes.append("A frame was left out: took what is inside it.")
+        steps.append(Step("Frame", "What is inside the frame.", _display(rgb)))
     contrast = _lift_ink(rgb)
     steps.append(Step("Ink", "Light and colour of the paper taken away; ink is white.", _display(contrast)))
     contrast, lines = _remove_rulings(contrast)
     if lines:
         steps.append(Step("Rulings", "Printed lines of the paper taken away.", _display(contrast)))
-    ink, bounds, several = _largest_mark(contrast)
-    if several:
-        notes.append("Several marks: took the largest.")
+    even = not lines and _is_even(contrast)
+    ink, bounds, left_out = _largest_mark(contrast, even)
+    notes += left_out
     steps.append(Step("Mark", "The strokes that belong together, alone.", _display(ink)))
-    strokes, width = _normalise_strokes(ink[bounds])
+    strokes, width = _normalise_strokes(ink[bounds], even)
     wanted = float(np.clip(width, *STROKE))
     change = "kept" if abs(wanted - width) < 0.1 else "made thicker" if wanted > width else "made thinner"
     caption = f"Cropped; the stroke was {width:.1f} pixels wide for a digit of 20 and is {change}."
@@ -317,6 +327,77 @@ def _native(rgb: np.ndarray) -> np.ndarray | None:
         if longer == BOX and np.abs(np.subtract(_centre_of_mass(pixels), CENTRE)).max() < 0.52:
             return pixels
     return None
+
+
+# Figures
+
+
+def _within_frame(rgb: np.ndarray) -> np.ndarray | None:
+    """What lies inside the frame of a figure that a plotting library saved, or inside its coloured field; else None.
+
+    A frame is a part of straight lines along the sides of its own box, all four or the left and lower ones (ticks stick
+    out, letters and colour bars stand apart); a field is such a box filled. Neither counts with nothing in it.
+    """
+    from scipy import ndimage as ndi
+
+    height, width = rgb.shape[:2]
+    if min(height, width) < 48:
+        return None
+    pixels = rgb.astype(np.int16)
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    page = np.median(edge, axis=0)
+    if (np.abs(edge - page).max(-1) <= 12).mean() < 0.95:
+        return None  # a photo, or a picture without a margin
+    labels, _ = ndi.label(np.abs(pixels - page).max(-1) > 24, _TOUCHING)
+    found = []
+    for part, box in enumerate(ndi.find_objects(labels), 1):
+        rows, columns = (side.stop - side.start for side in box)
+        if rows >= 0.25 * height and columns >= 0.25 * width:
+            inner = _inside_lines(labels[box] == part)
+            if inner is not None:
+                inner = tuple(slice(o.start + i.start, o.start + i.stop) for o, i in zip(box, inner, strict=True))
+                found.append((rows * columns, part, inner, (labels[box] == part).mean() > 0.6))
+    for _, part, inner, filled in sorted(found, key=lambda frame: -frame[0])[:5]:
+        content = pixels[inner]
+        edge = np.concatenate([content[0], content[-1], content[:, 0], content[:, -1]])
+        marks = np.abs(content - np.median(edge, axis=0)).max(-1) > 24
+        if not filled:
+            marks &= labels[inner] != part
+        marks, _ = ndi.label(marks, _TOUCHING)
+        longer = [max(side.stop - side.start for side in box) for box in ndi.find_objects(marks)]
+        if max(longer, default=0) < 0.15 * min(content.shape[:2]) or (marks > 0).mean() > 0.7:
+            continue
+        largest = int(np.argmax(longer)) + 1
+        if filled and (marks == largest)[ndi.find_objects(marks)[largest - 1]].mean() > 0.85:
+            continue  # the hole of an angular 0
+        return rgb[inner]
+    return None
+
+
+def _inside_lines(part: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns inside a part's straight outer lines; None where it has not enough of them."""
+    inner, sides = [], 0
+    for lines in (part.mean(1) >= 0.85, part.mean(0) >= 0.85):
+        length = len(lines)
+        margin = max(3, length // 10)  # ticks may stick out
+        most = length if part.mean() > 0.6 else max(4, length // 25)  # how thick a line may be
+        ends = []
+        for side in (lines, lines[::-1]):
+            first = int(side[:margin].argmax())
+            thick = int((side[first:] == 0).argmax()) or length - first
+            if not side[first]:
+                ends.append(0)
+            elif thick > most:
+                return None
+            else:
+                field = thick > max(4, length // 25)
+                ends.append(first + (round(0.01 * length) if field else thick) + 2)
+        sides += np.count_nonzero(ends)
+        inner.append(slice(ends[0], length - ends[1]))
+    lower_left = sides == 2 and inner[0].start == 0 and inner[1].stop == part.shape[1]
+    if (sides < 4 and not lower_left) or min(side.stop - side.start for side in inner) < 2 * MIN_SIDE:
+        return None
+    return tuple(inner)
 
 
 # Paper
@@ -558,8 +639,8 @@ def _run_lengths(mask: np.ndarray) -> np.ndarray:
 # Ink
 
 
-def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice], bool]:
-    """The ink (H, W) in [0, 1] of the largest group of strokes alone, where it is, and whether there were others.
+def _largest_mark(contrast: np.ndarray, even: bool) -> tuple[np.ndarray, tuple[slice, slice], list[str]]:
+    """The ink (H, W) in [0, 1] of the largest group of strokes alone, where it is, and a note on what was left out.
 
     Parts belong together where the gap between them is small beside the whole: the bar of a 5, a broken stroke.
     """
@@ -573,8 +654,9 @@ def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]
     # Among what is not paper, Otsu parts ink from shadows and halos; the ink's level is what lies above.
     high = float(threshold_otsu(candidates)) if np.ptp(candidates) > 1e-3 else floor
     level = float(np.median(candidates[candidates >= high]))
-    low = max(floor, 0.4 * level)
-    mask = apply_hysteresis_threshold(contrast, low, max(low, min(high, 0.9 * level)))
+    low = max(floor, (PALE if even else 0.4) * level)
+    # On even paper a part may be pale all over, elsewhere it must be ink somewhere.
+    mask = apply_hysteresis_threshold(contrast, low, low if even else max(low, min(high, 0.9 * level)))
     ink = np.clip(contrast / level, 0, 1)
 
     # Grouping needs no fine resolution: cells of a few pixels, a cell is ink if one of its pixels is.
@@ -586,12 +668,17 @@ def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]
         raise DigitizeError(_BLANK)
     mass = np.bincount(labels.ravel(), masses.ravel(), count + 1)
     mass[0] = 0
-    members = _choose_group(labels, mass)
+    members = _choose_group(labels, mass, _ends(cells if even else np.zeros_like(cells), labels))
     # Another mark is one of some weight and as dark as this one: the grain of the table is neither mark nor news.
     fine = np.kron(labels, np.ones((cell, cell), labels.dtype))[: mask.shape[0], : mask.shape[1]][mask]
     darkness = np.bincount(fine, contrast[mask], count + 1) / np.maximum(np.bincount(fine, minlength=count + 1), 1)
     other = ~members & (mass > 0.1 * mass[members].sum())
     several = bool((darkness[other] > 0.7 * darkness[members].max()).any())
+    inside = members[labels]
+    size = max(side.stop - side.start for side in _bounds(inside))
+    distance = ndi.minimum(ndi.distance_transform_edt(~inside), labels, np.arange(count + 1))
+    beside = ~members & (mass > 0.02 * mass[members].sum()) & (distance < 0.6 * size)
+    smaller = bool((darkness[beside] > 0.5 * darkness[members].max()).any())
 
     group = np.kron(ndi.binary_dilation(members[labels], _TOUCHING), np.ones((cell, cell), bool))
     ink = np.where(group[: mask.shape[0], : mask.shape[1]], ink, 0)
@@ -599,20 +686,48 @@ def _largest_mark(contrast: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]
     longer = max(side.stop - side.start for side in bounds)
     if longer < max(MIN_SIDE, min(0.012 * max(mask.shape), 0.2 * min(mask.shape))):
         raise DigitizeError("Only specks were found: write the digit larger, or take the picture from nearer.")
-    if _sharpness(ink[bounds]) < SHARP:
+    if _sharpness(ink[bounds], even) < SHARP:
         raise DigitizeError(_BLANK)
-    return ink, bounds, several
+    if several:
+        return ink, bounds, ["Several marks: took the largest."]
+    if smaller:
+        return ink, bounds, ["A smaller mark beside the digit was left out."]
+    if _pale_beside(contrast, mask & (ink > 0), bounds, max(floor, 0.12 * level)):
+        return ink, bounds, ["Paler marks beside the digit were left out."]
+    return ink, bounds, []
 
 
-def _sharpness(ink: np.ndarray) -> float:
+def _is_even(contrast: np.ndarray) -> bool:
+    """Is there no ink along the picture's border? Then what is pale is ink, and neither shadow nor table."""
+    border = np.concatenate([contrast[0], contrast[-1], contrast[:, 0], contrast[:, -1]])
+    return bool((border > max(_floor(contrast), PALE * np.percentile(contrast, 99.5))).mean() < 0.01)
+
+
+def _pale_beside(contrast: np.ndarray, mark: np.ndarray, bounds: tuple[slice, slice], low: float) -> bool:
+    """Is there pale ink near the mark that is not its halo, and not so much that it is a shadow?"""
+    from scipy import ndimage as ndi
+
+    margin = max(side.stop - side.start for side in bounds) // 4
+    around = tuple(slice(max(0, side.start - margin), side.stop + margin) for side in bounds)
+    mark = mark[around]
+    off = ndi.distance_transform_edt(~mark) > max(3.0, _stroke_width(mark.astype(np.float32)))
+    pale = ndi.binary_opening((contrast[around] > low) & off, np.ones((2, 2), bool))
+    return bool(0.04 < pale.sum() / mark.sum() < 1)
+
+
+def _sharpness(ink: np.ndarray, even: bool) -> float:
     """How many of its outline's slopes, from paper to ink, would fit along a mark's longer side.
 
     Infinite for what is too small or too thin to have slopes: it consists of edges alone.
     """
+    from scipy import ndimage as ndi
+
     if max(ink.shape) <= 32 or _stroke_width(ink) < 0.04 * max(ink.shape):
         return np.inf
     small = np.pad(np.asarray(_limited(Image.fromarray(ink.astype(np.float32)), 40)), 1)
-    slope = np.hypot(*np.gradient(small))[(small > 0.3) & (small < 0.75)]
+    # On even paper a pale stroke is as sharp as a dark one.
+    peak = np.maximum(ndi.grey_dilation(small, 7), 0.2) if even else np.ones_like(small)
+    slope = (np.hypot(*np.gradient(small)) / peak)[(small > 0.3 * peak) & (small < 0.75 * peak)]
     return float(np.median(slope)) * max(small.shape) if slope.size else np.inf
 
 
@@ -624,8 +739,8 @@ def _stroke_width(ink: np.ndarray) -> float:
     return 4 * float(ndi.distance_transform_edt(inside)[inside].mean()) if inside.any() else 0.0
 
 
-def _choose_group(labels: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Which labelled parts are the mark: the heaviest part and what is near it, as a mask over labels.
+def _choose_group(labels: np.ndarray, mass: np.ndarray, ends: Ends) -> np.ndarray:
+    """Which labelled parts are the mark: the heaviest part and what belongs to it, as a mask over labels.
 
     Groups that hang on the picture's border (the table, a finger, the next word) are taken only if there is
     nothing else, and if they are large: a digit that was cropped tightly.
@@ -635,22 +750,24 @@ def _choose_group(labels: np.ndarray, mass: np.ndarray) -> np.ndarray:
     for _ in range(10):
         if not seeds.any():
             break
-        members = _grow(labels, mass, int(np.where(seeds, mass, 0).argmax()))
+        members = _grow(labels, mass, ends, int(np.where(seeds, mass, 0).argmax()))
         if mass[members & outside].sum() < 0.7 * mass[members].sum():
             return members
         seeds &= ~members
-    members = _grow(labels, mass, int(mass.argmax()))
+    members = _grow(labels, mass, ends, int(mass.argmax()))
     if max(side.stop - side.start for side in _bounds(members[labels])) < 0.3 * min(labels.shape):
-        raise DigitizeError(_BLANK)
+        raise DigitizeError(_UNCLEAR)
     return members
 
 
-def _grow(labels: np.ndarray, mass: np.ndarray, seed: int) -> np.ndarray:
-    """The part `seed` with everything whose gap to it is small beside the size of the whole."""
+def _grow(labels: np.ndarray, mass: np.ndarray, ends: Ends, seed: int) -> np.ndarray:
+    """The part `seed` with all whose gap to it is small beside the size of the whole, or that goes on where it ends."""
     from scipy import ndimage as ndi
 
     members = np.arange(len(mass)) == seed
     share = mass / mass[seed]
+    boxes = ndi.find_objects(labels)
+    corners = np.array([[0, 0, 0, 0], *([r.start, c.start, r.stop, c.stop] for r, c in boxes)])
     while members.sum() <= MAX_PARTS:
         group = members[labels]
         size = max(side.stop - side.start for side in _bounds(group))
@@ -658,6 +775,7 @@ def _grow(labels: np.ndarray, mass: np.ndarray, seed: int) -> np.ndarray:
         near = (distance <= 1 + 0.12 * size) & (share > 0.01)  # without dust
         # The bar of a 5 may lie further off; a part of more weight there is the next digit, one of less is dirt.
         near |= (distance <= 1 + 0.3 * size) & (share > 0.05) & (share < 0.45)
+        near |= _continued(ends, members, corners) & (share > 0.01)
         near[0] = False
         if not (near & ~members).any():
             return members
@@ -665,7 +783,59 @@ def _grow(labels: np.ndarray, mass: np.ndarray, seed: int) -> np.ndarray:
     raise DigitizeError("The picture is too busy to find a digit in it: show one digit alone on plain paper.")
 
 
-def _normalise_strokes(ink: np.ndarray) -> tuple[np.ndarray, float]:
+class Ends(NamedTuple):
+    """Where strokes end: `part` (N,) is the label, `at` (N, 2) the place, `along` (N, 2) the direction, of length 1."""
+
+    part: np.ndarray
+    at: np.ndarray
+    along: np.ndarray
+
+
+def _ends(cells: np.ndarray, labels: np.ndarray) -> Ends:
+    """The ends of all strokes; of none where there are too many for one digit's."""
+    from scipy import ndimage as ndi
+    from skimage.morphology import skeletonize
+
+    spine = skeletonize(cells)
+    beside = ndi.convolve(spine.astype(np.int8), np.ones((3, 3), np.int8), mode="constant") - 1
+    at = np.argwhere(spine & (beside == 1))
+    if not 0 < len(at) <= 12 * MAX_PARTS:
+        return Ends(np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 2)))
+    reach = max(4, max(cells.shape) // 40)
+    along = []
+    for row, column in at:
+        window = slice(max(0, row - reach), row + reach + 1), slice(max(0, column - reach), column + reach + 1)
+        own = np.argwhere(spine[window] & (labels[window] == labels[row, column]))
+        along.append((row - window[0].start, column - window[1].start) - own.mean(0))
+    along = np.array(along)
+    return Ends(labels[tuple(at.T)], at.astype(float), along / np.linalg.norm(along, axis=1, keepdims=True))
+
+
+def _continued(ends: Ends, members: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Which parts continue the members' strokes behind a gap: an end points at another, half of both away at most.
+
+    Two parts of one height beside each other are digits of one line, unless they continue each other twice, as the
+    halves of a broken 0 do.
+    """
+    inside = members[ends.part]
+    gap = ends.at[~inside][None] - ends.at[inside][:, None]  # (inside, outside, 2)
+    length = np.linalg.norm(gap, axis=2)
+    gap /= np.maximum(length, 1)[..., None]
+    forth, back = (gap * ends.along[inside][:, None]).sum(2), -(gap * ends.along[~inside][None]).sum(2)
+    group = np.concatenate([corners[members][:, :2].min(0), corners[members][:, 2:].max(0)])
+    other = corners[ends.part[~inside]]
+    both = np.concatenate([np.minimum(group, other)[:, :2], np.maximum(group, other)[:, 2:]], axis=1)
+    size = (both[:, 2:] - both[:, :2]).max(1)
+    fits = (length <= 0.5 * size) & (np.maximum(forth, back) > 0.9) & (np.minimum(forth, back) > -0.3)
+    times = np.bincount(ends.part[~inside], fits.any(0), len(members))
+    height = corners[:, 2] - corners[:, 0]
+    mine = group[2] - group[0]
+    whole = np.maximum(group[2], corners[:, 2]) - np.minimum(group[0], corners[:, 0])
+    abreast = np.minimum(height, mine) >= 0.6 * whole
+    return times >= np.where(abreast, 2, 1)
+
+
+def _normalise_strokes(ink: np.ndarray, even: bool) -> tuple[np.ndarray, float]:
     """One cropped digit (H, W) -> the same with a stroke within STROKE, finely drawn, and the width it had.
 
     Drawn again from the distance to its outline: moving the outline by a constant makes every stroke thicker
@@ -686,20 +856,63 @@ def _normalise_strokes(ink: np.ndarray) -> tuple[np.ndarray, float]:
     method = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
     fine = np.asarray(Image.fromarray(ink).resize(size, method))
     fine = ndi.gaussian_filter(np.pad(fine, int(STROKE[1] * FINE)), 1.5)
-    inside = fine > min(0.5, 0.7 * float(fine.max()))
+    inside = _inside(fine) if even else fine > min(0.5, 0.7 * float(fine.max()))
     box = max(side.stop - side.start for side in _bounds(inside))
     skeleton = skeletonize(inside)
-    depth = ndi.distance_transform_edt(inside)
+    depth, away = ndi.distance_transform_edt(inside), ndi.distance_transform_edt(~inside)
     width = float(inside.sum() / skeleton.sum())
     wanted = float(np.clip(width, STROKE[0] * box / BOX, STROKE[1] * box / BOX))
     # The digit grows with its outline and is scaled back to the box afterwards:
     # (width + 2 shift) / (box + 2 shift) = wanted / box.
     shift = (wanted - width) / (2 * (1 - wanted / box))
-    outline = depth - ndi.distance_transform_edt(~inside) + shift
-    if shift < 0:
+    if shift > 0:
+        outline = _thickened(depth - away, shift)
+    else:
         spine = skeleton & (depth > 0.35 * np.median(depth[skeleton]))  # without the spurs into corners
-        outline = np.maximum(outline, wanted / 2 - ndi.distance_transform_edt(~spine))
+        outline = np.maximum(depth - away + shift, wanted / 2 - ndi.distance_transform_edt(~spine))
     return np.clip(outline + 0.5, 0, 1).astype(np.float32), (width - missing * scale) / FINE
+
+
+def _inside(fine: np.ndarray) -> np.ndarray:
+    """The strokes of a finely drawn digit: half as strong as the strongest ink near by, be that dark or pale."""
+    from scipy import ndimage as ndi
+
+    strongest = float(fine.max())
+    window = int(np.clip(_stroke_width(fine / strongest), FINE, 60))
+    peak = ndi.gaussian_filter(ndi.grey_dilation(fine, (window, window)), window / 4)
+    inside = fine > np.clip(0.5 * peak, 0.5 * PALE * strongest, min(0.5, 0.7 * strongest))
+    # Beside a dark stroke a pale one falls below the half; it is ink where it is as strong as further off.
+    level = np.where(inside, fine, np.inf)
+    for _ in range(window):
+        beside = ndi.grey_erosion(level, (3, 3))
+        more = np.isinf(level) & (fine >= 0.92 * beside)
+        if not more.any():
+            break
+        level = np.where(more, beside, level)
+    return np.isfinite(level)
+
+
+def _thickened(outline: np.ndarray, shift: float) -> np.ndarray:
+    """`outline` (H, W), the distance to a digit's edge, positive inside, moved out by `shift`; loops stay open.
+
+    Two edges that grow towards each other meet on the paper's middle line, where the nearest ink lies on two opposite
+    sides. Around it a gap is kept, as wide as it was and at most twice GAP. In a blunt corner nothing is opposite.
+    """
+    from scipy import ndimage as ndi
+
+    away, nearest = ndi.distance_transform_edt(outline <= 0, return_indices=True)
+    middle = np.zeros(away.shape, bool)
+    for axis in (0, 1):
+        apart = np.hypot(*np.diff(nearest, axis=axis + 1))  # of what two neighbours have nearest
+        here = tuple(slice(None, -1) if axis == k else slice(None) for k in (0, 1))
+        middle[here] |= apart > 1.5 * (away[here] + 0.5)
+    middle &= (away > 0) & (away < shift + GAP)
+    kept = np.full(away.shape, np.inf)
+    for radius in np.arange(1, GAP + 1):
+        line = middle & (np.minimum(away, GAP) >= radius - 0.5)
+        if line.any():
+            kept = np.minimum(kept, ndi.distance_transform_edt(~line) - min(radius, GAP))
+    return np.maximum(outline, np.minimum(outline + shift, kept))
 
 
 # Small things
