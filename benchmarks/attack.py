@@ -262,7 +262,7 @@ def messages(tries: int, seed: int) -> list[Try]:
 
     ends, dice = [], random.Random(seed)
     for name, view in VIEWS.items():
-        visit = Visit(view.page, view.link)
+        visit = Visit(view)
         true = view.says(visit.told())
         for i in range(tries):
             message, said = forged(true, dice) if i % 20 else (true, "a true message")
@@ -273,7 +273,7 @@ def messages(tries: int, seed: int) -> list[Try]:
 
             ends.append(attempt(hear, f"{name}: {said}", ()))
             if ends[-1].outcome != "well":
-                visit = Visit(view.page, view.link)
+                visit = Visit(view)
     return ends
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import io
 import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parent.parent
 BITS = "A" * 40 + "_" * 50 + "A" * 41  # some strokes, as a view writes them
@@ -19,6 +23,7 @@ class View(NamedTuple):
     page: str
     link: dict[str, str]
     says: Callable[[dict[str, Any]], dict[str, Any]]
+    once: bool = False  # what it says is heard and gone, `live.view`'s `once`
 
 
 def _studio(told: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +47,19 @@ def _inside(told: dict[str, Any]) -> dict[str, Any]:
     return {"slug": told["slug"], "digit": told["digit"]["id"], "mean": [0, 1], "logvar": [0, -2], "elbo": -120}
 
 
+def _chooser(told: dict[str, Any]) -> dict[str, Any]:
+    return {"picture": base64.b64encode(drawn()).decode(), "name": "one.png", "id": 1}
+
+
+def drawn() -> bytes:
+    """A picture of a 1."""
+    image = Image.new("L", (60, 60), 235)
+    ImageDraw.Draw(image).line((30, 10, 30, 50), fill=20, width=6)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 # By module and, where sizes or models differ, more than once; a test compares the list with the calls in ui/.
 VIEWS: dict[str, View] = {
     "studio.mjs": View("app.py", {}, _studio),
@@ -51,6 +69,7 @@ VIEWS: dict[str, View] = {
     "styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"slug": told["slug"], "z": [0, -1]}),
     "interpolate.mjs": View("pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}),
     "inside.mjs": View("pages/6_Inside_the_bound.py", {}, _inside),
+    "chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
     "betas.mjs": View("pages/6_Inside_the_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
 }
 
@@ -62,9 +81,11 @@ class Fault(Exception):
 class Visit:
     """A page with its live view, driven as a browser drives it."""
 
-    def __init__(self, page: str, link: dict[str, str]):
+    def __init__(self, view: View):
         from streamlit.testing.v1 import AppTest
 
+        page, link, _, once = self.view = view
+        self.component = "lse_once" if once else "lse_view"
         self.app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         if page != "app.py":
             self.app.switch_page(page)
@@ -82,7 +103,12 @@ class Visit:
         """The view's message arrives as text, with whatever Python's decoder takes: NaN, 1e999, 400 digits."""
         # AppTest's `run` with the state of the view beside those of the widgets: it knows no component of its own.
         states = self.app._tree.get_widget_states()
-        states.widgets.add(id=self._view().id, json_value=json.dumps({"message": message}))
+        name = self._view().id
+        if self.view.once:
+            said = [{"event": "message", "value": message}]
+            states.widgets.add(id=f"$$STREAMLIT_INTERNAL_KEY_{name}__events", json_trigger_value=json.dumps(said))
+        else:
+            states.widgets.add(id=name, json_value=json.dumps({"message": message}))
         self.app._run(states)
 
     def check(self) -> None:
@@ -107,7 +133,7 @@ class Visit:
         )
 
     def _view(self) -> Any:
-        views = (c.proto for c in self.app.get("bidi_component") if c.proto.component_name == "lse_view")
+        views = (c.proto for c in self.app.get("bidi_component") if c.proto.component_name == self.component)
         return next(views, None)
 
 

@@ -43,7 +43,7 @@ dim = size.segmented_control(
     persist_state="session",
 )
 with controls:
-    chosen = choose_digit(camera=True)
+    chosen = choose_digit()
 name = slug("cvae", dim)
 model, _ = store.guard(name)
 store.guard_codes(name)

@@ -15,7 +15,7 @@ with st.spinner("Starting …"):  # once in a server's life: torch takes seconds
     from ui.tiles import Tile, row
     from vae_core import corruption, latent, metrics
 
-chosen = choose_digit(camera=True)
+chosen = choose_digit()
 with st.container(horizontal=True, gap="medium"):
     kind = st.selectbox(
         "Corruption",

@@ -50,6 +50,31 @@ def chosen_digit(at: AppTest) -> str:
     return next(c.value for c in at.main.caption if re.match(r"Your picture|\S+( test)? digit \d", c.value))
 
 
+def box_of(at: AppTest, key: str):
+    """The component of this name as it is sent to the browser."""
+    return next(c.proto for c in at.get("bidi_component") if c.key == key)
+
+
+def bring(at: AppTest, name: str, content: bytes, key: str = "digit_file") -> AppTest:
+    """A file as static/chooser.mjs and the Studio send it: AppTest's `run`, with what it has no element for."""
+    message = {"picture": base64.b64encode(content).decode(), "name": name, "id": 17}
+    states, component = at._tree.get_widget_states(), box_of(at, key).id
+    if key == "studio":
+        states.widgets.add(id=component, json_value=json.dumps({"message": message}))
+    else:
+        events = json.dumps([{"event": "message", "value": message}])
+        states.widgets.add(id=f"$$STREAMLIT_INTERNAL_KEY_{component}__events", json_trigger_value=events)
+    at._run(states)
+    assert not at.exception and not at.error
+    return at
+
+
+def refusal(at: AppTest, key: str = "digit_file") -> str | None:
+    """What is wrong with the file that came last, as the box is told; None where nothing is."""
+    refused = json.loads(json.loads(box_of(at, key).json)["options"])["refused"]
+    return refused and refused["sentence"]
+
+
 def picture(digit: int = 1, suffix: str = "PNG") -> bytes:
     """A 1 or a 0 as a thick dark pen on light paper, 300×300."""
     image = Image.new("L", (300, 300), 235)
@@ -225,7 +250,7 @@ def test_interpolate_walks_from_a_brought_picture_and_back_to_the_samples(root):
     before = shown(at)
     at.segmented_control(key="digit_by").set_value("Picture")
     assert shown(run(at)) == before  # until there is a picture, the sample stays
-    at.file_uploader[0].upload("mine.png", picture(1), "image/png")
+    bring(at, "mine.png", picture(1))
     mine = tiles.data_uri(digitize(picture(1)).pixels.reshape(784))
     assert mine in shown(run(at)) and any("Your picture (mine.png)" in c.value for c in at.caption)
     at.selectbox(key="digit_said").set_value(1)
@@ -332,8 +357,7 @@ def test_a_brought_picture_is_used_can_be_named_and_follows_to_the_next_page(roo
     """Otherwise visitors bring their digit to each page anew, or see the sample's numbers under their own picture."""
     at = page(root, "3_Styles")
     at.session_state["digit_bring"] = True
-    run(at).file_uploader[0].upload("mine.png", picture(1), "image/png")
-    run(at)
+    bring(run(at), "mine.png", picture(1))
     assert not at.session_state["digit_bring"]  # what was asked for is no longer hidden behind the box
     pixels = torch.tensor(digitize(picture(1)).pixels.reshape(1, 784))
     assert chosen_digit(at).startswith("Your picture (mine.png).")
@@ -349,9 +373,8 @@ def test_a_brought_picture_is_used_can_be_named_and_follows_to_the_next_page(roo
 def test_a_new_picture_forgets_what_the_last_one_was_called(root):
     """Otherwise the 0 that is brought after a 1 is encoded as a 1."""
     at = page(root, "3_Styles")
-    at.file_uploader[0].set_value(("one.png", picture(1), "image/png"))
-    run(at).selectbox(key="digit_said").set_value(1)
-    run(at).file_uploader[0].set_value(("zero.png", picture(0), "image/png"))
+    bring(at, "one.png", picture(1)).selectbox(key="digit_said").set_value(1)
+    bring(run(at), "zero.png", picture(0))
     assert run(at).selectbox(key="digit_said").value is None
     assert "guessed" in shown(at)
 
@@ -359,27 +382,14 @@ def test_a_new_picture_forgets_what_the_last_one_was_called(root):
 def test_the_last_gesture_counts(root):
     """Otherwise a visitor who turns to a sample again keeps looking at their picture."""
     at = page(root, "5_Restore")
-    at.file_uploader[0].upload("one.png", picture(1), "image/png")
-    assert chosen_digit(run(at)).startswith("Your picture")
+    assert chosen_digit(bring(at, "one.png", picture(1))).startswith("Your picture")
     at.button(key="digit_another").click()
     after = OPENS[source()] + 1
     assert re.match(rf"\S+ .*digit {after}, an? \d\.", chosen_digit(run(at)))
-    assert at.file_uploader[0].value is None
-    at.file_uploader[0].upload("one.png", picture(1), "image/png")
-    assert chosen_digit(run(at)).startswith("Your picture")
+    assert chosen_digit(bring(at, "one.png", picture(1))).startswith("Your picture")
     assert at.number_input(key="digit_number").value is None  # no number, where none is shown
     at.number_input(key="digit_number").set_value(7)
     assert re.match(r"\S+ .*digit 7, an? \d\.", chosen_digit(run(at)))
-
-
-def test_the_camera_opens_on_request_only_and_its_photo_is_a_picture_like_another(root):
-    """Otherwise the browser asks for the camera as soon as the page opens."""
-    at = page(root, "5_Restore")
-    assert not at.get("camera_input")
-    at.toggle(key="digit_camera").set_value(True)
-    run(at)
-    at.get("camera_input")[0].upload("shot.jpg", picture(0, "JPEG"))
-    assert chosen_digit(run(at)).startswith("Your picture (shot.jpg)")
 
 
 BAD = {
@@ -388,6 +398,7 @@ BAD = {
     "a truncated file": picture(1)[:200],
     "a blank page": Image.new("L", (200, 200), 255),
     "a single pixel": Image.new("L", (1, 1), 0),
+    "a HEIC picture": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500),
     "a bomb": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\0\0\0\1\0\0\x08\0\0\0\0\x6e\xf1\xd6\x32",  # 65,536 pixels square
 }
 
@@ -405,15 +416,32 @@ def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name):
     if name == "4_Interpolate":
         at.segmented_control(key="digit_by").set_value("Picture")
     before = shown(run(at))
-    at.file_uploader[0].upload("bad.png", content, "image/png")
-    run(at)
-    assert len(at.warning) == 1 and re.fullmatch(r"[A-Z0-9].{15,160}\.", at.warning[0].value)
-    assert shown(at) == before
+    at.session_state["digit_bring"] = True
+    bring(run(at), "bad.png", content)
+    assert re.fullmatch(r"[A-Z0-9].{15,160}\.", refusal(at)) and ("JPEG" in refusal(at) or "HEIC" not in what)
+    assert shown(at) == before and at.session_state["digit_bring"]  # the sentence stands in the box: it stays open
     if name == "4_Interpolate":
         at.segmented_control(key="digit_by").set_value("Sample")
+        run(at).segmented_control(key="digit_by").set_value("Picture")
     else:
         at.button(key="digit_another").click()
-    assert not run(at).warning
+    assert refusal(run(at)) is None
+
+
+@pytest.mark.parametrize("name", ["app", "3_Styles"])
+def test_a_file_above_the_limit_is_refused_whoever_sends_it(root, name):
+    """Otherwise only the browser's own script keeps the limit, and many megabytes are decoded and opened."""
+    at = page(root, name) if name != "app" else run(AppTest.from_file(str(root / "app.py"), default_timeout=60))
+    before = shown(at)
+    content = picture(1) + bytes(5_500_000)
+    if name == "app":
+        bring(at, "large.png", content, key="studio")
+        told = json.loads(json.loads(box_of(at, "studio").json)["options"])["brought"]
+        assert told["error"] == "This file is too large: bring a picture of at most 5 MB." and "pixels" not in told
+    else:
+        bring(at, "large.png", content)
+        assert refusal(at) == "This file is too large: bring a picture of at most 5 MB."
+    assert shown(at) == before
 
 
 def test_only_one_digit_and_the_next_of_it(root):

@@ -77,6 +77,7 @@ export default function ({ data }) {
 """
 
 _view = st.components.v2.component("lse_view", html="<div></div>", js=_LOADER, isolate_styles=True)
+_once = st.components.v2.component("lse_once", html="<div></div>", js=_LOADER, isolate_styles=True)
 _feed = st.components.v2.component("lse_models", html="<span hidden></span>", js=_FEEDER, isolate_styles=True)
 
 
@@ -150,11 +151,13 @@ def view(
     first: str = "",
     on_message: Callable[[Any], None] | None = None,
     height: int | str = "content",
+    once: bool = False,
 ) -> Any:
     """Show static/<module>. Returns the last message of the view (`setStateValue("message", …)`), or None.
 
     reader: of the view's messages; None for a view that says nothing. `on_message` gets each message before the next
-    run. `first` is the page's own HTML that stands until the module has mounted; it should take the same room.
+    run. `first` is the page's own HTML that stands until the module has mounted; it should take the same room. `once`:
+    a message is heard and gone (`setTriggerValue`), where a state of this size would travel with every later click.
     """
 
     @callback
@@ -163,10 +166,10 @@ def view(
         if on_message and said is not None:
             on_message(said)
 
-    result = _view(
+    result = (_once if once else _view)(
         key=key,
         data={"module": module, "options": json.dumps(options or {}), "first": first},
-        default={"message": None},
+        default={} if once else {"message": None},
         on_message_change=hear,
         height=height,
     )

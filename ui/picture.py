@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import streamlit as st
 import torch
 
-from ui import digit, store, tiles
+from ui import digit, live, messages, store, tiles
 from ui.digit import BROUGHT, DRAWN, KEY, NAMES, OPENS, Chosen
 from ui.frame import callback
 from vae_core import latent
 from vae_core.digitize import DigitizeError, digitize
 from vae_core.models import Autoencoder
 
-FILES = ("png", "jpg", "jpeg", "gif", "webp", "avif", "bmp", "tif", "tiff")
 SOURCES = ("Sample", "Draw", "Picture")
 EMPTY = "The pad below is empty: draw a digit on it."
 # What had the focus is gone with the popover: whoever uses the keyboard goes on at the button that opened it.
@@ -24,20 +26,23 @@ export default function ({ data }) {
   document.querySelector(`.st-key-${data.name} button`)?.focus();
 }
 """
+_FILE = messages.form(  # what static/chooser.mjs says
+    {"picture": messages.picture, "name": messages.text(200), "id": messages.integer(0, 2**53)}
+)
 _focus = st.components.v2.component("lse_focus", html="<span hidden></span>", js=_FOCUS)
 
 
-def choose_digit(*, camera: bool = False) -> Chosen:
+def choose_digit() -> Chosen:
     """One row of controls, and the digit they point at: that of every page. Whatever the visitor touched last counts.
 
-    A picture that cannot be read leaves the digit that was there, and one sentence below the controls.
+    A picture that cannot be read leaves the digit that was there, and one sentence in its box.
     """
     chosen = digit.shared() or digit.opening()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         _sample_controls(KEY, "Digit", chosen)
         if chosen.how:
             chosen = _say_which(KEY, chosen)
-        _bring_controls(KEY, camera)
+        _bring_controls(KEY)
     _caption(KEY, chosen)
     return chosen
 
@@ -66,7 +71,7 @@ def choose_or_draw(key: str, *, title: str, start: dict[str, int]) -> Chosen:
         if source == "Sample":
             _sample_controls(key, "Number", chosen)
         elif source == "Picture":
-            _bring_controls(key, camera=False)
+            _bring_controls(key)
         if chosen.how and source != "Sample" and chosen.pixels.any():
             chosen = _say_which(key, chosen)
     if source == "Picture" and chosen.how != BROUGHT:
@@ -202,8 +207,6 @@ def _say(key: str) -> None:
 
 def _caption(key: str, chosen: Chosen) -> None:
     st.caption(" ".join((digit.describe(chosen), *chosen.notes)))
-    if refusal := st.session_state.get(f"{key}_refused"):
-        st.warning(refusal)
 
 
 def _digit_box(key: str, label: str, nothing: str, some: str, **options) -> int | None:
@@ -220,35 +223,31 @@ def _digit_box(key: str, label: str, nothing: str, some: str, **options) -> int 
     )
 
 
-def _bring_controls(key: str, camera: bool) -> None:
+def _bring_controls(key: str) -> None:
     state = st.session_state
-    widget = f"{key}_file_{state.get(f'{key}_round', 0)}"  # a new name empties the uploader
     # Python hears when it opens, because only then may `_take_in` close it.
     with st.popover("Bring yours", icon=":material/add_a_photo:", key=f"{key}_bring", on_change="rerun"):
-        st.file_uploader(
-            "A picture of one digit, written large and dark on light paper",
-            FILES,
-            key=widget,
-            on_change=_take_in,
-            args=(key, widget),
+        live.view(
+            "chooser.mjs",
+            key=f"{key}_file",
+            reader=_FILE,
+            options={"refused": state.get(f"{key}_refused")},
+            on_message=partial(_take_in, key),
+            once=True,
         )
-        # The browser asks for permission as soon as the camera is drawn, so drawing it is the visitor's act.
-        if camera and st.toggle("Use the camera", key=f"{key}_camera"):
-            photo = f"{key}_photo_{state.get(f'{key}_round', 0)}"
-            st.camera_input("Photograph one digit", key=photo, on_change=_take_in, args=(key, photo))
     if state.pop(f"{key}_taken", False):
         _focus(key=f"{key}_focus", data={"name": f"{key}_bring"}, height="content", width="content")
 
 
-@callback
-def _take_in(key: str, widget: str) -> None:
-    file, state = st.session_state[widget], st.session_state
+def _take_in(key: str, file: dict[str, Any]) -> None:
+    """A file has come from the browser: it is the digit from now on, or a sentence stands in the box."""
+    state, content = st.session_state, file["picture"]
     state.pop(f"{key}_refused", None)
-    if file is None:
+    try:
+        if isinstance(content, messages.Refused):
+            raise DigitizeError(content.sentence)
+        digit.share(bring_picture(content, file["name"]), key)
+    except DigitizeError as error:
+        state[f"{key}_refused"] = {"id": file["id"], "sentence": str(error)}
         return
     state[f"{key}_bring"], state[f"{key}_taken"] = False, True  # closed: what comes of it stands below
-    state[f"{key}_round"] = state.get(f"{key}_round", 0) + 1  # the digit is kept, its file is not
-    try:
-        digit.share(bring_picture(file.getvalue(), file.name), key)
-    except DigitizeError as error:
-        state[f"{key}_refused"] = str(error)
