@@ -277,11 +277,25 @@ def messages(tries: int, seed: int) -> list[Try]:
     return ends
 
 
+def links(tries: int, seed: int) -> list[Try]:
+    """Every parameter of every page's link with so many hostile values: the page opens, with a title and controls."""
+    from benchmarks.hostile_messages import View, Visit, links
+
+    def said(link: dict[str, str]) -> str:
+        return "&".join(f"{name}={value[:12]!r}" for name, value in link.items())
+
+    return [
+        attempt(lambda page=page, link=link: Visit(View(page, link)), f"{page}?{said(link)}", ())
+        for page, link in links(seed, tries)
+    ]
+
+
 # One row an attack: its name, what makes its tries, and how many by default.
 ATTACKS: dict[str, tuple[Attack, int]] = {
     "checkpoints": (checkpoints, 1000),
     "pictures": (pictures, 10_000),
     "messages": (messages, 200),  # of each view
+    "links": (links, 50),  # of each parameter
 }
 
 

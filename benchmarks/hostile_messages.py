@@ -1,4 +1,4 @@
-"""What a browser may say that no view would: forged messages of the live views, and a page to say them to."""
+"""What a browser may say that no view would: forged messages of the live views, links, and a page to say them to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class View(NamedTuple):
 
     page: str
     link: dict[str, str]
-    says: Callable[[dict[str, Any]], dict[str, Any]]
+    says: Callable[[dict[str, Any]], dict[str, Any]] = dict
     once: bool = False  # what it says is heard and gone, `live.view`'s `once`
 
 
@@ -118,6 +118,8 @@ class Visit:
             raise Fault(f"{error.proto.type}: {error.message}")
         if any(error.value == FAILED for error in self.app.error):
             raise Fault("an exception was caught and said")
+        if not self.app.title or len(self.controls) < 2:
+            raise Fault("the page has no controls")
         if lost := self.controls - self._controls():
             raise Fault(f"the page has lost {sorted(lost)}")
 
@@ -197,3 +199,45 @@ def forged(message: dict[str, Any], dice: random.Random) -> tuple[Any, str]:
         else:
             holder.append(value)
     return message, ", ".join(said)
+
+
+# Links ----------------------------------------------------------------------------------------------------------------
+
+TEXTS = (  # what stands behind the = of a parameter; its name alone is the first
+    *("", " ", "0", "-0", "-1", "+1", "0.5", "1.5", "1e3", "0x10", "1_000", "9" * 400, "-" + "9" * 400),
+    *("inf", "-inf", "nan", "NaN,NaN", "1e999", "-1e999", "1e308", "٣", "²", "１２", "5,5,5,5,5,5,5,5"),
+    *("../..", "../../etc/passwd", "/", "%", "%00", "%zz", "\0", "\n", "<script>alert(1)</script>", '"><img src=x>'),
+    *(
+        "{}",
+        "[[",
+        "null",
+        "None",
+        "true",
+        ",",
+        ",,,,",
+        ";:;",
+        "vae:1,2;cvae:x",
+        "mnist:",
+        "mnist:-1",
+        "nobody:7",
+        "&=?#",
+    ),
+    *("x" * 20_000, "A" * 130 + "B", "é😀\u202e"),
+)
+
+
+def links(seed: int, tries: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Openings of every page (its file, its link) that give each of its parameters each text, all at once: in the
+    opening i the parameter j has the text i + j. A part of a page is opened like a page."""
+    from ui.digit import parameters
+    from ui.frame import GROUPS
+    from ui.links import DIGITS, LINKS, PARTS
+
+    start = random.Random(seed).randrange(len(TEXTS))
+    files = {title: path for pages in GROUPS.values() for path, title, _ in pages}
+    for page, kept in LINKS.items():
+        names = [*kept, *(name for key in DIGITS[page] for name in parameters(key))]
+        for part in (None, *PARTS) if "part" in kept else (None,):
+            for i in range(min(tries, len(TEXTS))):
+                link = {name: TEXTS[(start + i + j) % len(TEXTS)] for j, name in enumerate(names)}
+                yield files[page], link | ({"part": part} if part else {})

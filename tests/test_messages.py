@@ -10,7 +10,7 @@ import re
 import pytest
 import torch
 
-from benchmarks.hostile_messages import BITS, HOSTILE, VIEWS, Visit, deep, forged, places
+from benchmarks.hostile_messages import BITS, HOSTILE, TEXTS, VIEWS, View, Visit, deep, forged, links, places
 from tests.test_layers import ROOT, UI, name_of, tree_of
 from ui import frame, messages
 from ui.messages import Refused, Unreadable
@@ -178,6 +178,28 @@ def test_what_is_ignored_stands_in_the_log(caplog):
         assert messages.read(read, {"a": [0, "x\n" * 1000]}, log=True) is None
     assert "a: 1: expected a number from 0 to 1, got str of length 2000" in caplog.text
     assert messages.read(read, None, log=True) is None and len(caplog.records) == 1
+
+
+# Links ----------------------------------------------------------------------------------------------------------------
+
+
+def test_every_parameter_of_a_link_meets_every_hostile_text():
+    """Otherwise the one that ends in an exception is the one that was never tried."""
+    from ui.links import LINKS
+
+    met = {}
+    for page, link in links(0, len(TEXTS)):
+        for name, text in link.items():
+            met.setdefault((page, name), set()).add(text)
+    assert {page for page, _ in met} == {path for pages in frame.GROUPS.values() for path, _, _ in pages}
+    assert {name for _, name in met} >= {name for kept in LINKS.values() for name in kept}
+    assert len(TEXTS) == 50 and all(texts >= set(TEXTS) for texts in met.values())
+
+
+@pytest.mark.parametrize(("page", "link"), list(links(1, 2)))
+def test_a_hostile_link_opens_its_page(page, link):
+    """Otherwise a link that was cut behind its `=`, or 400 digits, end in an exception in place of the default."""
+    Visit(View(page, link))
 
 
 # The code -------------------------------------------------------------------------------------------------------------
