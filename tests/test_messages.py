@@ -271,42 +271,27 @@ def test_no_callback_and_no_fragment_can_take_the_page(path):
                 assert words or name in known, f"{name_of(path)}:{node.lineno}: {name} is no @callback"
 
 
-BROKEN = """
-import streamlit as st
-from ui.frame import callback, fragment, frame
-@callback
-def press(): 1 / 0
-@fragment
-def piece(broken):
-    st.button("In the part", on_click=press)
-    if broken: 1 / 0
-frame("Title", "Lead")
-st.button("On the page", on_click=press)
-piece(st.toggle("break"))
-st.caption("below")
-"""
-
-
 def test_an_exception_becomes_a_sentence_and_the_page_keeps_its_controls(monkeypatch, caplog):
     """Otherwise one mistake of ours takes a whole page; and one that stands in no log is never mended."""
-    from streamlit.testing.v1 import AppTest
+    from ui import picture, store
 
-    monkeypatch.syspath_prepend(str(ROOT))
-    monkeypatch.setattr(frame, "GROUPS", {})  # no links to pages that this script has not
-    app = AppTest.from_string(BROKEN, default_timeout=60).run()
-    assert not app.exception and not app.error
-    for act in (
-        lambda: app.button[0].click(),
-        lambda: app.button[1].click(),
-        lambda: app.toggle[0].set_value(True),
+    def broken(*_):
+        return 1 / 0
+
+    visit = Visit(VIEWS["sliders.mjs"])
+    app, whole = visit.app, visit.shown()
+    for place, name, act in (
+        (picture, "next_index", lambda: app.button(key="digit_another").click()),  # in a callback
+        (store, "judge", lambda: app),  # in a part of the page
     ):
         caplog.clear()
-        act().run()
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, broken)
+            act().run()
         assert not app.exception and [error.value for error in app.error] == [frame.FAILED]
-        assert len(app.button) == 2 and len(app.toggle) == 1 and app.caption[-1].value == "below"
-        assert "ZeroDivisionError" in caplog.text
-    app.toggle[0].set_value(False).run()
-    assert not app.error and not app.exception
+        assert visit.controls <= visit._controls() and "ZeroDivisionError" in caplog.text
+        app.run()
+        assert not app.exception and not app.error and visit.shown() == whole
 
 
 def test_the_servers_own_limit_is_below_what_a_picture_needs_with_room_to_spare():
