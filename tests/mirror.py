@@ -77,6 +77,10 @@ class Handler(BaseHTTPRequestHandler):
         elif manner == "stalls":
             self.wfile.write(content[:100])
             self.server.let_go.wait(30)
+        elif manner == "waits":
+            self.wfile.write(content[:100])
+            self.server.let_go.wait(30)
+            self.wfile.write(content[100:])
         elif manner == "drips":
             for byte in content:
                 self.wfile.write(bytes([byte]))

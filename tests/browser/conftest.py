@@ -47,6 +47,7 @@ def server(chromium, tmp_path_factory) -> Iterator[str]:
     """Address of the app as a visitor without any data set has it: own home folder, no VAE_DATA."""
     home = tmp_path_factory.mktemp("home")
     environment = {name: value for name, value in os.environ.items() if name != "VAE_DATA"}
+    environment["https_proxy"] = environment["http_proxy"] = "http://127.0.0.1:9"  # nobody there: no network for it
     environment |= {name: str(home) for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "LOCALAPPDATA")}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -274,6 +274,17 @@ def test_page_opens(visit, page, size):
     assert tab.wrong == []
 
 
+def test_a_failed_fetch_says_so_by_itself(visit):
+    """The download runs in a thread of its own: only in a browser does the page ask how far it is."""
+    tab = visit("5_Restore.py", DESKTOP)
+    tab.get_by_role("button", name="Fetch MNIST").click()
+    told = tab.get_by_role("alert").filter(has_text="could not be downloaded")
+    expect(told).to_be_visible(timeout=PATIENCE)
+    expect(tab.get_by_role("button", name="Try again")).to_be_enabled(timeout=PATIENCE)
+    expect(tab.get_by_role("button", name="Cancel")).to_have_count(0)
+    assert tab.locator(EXCEPTION).count() == 0 and tab.wrong == []
+
+
 def test_the_studio_leads_to_every_page(visit):
     """A page reached by a click runs in a session that others have used: that can fail where it opens alone."""
     tab = visit("app.py", DESKTOP)
