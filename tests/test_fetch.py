@@ -15,7 +15,7 @@ import streamlit as st
 from ui import fetch, store
 st.button("Elsewhere", key="elsewhere")
 fetch.mnist_notice()
-st.text(store.samples()[2])
+st.text("mnist" if "mnist" in store.sources() else "digits")
 """
 TEST_FILES = [f"{name}.gz" for name in FILES if name.startswith("t10k")]
 
