@@ -8,7 +8,7 @@ came" is what the judge reads of the same images without any of it. decisions.md
 
 import argparse
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -90,13 +90,13 @@ WAYS: dict[str, Callable[[np.ndarray, np.random.Generator], bytes]] = {
 }
 
 
-def measure(source: str, count: int) -> dict[str, tuple[float, int]]:
+def measure(source: str, count: int) -> Iterator[tuple[str, float, int]]:
     """For every way the share of digits that the judge reads right and how many were refused."""
     images, labels = data.load(source, "test")
     order = np.random.default_rng(0).permutation(len(images))[:count]
     inks = images[order].numpy().reshape(-1, 28, 28)
     judge, labels = checkpoints.load_judge(), labels[order]
-    found = {"as they came": ((judge.label(images[order]) == labels).float().mean().item(), 0)}
+    yield "as they came", (judge.label(images[order]) == labels).float().mean().item(), 0
     for name, way in WAYS.items():
         pixels, refused = [], 0
         for index, image in enumerate(inks):
@@ -107,8 +107,7 @@ def measure(source: str, count: int) -> dict[str, tuple[float, int]]:
                 refused += 1
         blank = torch.tensor([not p.any() for p in pixels])
         right = (judge.label(torch.tensor(np.stack(pixels)).reshape(-1, 784)) == labels) & ~blank
-        found[name] = right.float().mean().item(), refused
-    return found
+        yield name, right.float().mean().item(), refused
 
 
 def main() -> None:
@@ -118,8 +117,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{'':34}{'read right':>12}{'refused':>10}   ({args.digits} test digits of {args.data})")
-    for name, (share, refused) in measure(args.data, args.digits).items():
-        print(f"{name:34}{100 * share:11.1f}%{refused:10d}")
+    for name, share, refused in measure(args.data, args.digits):
+        print(f"{name:34}{100 * share:11.1f}%{refused:10d}", flush=True)
 
 
 if __name__ == "__main__":
