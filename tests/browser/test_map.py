@@ -301,8 +301,8 @@ def test_layers_say_what_they_are_for_each_model(visit):
 def test_the_walk_asks_first_and_measures_what_it_says(visit, networks, codes):
     """The answer must be the visitor's own: numbers before it would give it away. Then they must be right."""
     tab = visit("?left=ae&right=vae&walk=3-18&t=0.3")
-    assert tab.locator("dl").count() == 2
-    assert [tab.locator("dl").nth(k).is_visible() for k in (0, 1)] == [False, False]
+    assert tab.locator(".card dl").count() == 2
+    assert [tab.locator(".card dl").nth(k).is_visible() for k in (0, 1)] == [False, False]
     assert not tab.locator(".curves").is_visible()
     # Nor has the judge been asked: what is not on the page yet cannot show.
     tab.wait_for_function("() => V.walk.heard", timeout=PATIENCE)
@@ -336,7 +336,7 @@ def test_the_walk_asks_first_and_measures_what_it_says(visit, networks, codes):
         with torch.inference_mode():
             code = model.encode(model.observe(torch.tensor(drawn[None]))).mean
         cycle = np.linalg.norm(decode(model, code[0].tolist()) - drawn)
-        shown = [float(v.removesuffix(" σ")) for v in tab.locator("dl").nth(k).locator("dd").all_text_contents()]
+        shown = [float(v.removesuffix(" σ")) for v in tab.locator(".card dl").nth(k).locator("dd").all_text_contents()]
         assert shown == pytest.approx([float(gap), float(cycle)], abs=0.011)
         assert np.abs(np.array(tab.evaluate(f"grey({'LR'[k]})")) - drawn).max() <= STEP
         # The judge's word about this very drawing, beside the visitor's.
@@ -358,7 +358,7 @@ def test_the_walk_asks_first_and_measures_what_it_says(visit, networks, codes):
     tab.keyboard.press("Enter")
     tab.wait_for_function("i => String(V.walk.heard?.ends) === `4,${i}`", arg=image, timeout=PATIENCE)
     tab.evaluate("frames()")
-    assert [tab.locator("dl").nth(k).is_visible() for k in (0, 1)] == [False, False]
+    assert [tab.locator(".card dl").nth(k).is_visible() for k in (0, 1)] == [False, False]
     assert [tab.locator(".verdicts p").nth(k).is_visible() for k in (0, 1)] == [False, False]
     # No MNIST on this server: the left model's drawing stands for the original, and says so.
     for end, i in enumerate((4, image)):
