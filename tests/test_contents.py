@@ -292,7 +292,10 @@ def harmed(folder: Path, harm: Harm) -> None:
 
 def visit(page: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    app = (app if page == "app.py" else app.switch_page(page)).run()
+    app = app if page == "app.py" else app.switch_page(page)
+    if page == "pages/2_Sliders.py":
+        app.query_params["sliders_dim"] = "2"
+    app.run()
     assert not app.exception, app.exception
     return app
 
