@@ -17,7 +17,7 @@ import { Answer } from "./answer.mjs";
 import { packed } from "./bring.mjs";
 import { offered, photograph } from "./camera.mjs";
 import { numbersOf, pixelsOf, toLink } from "./controls.mjs";
-import { LIMITS, corrupt, fromText, toText } from "./digit.mjs";
+import { LIMITS, corrupt, toText } from "./digit.mjs";
 import { PIXELS } from "./engine.mjs";
 import { BRUSH, Pad } from "./pad.mjs";
 import { announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
@@ -214,13 +214,13 @@ class Studio {
   #restore() {
     for (const [name, { take }] of Object.entries(HELD)) take?.(this, this.#asked(name));
     const { digit } = this.options;
-    const picture = digit ? pixelsOf(digit) : fromText(link.get("d") ?? "");
+    const picture = digit && pixelsOf(digit); // Python reads the link's, too
     const same = kept && (!picture || toText(picture) === kept.bits);
     if (same) this.pad.history = kept.history;
     else if (kept) this.pad.history = [...kept.history, kept.drawing];
     if (digit && digit.origin === null && link.get("label") === null) this.label = digit.label; // as the visitor said elsewhere
     if (same) this.pad.show(kept.drawing, false);
-    else this.pad.show(picture ? { picture, origin: digit?.origin } : { strokes: first(), example: true, opening: true }, false);
+    else this.pad.show(picture ? { picture, origin: digit.origin } : { strokes: first(), example: true, opening: true }, false);
     this.foreign = !this.pad.state.opening; // the server's pictures are of another digit
     if (digit?.notes) this.#note(digit.notes);
     this.#throwCoins();

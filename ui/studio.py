@@ -86,8 +86,12 @@ def _members() -> list[dict[str, str]]:
 
 
 def first_picture() -> None:
-    """The page as the view will draw it, from the server: digit and answers, until the view takes its place."""
-    answers = first_answers()
+    """The page as the view will draw it, from the server: digit and answers, until the view takes its place.
+
+    Of another digit than the recorded one only the digit: what the models draw of it the view knows as soon.
+    """
+    chosen = digit.shared()
+    answers = first_answers() if chosen is None else {}
     image = '<img alt="{}" src="{}">'
     cards = "".join(
         f'<article class="card"><header><b>{html.escape(m["title"])}</b></header><div class="map"></div>'
@@ -100,8 +104,9 @@ def first_picture() -> None:
         f"<figure>{image.format('', data_uri(p))}<figcaption>{FAMILY[k].name}</figcaption></figure>"
         for k, p in answers.items()
     )
-    recorded = image.format("A recorded 3", data_uri(bits(FIRST)))
-    pad = f'<div class="pad">{recorded}<div class="hint">draw here</div></div>'
+    words, pixels = ("a recorded 3", bits(FIRST)) if chosen is None else (chosen.name, chosen.pixels)
+    shown = image.format(html.escape(words[0].upper() + words[1:], quote=True), data_uri(pixels))
+    pad = f'<div class="pad">{shown}<div class="hint">draw here</div></div>'
     # What is empty here stands for what comes with the view, and takes its room.
     beside = '<div class="steps"></div><div class="strokes"></div><div class="tell"></div><div class="tools"></div>'
     st.html(
