@@ -188,7 +188,8 @@ class Studio {
 
   destroy() {
     const { pad } = this;
-    kept = { held: this.#held(), bits: toText(this.clean), drawing: pad.state, history: pad.history };
+    const { id = null } = this.options.digit ?? {};
+    kept = { held: this.#held(), id, bits: toText(this.clean), drawing: pad.state, history: pad.history };
     delete document.documentElement.dataset.studio;
     this.request.stop();
     cancelAnimationFrame(this.telling);
@@ -215,10 +216,12 @@ class Studio {
     for (const [name, { take }] of Object.entries(HELD)) take?.(this, this.#asked(name));
     const { digit } = this.options;
     const picture = digit && pixelsOf(digit); // Python reads the link's, too
-    const same = kept && (!picture || toText(picture) === kept.bits);
+    // Python may not have heard the last of it before the page went: what it knew then is no news.
+    const news = Boolean(digit) && digit.id !== kept?.id;
+    const same = kept && (!news || toText(picture) === kept.bits);
     if (same) this.pad.history = kept.history;
     else if (kept) this.pad.history = [...kept.history, kept.drawing];
-    if (digit && digit.origin === null && link.get("label") === null) this.label = digit.label; // as the visitor said elsewhere
+    if (news && digit.origin === null && link.get("label") === null) this.label = digit.label; // as the visitor said elsewhere
     if (same) this.pad.show(kept.drawing, false);
     else this.pad.show(picture ? { picture, origin: digit.origin } : { strokes: first(), example: true, opening: true }, false);
     this.foreign = !this.pad.state.opening; // the server's pictures are of another digit
