@@ -71,27 +71,50 @@ def link(tab) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
 
 
+def rest(tab) -> None:
+    """Wait until the script has rested for a while: a list that is open closes when the page is drawn again."""
+    tab.evaluate("() => (window.since = null)")
+    tab.wait_for_function(
+        f"""() => {{
+            if (!document.querySelector({RESTS!r})) window.since = null;
+            else window.since ??= performance.now();
+            return window.since !== null && performance.now() - window.since > 600;
+        }}""",
+        polling=50,
+    )
+
+
 def segment(tab, key: str, text: str) -> None:
+    rest(tab)
     tab.locator(f".st-key-{key}").get_by_role("radio", name=text, exact=True).click()
     expect(tab.locator(f".st-key-{key}").get_by_role("radio", name=text, exact=True)).to_be_checked()
 
 
 def option(tab, key: str, text: str) -> None:
+    rest(tab)
     tab.locator(f".st-key-{key} input").click()
     tab.get_by_role("option", name=text).click()
+    expect(tab.locator(f".st-key-{key} input")).to_have_value(re.compile(f"^{text}"))
 
 
 def number(tab, key: str, value: int) -> None:
+    rest(tab)
     box = tab.locator(f".st-key-{key} input")
     box.fill(str(value))
     box.press("Enter")
 
 
 def nudge(tab, key: str, presses: int = 1) -> None:
-    thumb = tab.locator(f".st-key-{key} [role=slider]")
+    rest(tab)
+    thumb = tab.locator(f".st-key-{key} input[type=range]")
     thumb.focus()
     for _ in range(presses):
         thumb.press("ArrowRight")
+
+
+def press(tab, words: str) -> None:
+    rest(tab)
+    tab.get_by_role("button", name=words).click()
 
 
 # For each page a few ways to touch it; together they put every parameter of the page's list into its address.
@@ -101,7 +124,7 @@ TOUCHES = {
             number(tab, "digit_number", 7),
             option(tab, "spoil_kind", "Gaussian noise"),
             nudge(tab, "spoil_gaussian"),
-            tab.get_by_role("button", name="Spoil again").click(),
+            press(tab, "Spoil again"),
             segment(tab, "spoil_dim", "2"),
         ),
         lambda tab: nudge(tab, "spoil_masking"),
@@ -115,12 +138,12 @@ TOUCHES = {
         lambda tab: (
             segment(tab, "part", "Sampling"),
             nudge(tab, "sampling_length"),
-            tab.get_by_role("button", name="Draw ε again").click(),
+            press(tab, "Draw ε again"),
         ),
         lambda tab: (
             segment(tab, "part", "Denoising"),
             nudge(tab, "denoising_length"),
-            tab.get_by_role("button", name="Spoil again").click(),
+            press(tab, "Spoil again"),
             nudge(tab, "denoising_masking"),
         ),
         lambda tab: (
@@ -139,20 +162,20 @@ TOUCHES = {
         lambda tab: (segment(tab, "styles_label", "7"), number(tab, "digit_number", 7)),
         lambda tab: (segment(tab, "styles_dim", "20"), option(tab, "digit_only", "only 8")),
         lambda tab: (
-            tab.get_by_role("button", name="Random hand").click(),
-            tab.get_by_role("button", name="Keep this hand").click(),
+            press(tab, "Random hand"),
+            press(tab, "Keep this hand"),
         ),
     ],
     "Sliders": [
         lambda tab: (
             segment(tab, "sliders_dim", "2"),
             number(tab, "digit_number", 7),
-            tab.get_by_role("button", name="● AE").click(),
+            press(tab, "● AE"),
             tab.get_by_label("Model whose code the sliders show").select_option("dae"),
             tab.get_by_label("Label that the CVAE is told").select_option("4"),
         ),
         lambda tab: (
-            tab.get_by_role("button", name="Random code").click(),
+            press(tab, "Random code"),
             tab.get_by_label(re.compile("^z")).first.press("PageUp"),
         ),
         lambda tab: option(tab, "digit_only", "only 8"),
@@ -174,10 +197,10 @@ TOUCHES = {
             tab.get_by_label("Model of the right map").select_option("cvae"),
             tab.get_by_label("Test image").fill("77"),
             tab.get_by_label("Test image").press("Enter"),
-            tab.get_by_role("button", name="Density").click(),
+            press(tab, "Density"),
             tab.get_by_label("Label that the model of the right map is told").select_option("4"),
-            tab.get_by_role("button", name="Zoom in, left map").click(),
-            tab.get_by_role("button", name="Zoom in, right map").click(),
+            press(tab, "Zoom in, left map"),
+            press(tab, "Zoom in, right map"),
         ),
         lambda tab: tab.get_by_text("Show how the four learned").click(),
     ],
