@@ -193,10 +193,10 @@ TOUCHES = {
     ],
     "Map": [
         lambda tab: (
-            tab.get_by_label("Model of the left map").select_option("dae"),
-            tab.get_by_label("Model of the right map").select_option("cvae"),
-            tab.get_by_label("Test image").fill("77"),
-            tab.get_by_label("Test image").press("Enter"),
+            tab.get_by_label("Model of the left map", exact=True).select_option("dae"),
+            tab.get_by_label("Model of the right map", exact=True).select_option("cvae"),
+            tab.get_by_label("Test image", exact=True).fill("77"),
+            tab.get_by_label("Test image", exact=True).press("Enter"),
             press(tab, "Density"),
             tab.get_by_label("Label that the model of the right map is told").select_option("4"),
             press(tab, "Zoom in, left map"),
