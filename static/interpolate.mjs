@@ -3,7 +3,7 @@
 // (end.mjs): then all of it follows the pen.
 
 import { PIXELS, slices } from "./engine.mjs";
-import { button, element, likeliest, styleSheet } from "./controls.mjs";
+import { button, element, likeliest, numbersOf, styleSheet } from "./controls.mjs";
 import { End } from "./end.mjs";
 import { COLOURS, announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
 import { Plane } from "./plane.mjs";
@@ -31,8 +31,8 @@ class Walk {
     this.root = root;
     this.component = component;
     this.options = JSON.parse(component.data.options);
-    const t = Number(link.get("t") ?? kept ?? NaN);
-    this.t = t >= 0 && t <= 1 ? t : 0.5;
+    const [t] = numbersOf(link.get("t"), 1, 1) ?? [kept ?? NaN]; // Number("") would be 0: links get cut
+    this.t = t >= 0 ? t : 0.5;
     this.settled = this.t; // what Python's words below the view are about
     this.request = frameLoop((time) => this.draw(time));
   }

@@ -219,9 +219,11 @@ class MapView {
     this.state.image = Math.min(this.state.image, last);
     this.elements.image.max = last;
     this.#applyLayers();
-    const { walk } = this.state;
+    const { walk, place, own, image } = this.state;
+    const { start } = this.options;
     if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
-    else this.#pickChanged({ tell: Boolean(this.state.place || this.state.own) }); // only the maps know where these lie
+    // Only the maps know where a place and an own digit lie, and what Python says below them is of what they show.
+    else this.#pickChanged({ tell: Boolean(place || own || start.own) || image !== start.image });
     this.box.view = this; // for whoever looks from outside, such as a test
   }
 

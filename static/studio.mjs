@@ -2,7 +2,7 @@
 // Answer encodes and decodes them, and Python hears one message when the hand lets go.
 
 /**
- * What Python hears: the wish for a sample, {sample: id}; a picture, {picture: base64, name, id}; or what the hand left:
+ * What Python hears: the wish for a sample, {sample: id}; a picture, {picture: base64, id}; or what the hand left:
  * @typedef {object} Release
  * @property {string | null} bits the digit as digit.mjs's toText writes it; null where the pad is blank
  * @property {number | null} label what the CVAE is told
@@ -624,7 +624,7 @@ class Studio {
     const { picture, error } = await packed(file);
     if (id !== this.awaited) return;
     if (error) this.#note(error);
-    else this.#tell({ picture, name: file.name, id });
+    else this.#tell({ picture, id });
   }
 
   /** What the webcam sees, over the pad until it is taken. */

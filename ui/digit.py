@@ -20,7 +20,8 @@ KEY = "digit"  # of the digit that follows from page to page
 # Of each data set a sample that every model draws back: nobody should meet the models by a failure.
 OPENS = {"mnist": 0, "digits": 43}
 NAMES = {"mnist": "MNIST test digit", "digits": "scikit-learn digit"}
-DRAWN, BROUGHT = "drawn", "brought"
+SAMPLE, DRAWN, BROUGHT = "sample", "drawn", "brought"
+BY = {"Sample": SAMPLE, "Draw": DRAWN, "Picture": BROUGHT}  # what the control of an end says, and what it leads to
 _SAMPLE = re.compile(r"(?:([a-z]+):)?([0-9]{1,7})")  # as a link names a sample: mnist:200, and 200 in old links
 
 
@@ -49,7 +50,7 @@ def share(chosen: Chosen, key: str = KEY) -> None:
     """From now on this is the digit. It is also what its kind of control comes back to (ui/picture.py)."""
     state = st.session_state
     state[f"{key}_chosen"] = chosen
-    state[f"{key}_{chosen.how or 'sample'}"] = chosen
+    state[f"{key}_{chosen.how or SAMPLE}"] = chosen
     if chosen.source is not None:
         state["data_set"] = chosen.source
     state.pop(f"{key}_refused", None)
@@ -59,7 +60,7 @@ def give_back(key: str = KEY) -> None:
     """The visitor's own digit makes room for the sample that was there before."""
     state = st.session_state
     state.pop(f"{key}_chosen", None)
-    if before := state.get(f"{key}_sample"):
+    if before := state.get(f"{key}_{SAMPLE}"):
         share(before, key)
 
 

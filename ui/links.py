@@ -79,7 +79,7 @@ TRAINED_ON = tuple(kind for kind in KINDS if kind != "blur")  # the ways to spoi
 PARTS = ("Posterior", "Sampling", "Observation model", "β", "Denoising")
 LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
 LABEL = choice(range(10), None)
-BY = choice(("Sample", "Draw", "Picture"), "Sample")
+BY = choice(digit.BY, "Sample")
 
 # Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top: DIGITS.
 LINKS: dict[str, dict[str, Param | None]] = {
@@ -185,4 +185,4 @@ def _enter(address: dict[str, str], kept: dict[str, Param | None], keys: Iterabl
         digit.take_from_link(address, key)
         # What the digit is and what its control says are one thing.
         if (chosen := digit.shared(key)) and f"{key}_by" in kept and f"{key}_by" not in address:
-            state[f"{key}_by"] = {digit.DRAWN: "Draw", digit.BROUGHT: "Picture"}.get(chosen.how, "Sample")
+            state[f"{key}_by"] = next(by for by, kind in digit.BY.items() if kind == (chosen.how or digit.SAMPLE))

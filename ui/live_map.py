@@ -70,19 +70,14 @@ def start(here: list[str]) -> dict[str, Any]:
     right = link["right"] if link.get("right") in rest else ("vae" if "vae" in rest else (rest or here)[0])
     image = str(link.get("image", 0))
     image = int(image) if re.fullmatch("[0-9]{1,5}", image) else 0
+    own, chosen = False, digit.shared()
+    if chosen is not None and "image" not in st.query_params:  # the digit of all pages comes along
+        own = chosen.source != "mnist"  # the visitor's, or another data set's; a test image is only a number
+        image = image if own else chosen.index
     y = st.query_params.get("y", "")
     told = int(y) if re.fullmatch("[0-9]", y) else (last.get("told") if link is last else None)
     walk = last.get("walk") if link is last else None
-    opening = {"left": left, "right": right, "image": image, "told": told, "walk": walk}
-    return opening | {"own": _comes_along(opening)}
-
-
-def _comes_along(opening: dict[str, Any]) -> bool:
-    """Whether the page may open with the visitor's own digit, or another data set's; a test image is only a number."""
-    chosen = digit.shared()
-    if chosen is not None and chosen.source == "mnist":
-        opening["image"] = chosen.index
-    return chosen is not None and chosen.source != "mnist" and "image" not in st.query_params
+    return {"left": left, "right": right, "image": image, "told": told, "walk": walk, "own": own}
 
 
 def _pick(picked: dict[str, Any]) -> None:

@@ -16,7 +16,6 @@ from vae_core import latent
 from vae_core.digitize import DigitizeError, digitize
 from vae_core.models import Autoencoder
 
-SOURCES = ("Sample", "Draw", "Picture")
 EMPTY = "The pad below is empty: draw a digit on it."
 # What had the focus is gone with the popover: whoever uses the keyboard goes on at the button that opened it.
 _FOCUS = """
@@ -41,7 +40,7 @@ def choose_digit() -> Chosen:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         _sample_controls(KEY, "Digit", chosen)
         if chosen.how:
-            chosen = _say_which(KEY, chosen)
+            _say_which(KEY, chosen)
         _bring_controls(KEY)
     _caption(KEY, chosen)
     return chosen
@@ -59,7 +58,7 @@ def choose_or_draw(key: str, *, title: str, start: dict[str, int]) -> Chosen:
         st.markdown(f"**{title}**", width="content")
         source = st.segmented_control(
             title,
-            SOURCES,
+            list(digit.BY),
             required=True,
             key=f"{key}_by",
             label_visibility="collapsed",
@@ -73,7 +72,7 @@ def choose_or_draw(key: str, *, title: str, start: dict[str, int]) -> Chosen:
         elif source == "Picture":
             _bring_controls(key)
         if chosen.how and source != "Sample" and chosen.pixels.any():
-            chosen = _say_which(key, chosen)
+            _say_which(key, chosen)
     if source == "Picture" and chosen.how != BROUGHT:
         _caption(key, chosen._replace(notes=("Until you bring a picture, it stays.",)))
     elif source == "Draw" and chosen.how != DRAWN:
@@ -90,10 +89,10 @@ def _turn_to(key: str) -> None:
     """Another source: what it had last is the digit again, where it had one."""
     state = st.session_state
     state.pop(f"{key}_refused", None)
-    kind = {"Sample": "sample", "Draw": DRAWN, "Picture": BROUGHT}[state[f"{key}_by"]]
+    kind = digit.BY[state[f"{key}_by"]]
     if before := state.get(f"{key}_{kind}"):
         digit.share(before, key)
-    elif kind == "sample":
+    elif kind == digit.SAMPLE:
         digit.give_back(key)
 
 
@@ -192,11 +191,10 @@ def _go_to_next(key: str, step: int, source: str) -> None:
     digit.share(digit.sample(next_index(labels, last, state.get(f"{key}_only"), step), source), key)
 
 
-def _say_which(key: str, chosen: Chosen) -> Chosen:
+def _say_which(key: str, chosen: Chosen) -> None:
     """What the visitor says that their own digit is."""
     st.session_state[f"{key}_said"] = chosen.label  # the digit's own: another page has a widget of its own
     _digit_box(f"{key}_said", "Which digit it is", "it is …", "it is {}", on_change=_say, args=(key,))
-    return chosen
 
 
 @callback

@@ -41,8 +41,9 @@ def slugs(latent_dim: int | None = None, dataset: str = "mnist") -> list[str]:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the sample digits …")
-def _samples(name: str) -> tuple[np.ndarray, np.ndarray]:
-    split = data.load(name, "test")
+def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
+    """The test images (N, 784) in [0, 1] and labels (N,) of one of `sources`."""
+    split = data.load(source, "test")
     images, labels = split.images.numpy(), split.labels.numpy()
     images.flags.writeable = labels.flags.writeable = False  # shared by all sessions
     return images, labels
@@ -52,16 +53,11 @@ def sources() -> list[str]:
     """The data sets that samples can be taken from, MNIST first where it is on this machine and whole."""
     if data.is_available("mnist", splits=["test"]):
         try:
-            _samples("mnist")
+            samples("mnist")
             return ["mnist", "digits"]
         except data.DataError as error:
             _log.warning("%s", error)
     return ["digits"]
-
-
-def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """The test images (N, 784) in [0, 1] and labels (N,) of one of `sources`."""
-    return _samples(source)
 
 
 def originals() -> np.ndarray | None:

@@ -261,7 +261,7 @@ def _share(message: dict[str, Any], brought: dict[str, Any]) -> None:
     if origin and origin != digit.BROUGHT:
         digit.take_from_link({"digit": origin})
         return
-    chosen = digit.drawing(text, message.get("said"))
+    chosen = digit.drawing(text, message.get("said"), "the recorded 3" if text == FIRST else "your drawing")
     if origin == digit.BROUGHT and (found := brought.get("found")):  # in greys, and with how it became a digit
         words = {"name": "your picture", "steps": found.steps, "notes": found.notes, "how": digit.BROUGHT}
         chosen = chosen._replace(pixels=found.pixels.reshape(784), **words)

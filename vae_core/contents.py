@@ -34,7 +34,7 @@ _CARD = {
     "history": [{"epoch": int, "reconstruction": float, "kl": (float, None), "seconds": float}],
     "test": {"reconstruction_at_mean": float, "mse": float, "label_agreement?": float},
     "denoising": _BY_KIND_AND_AMOUNT,
-    "draws?": {"accepted": float},
+    "draws?": {"accepted": float, "draws": int},
     "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
 }
 _OF_POSTERIORS = {
