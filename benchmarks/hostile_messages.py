@@ -66,7 +66,7 @@ VIEWS: dict[str, View] = {
     "map.mjs": View("pages/1_Map.py", {}, _map),
     "sliders.mjs": View("pages/2_Sliders.py", {}, _sliders),
     "sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
-    "styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"slug": told["slug"], "z": [0, -1]}),
+    "styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"digit": told["digit"]["id"], "z": [0, -1]}),
     "interpolate.mjs": View("pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}),
     "inside.mjs": View("pages/6_Inside_the_bound.py", {}, _inside),
     "chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),

@@ -15,7 +15,7 @@ const SLIDERS = 8; // of the busiest dimensions
 const REACH = 3.5; // of a slider, in σ of the prior
 const KEPT = 4; // hands to compare, at most
 
-const remembered = new Map(); // slug → {z, kept}: survives a switch of pages, as this module does
+const remembered = new Map(); // slug → {z, of which digit, kept}: survives a switch of pages, as this module does
 
 /** Shows {slug, digit: {id, pixels, label, name}} (options) in root. */
 export async function mount(root, component) {
@@ -45,7 +45,8 @@ class Styles {
     const old = remembered.get(slug) ?? {};
     this.#encode();
     const asked = numbersOf(link.get("z"), D);
-    this.z = Float32Array.from(asked ?? old.z ?? this.own.mean);
+    const same = old.digit === this.options.digit.id; // another digit has come meanwhile: its hand is shown
+    this.z = Float32Array.from(asked ?? (same ? old.z : this.own.mean));
     const keep = link.get("keep")?.split(";").map((text) => numbersOf(text, D)).filter(Boolean);
     this.kept = (keep ?? old.kept ?? []).slice(0, KEPT).map((z) => Float32Array.from(z));
     this.#build(style, codes);
@@ -193,12 +194,12 @@ class Styles {
 
   #settle() {
     this.#remember();
-    this.component.setStateValue("message", { slug: this.options.slug, z: Array.from(this.z, (v) => Number(v.toFixed(4))) });
+    this.component.setStateValue("message", { digit: this.options.digit.id, z: Array.from(this.z, (v) => Number(v.toFixed(4))) });
   }
 
   #remember() {
-    const { slug } = this.options;
-    remembered.set(slug, { z: Float32Array.from(this.z), kept: this.kept });
+    const { slug, digit } = this.options;
+    remembered.set(slug, { z: Float32Array.from(this.z), digit: digit.id, kept: this.kept });
     link.set({ z: toLink(this.z), keep: this.kept.map((z) => toLink(z)).join(";") || null });
   }
 

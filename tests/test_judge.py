@@ -38,7 +38,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_the_card_keeps_what_the_judge_promises(card):
-    """A later number "is a digit" is worth what these rates are: the bounds stand in the issue."""
+    """A later number "is a digit" is worth what these rates are."""
     scores = card["test"]
     assert min(scores["accuracy"].values()) >= 0.992
     assert min(scores["accepted"].values()) >= 0.95

@@ -126,7 +126,9 @@ def test_styles_finds_the_digits_that_were_really_written_like_this(root):
     """Otherwise "real digits in this hand" are any digits, of another label, or near to another z."""
     at = page(root, "3_Styles")
     z = torch.tensor([1.2, -0.7])
-    at.session_state["styles mnist-cvae-2d"] = {"message": {"slug": "mnist-cvae-2d", "z": z.tolist()}}
+    (view,) = (c for c in at.get("bidi_component") if c.proto.component_name == "lse_view")
+    of = json.loads(json.loads(view.proto.json)["options"])["digit"]["id"]
+    at.session_state["styles mnist-cvae-2d"] = {"message": {"digit": of, "z": z.tolist()}}
     body = shown(run(at))
     images, labels = store.samples(source())
     for y in range(10):

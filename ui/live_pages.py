@@ -96,9 +96,13 @@ def last(key: str) -> dict[str, Any]:
 
 
 def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
-    """Show the live view. Returns z (D,) as the hand left it: the link's, else the last, else the digit's own."""
-    key, mean = f"styles {name}", code.mean[0]
-    at = asked("z", len(mean)) or last(key).get("z")
+    """Show the live view. Returns z (D,) as the hand left it: the link's, else this digit's last, else its own."""
+    key, mean, shown = f"styles {name}", code.mean[0], digit.option(chosen, label)
+
+    def left(hand: dict[str, Any]) -> list[float] | None:
+        return hand["z"] if hand.get("digit") == shown["id"] else None  # another digit may have come since
+
+    at = asked("z", len(mean)) or left(last(key))
     z = mean if at is None else torch.tensor(at)
 
     def picture() -> str:
@@ -111,9 +115,9 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
         side = f'<div class="side">{side}<p class="reading"></p></div>'
         return f'{BAR}<div class="styles">{side}<div class="ten">{tiles}</div></div>'
 
-    reader = messages.form({"z": messages.vector(len(mean))})
-    message = show("styles.mjs", key, {"slug": name, "digit": digit.option(chosen, label)}, picture, reader=reader)
-    return torch.tensor(message["z"]) if message else z
+    reader = messages.form({"z": messages.vector(len(mean)), "digit": DIGIT})
+    at = left(show("styles.mjs", key, {"slug": name, "digit": shown}, picture, reader=reader))
+    return z if at is None else torch.tensor(at)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

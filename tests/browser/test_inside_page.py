@@ -50,7 +50,7 @@ def account(tab) -> dict[str, float]:
 
 
 def test_from_a_list_to_its_digit_and_under_the_hand(visit):
-    """The issue's story: a digit with a large gap, its posterior, q, what it costs, and what a hand can win back."""
+    """The page's story: a digit with a large gap, its posterior, q, what it costs, and what a hand can win back."""
     tab = visit("digit=5&inside_list=Largest+gap")
     before = account(tab)
     button = tab.locator('[class*="st-key-inside_take_"] button').first
