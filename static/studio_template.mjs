@@ -29,7 +29,7 @@ export const template = ({ models }) => `
     <button data-do="undo">Undo</button><button data-do="clear">Clear</button>
     <button data-do="sample" title="A test digit, by another hand">Sample</button>
     <span class="file" title="Bring a photograph or a scan of a digit, or drop it on the pad"><label>Picture
-      <input type="file" accept="image/*" aria-label="Picture of a digit that you bring"></label></span>
+      <input type="file" accept="image/*,.heic,.heif" aria-label="Picture of a digit that you bring"></label></span>
     <button data-do="camera" title="Hold a digit on paper up to the webcam">Camera</button>
   </div>
   <section class="tell" aria-labelledby="tell">

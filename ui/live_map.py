@@ -218,10 +218,11 @@ def answers(picked: dict[str, Any]) -> None:
 
 
 def notice() -> None:
-    """Say so where MNIST itself is not here, and offer to fetch it."""
-    from ui import fetch
+    """Say so where MNIST itself is not here, and offer to fetch it. Where it is, the maps show it and no other set."""
+    from ui import fetch, store
 
-    fetch.mnist_notice()
+    if "mnist" not in store.sources():
+        fetch.mnist_notice()
 
 
 def _image(kind: str, codes: dict[str, Any], i: int, told: int | None) -> None:
