@@ -9,7 +9,7 @@ import sys
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Error, expect
+from playwright.sync_api import Error, TimeoutError, expect
 
 from ui import links
 from ui.studio import FIRST
@@ -91,9 +91,15 @@ def segment(tab, key: str, text: str) -> None:
 
 
 def option(tab, key: str, text: str) -> None:
-    rest(tab)
-    tab.locator(f".st-key-{key} input").click()
-    tab.get_by_role("option", name=text).click()
+    for patience in (5_000, 5_000, PATIENCE):
+        rest(tab)
+        tab.locator(f".st-key-{key} input").click()
+        try:
+            tab.get_by_role("option", name=text).click(timeout=patience)
+            break
+        except TimeoutError:  # a run that began meanwhile has closed the list
+            if patience == PATIENCE:
+                raise
     expect(tab.locator(f".st-key-{key} input")).to_have_value(re.compile(f"^{text}"))
 
 
