@@ -27,15 +27,16 @@ class View(NamedTuple):
 
 
 def _studio(told: dict[str, Any]) -> dict[str, Any]:
-    codes = {m["kind"]: [0, 1.5] for m in told["models"]}
-    return {"bits": BITS, "label": 3, "codes": codes, "posterior": False, "spoilt": False}
+    codes, own = {m["kind"]: [0, 1.5] for m in told["models"]}, {"said": 3, "origin": None}
+    return {"bits": BITS, "label": 3, "codes": codes, "posterior": False, "spoilt": False, **own}
 
 
 def _map(told: dict[str, Any]) -> dict[str, Any]:
     said = {"kind": "cvae", "z": [0, -1.25], "label": 4, "t": 0, "answer": "digit"}
+    more = {"own": False, "told": None}
     place = {"left": [0, 1], "right": [0.5, -2]}
     walk = {"ends": [3, 18], "said": {"right": said}}
-    return {"left": "ae", "right": "cvae", "image": 7, "z": place, "drawn": "left", "walk": walk}
+    return {"left": "ae", "right": "cvae", "image": 7, "z": place, "drawn": "left", "walk": walk, **more}
 
 
 def _sliders(told: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def drawn() -> bytes:
 VIEWS: dict[str, View] = {
     "studio.mjs": View("app.py", {}, _studio),
     "map.mjs": View("pages/1_Map.py", {}, _map),
-    "sliders.mjs": View("pages/2_Sliders.py", {}, _sliders),
+    "sliders.mjs": View("pages/2_Sliders.py", {"sliders_dim": "2"}, _sliders),
     "sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
     "styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"digit": told["digit"]["id"], "z": [0, -1]}),
     "interpolate.mjs": View("pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}),
