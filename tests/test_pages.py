@@ -18,6 +18,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from ui import live
+from ui.digit import OPENS
 from ui.family import FAMILY, slug
 from ui.frame import GROUPS
 from ui.studio import any_sample
@@ -169,6 +170,35 @@ def test_page_goes_on_when_the_data_set_arrives(page, visit, tmp_path):
     write_mnist(tmp_path / "data")
     app = well(app.run())
     assert not any("Fetch MNIST" in button.label for button in app.button)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page[6:7] in "23456"])
+@pytest.mark.parametrize("touched", [None, 200])
+def test_a_digit_keeps_its_data_set_until_somebody_chooses_another(page, touched, visit, tmp_path):
+    """When one visitor fetches MNIST, everybody else's number must not become another digit without a word."""
+    app = well(visit(page, tmp_path / "data"))
+    if touched is not None:
+        well(app.number_input(key="digit_number").set_value(touched).run())
+    before = app.number_input(key="digit_number").value
+    caption = next(c.value for c in app.caption if c.value.startswith("Scikit-learn digit"))
+    write_mnist(tmp_path / "data")
+    well(app.run())
+    assert app.number_input(key="digit_number").value == before
+    assert next(c.value for c in app.caption if "digit" in c.value) == caption
+    well(app.selectbox(key="digit_source").set_value("mnist").run())
+    assert app.number_input(key="digit_number").value == OPENS["mnist"]
+    assert any(c.value.startswith("MNIST test digit 0, ") for c in app.caption)
+
+
+def test_a_tile_of_the_old_data_set_takes_its_own_digit(visit, tmp_path):
+    """The tiles that stand on an open page are of the data set that was there when they were drawn."""
+    app = visit("pages/6_Inside_the_bound.py", tmp_path / "data")
+    well(app.segmented_control(key="inside_list").set_value("Largest gap").run())
+    button = next(b for b in app.button if (b.key or "").startswith("inside_take_"))
+    index = int(button.key.rsplit("_", 1)[1])
+    write_mnist(tmp_path / "data")
+    well(button.click().run())
+    assert app.session_state["digit_chosen"].origin == f"digits:{index}"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -278,6 +278,33 @@ def test_the_digit_follows_from_page_to_page_and_back(visit):
     expect(chosen.first).to_be_visible()
 
 
+def test_what_is_drawn_in_the_studio_is_what_the_next_page_shows_and_back(visit):
+    """A newcomer draws, turns the page, and must find the drawing there; and again where it was drawn."""
+    tab = visit("")
+    studio = "[...document.querySelectorAll('*')].find((e) => e.studio)?.studio"
+    tab.wait_for_function(f"{studio}?.ready")
+    box = tab.locator(".pad canvas").first.bounding_box()
+    tab.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.8 * box["height"], steps=12)
+    tab.mouse.up()
+    tab.wait_for_function(f"({studio}).bits && new URLSearchParams(location.search).get('d') === ({studio}).bits")
+    rest(tab)
+    drawn = tab.evaluate(f"({studio}).bits")
+    for page in ("Restore", "Map", "Interpolate"):
+        go(tab, page)
+        mine = tab.get_by_test_id("stCaptionContainer").filter(has_text=re.compile("^Your drawing"))
+        expect(mine.first).to_be_visible()
+        expect(tab).to_have_url(re.compile(re.escape(drawn)))
+    tab.locator('[data-testid="stSidebar"] a[href=""]').click()
+    tab.wait_for_function(f"({studio})?.ready && ({studio}).bits === {drawn!r}")
+    go(tab, "Restore")
+    number(tab, "digit_number", 12)
+    expect(tab.get_by_test_id("stCaptionContainer").filter(has_text="digit 12, ").first).to_be_visible()
+    tab.locator('[data-testid="stSidebar"] a[href=""]').click()
+    tab.wait_for_function(f"({studio})?.ready && ({studio}).origin === 'digits:12'")
+
+
 def test_a_drawing_in_a_link_is_the_digit_of_every_page(visit):
     """A drawing that a teacher sends must not turn into a sample at the first step."""
     query = urlencode({"d": FIRST, "is": "3"})
