@@ -10,6 +10,7 @@ judge's rates `judge`'s; what needs no network is `baselines`'. ± is the standa
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -155,8 +156,21 @@ def spreads() -> Iterator[str]:
             yield f"{kind.upper()} {d}-D: an axis' standard deviation / robust σ {ratio.min():.2f} to {ratio.max():.2f}"
 
 
+def runs() -> Iterator[str]:
+    """How far single networks part, in the mean over the test split and on one digit."""
+    betas = ("-beta0.1", "-beta0.25", "-beta0.5", "", "-beta2")
+    pairs = [(f"mnist-vae-2d{a}", f"mnist-vae-2d{b}") for a, b in itertools.pairwise(betas)]
+    for left, right in [*pairs, ("mnist-ae-2d", "mnist-vae-2d")]:
+        one, other = (checkpoints.load_codes(name)["test_reconstruction_at_mean"].double() for name in (left, right))
+        by = one - other
+        yield (
+            f"{left} against {right}, drawn at the mean: {by.mean():+.2f} nats; one digit {by.abs().median():.1f} in "
+            f"the median, {(by < -1).double().mean():.0%} better and {(by > 1).double().mean():.0%} worse by a nat"
+        )
+
+
 def main() -> None:
-    for part in (scores, denoising, every_amount, gaps, spreads):
+    for part in (scores, denoising, every_amount, gaps, spreads, runs):
         print("\n".join(part()), end="\n\n")
 
 

@@ -19,8 +19,8 @@ model pays to say something with it. A dimension it does not need it leaves at t
 nothing. The AE and the DAE pay nothing for their codes and use every dimension; here the order is that of σ, the spread
 of the codes. A random code comes from the prior $N(0, I)$ where training pulled the codes towards it. A deterministic
 model has no prior: its random codes come from one Gaussian with the mean and the covariance of its codes. That is not
-the codes' own shape, so a draw may fall where no code lies, and nothing forces a VAE's codes to fill their prior
-either. How often a draw is a digit is written under the table, for the size that is shown.
+the codes' own shape, so a draw may fall where no code lies. A VAE's codes are drawn towards their prior, and need not
+fill it either. How often the judge takes a draw for a digit is written under the table, for the size that is shown.
 
 The middle and σ of a deterministic model are *robust*: the median of its training codes, and their interquartile range
 over 1.349, which for a Gaussian would be its σ. In two dimensions a few codes lie far out, so the standard deviation

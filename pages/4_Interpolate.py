@@ -65,7 +65,7 @@ else:
         "A step is Σ|Δ| over the pixels of two neighbours: how many pixels of ink change. Longest / mean is 1 where "
         "all steps are equal, and a jump makes it large. Detour is the whole walk over the straight one: a way through "
         "other digits is long. Digits between: how many of the pictures strictly between the ends the judge takes for "
-        "digits. The plain blend is perfect in both, and halfway it shows two digits at once: an even "
+        "digits. The plain blend is perfect in evenness and detour, and halfway it shows two digits at once: an even "
         "pace alone is no good way."
     )
 with st.expander("What happens here, in formulas"):

@@ -68,7 +68,7 @@ export const template = ({ models }) => `
     <p class="unit quiet meaning" hidden>True posterior: which codes explain your digit, the stronger the colour the better.
       q is the encoder’s guess at it, always one upright ellipse; a perfect guess holds 86 % in its 2 σ.</p>
     <p class="unit quiet full">Numbers are nats for this digit, and for the mean of 10,000 test digits; one trained network
-      each, so a nat more or less is chance. Reconstruction is −log p(x | z) at the code; −ELBO averages it over q and adds
+      each: another would move the mean by a nat or two, this digit perhaps by seven. Reconstruction is −log p(x | z) at the code; −ELBO averages it over q and adds
       the KL. The CVAE’s is given y; <i>with y</i> adds log 10 for the label, to stand beside the VAE’s.</p>
   </section>
 </div></div>`;

@@ -259,8 +259,9 @@ class Styles {
     }
     const far = norm(z);
     const place = this.plane ? `z = (${signed(z[0])}, ${signed(z[1])}), ` : "";
-    this.reading.textContent = `${place}${far.toFixed(2)} σ from the middle of the prior; a draw from it lies ` +
-      `at about ${Math.sqrt(z.length).toFixed(1)} σ.`;
+    const half = Math.sqrt(z.length * (1 - 2 / (9 * z.length)) ** 3); // Wilson and Hilferty 1931: the median of χ
+    this.reading.textContent = `${place}${far.toFixed(2)} σ from the middle of the prior; half of all draws from it ` +
+      `lie within ${half.toFixed(1)} σ.`;
     this.say(this.plane ? `Hand at ${signed(z[0])}, ${signed(z[1])}` : `Hand ${far.toFixed(1)} sigma from the middle`);
   }
 }

@@ -1,6 +1,8 @@
 // What the Studio says of a drawing in words: who draws it best, by how many nats, and why. No DOM.
 
-const EQUAL = 1; // nats: the difference of two networks of one kind, trained once each, may be as large
+// Nats that nobody sees in a drawing. Another training moves one digit by more, so what is said is of these networks
+// alone, and never that a kind of model is the reason for so little.
+const EQUAL = 1;
 const MANY = 1000;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -47,8 +49,8 @@ function compare(models, spoilt) {
 
 function why(best, rest, spoilt) {
   const is = (kind) => best.some((model) => model.kind === kind);
-  if (spoilt) return best.length === 1 && is("dae") && spoilt !== "blur" ? ": it was trained on such noise" : "";
-  if (rest.some(({ kind }) => kind === "vae")) return best.length === 1 ? ": it may put the code anywhere" : ": they may put the code anywhere";
+  if (spoilt) return best.length === 1 && is("dae") && spoilt !== "blur" ? ": it was trained on digits spoilt like this" : "";
+  if (rest.some(({ kind }) => kind === "vae")) return `; unlike the VAE, ${best.length === 1 ? "it" : "they"} may put the code anywhere`;
   return best.length === 1 && is("vae") ? ", though it must keep its codes near the middle" : "";
 }
 

@@ -115,15 +115,13 @@ def test_styles_and_sliders_tell_the_cards_of_the_size_that_is_shown(size):
     told = live_pages.accepted_draws(["ae", "dae", "vae", "cvae"], size)
     for kind, name in (("ae", "AE"), ("dae", "DAE"), ("vae", "VAE"), ("cvae", "CVAE")):
         assert f" {name} {checkpoints.read_card(f'mnist-{kind}-{size}d')['draws']['accepted']:.0%}" in told
-    assert told.endswith(
-        "Hardly one fell where no digit lies." if size == 2 else "The others fell where no digit lies."
-    )
+    assert told.endswith("Hardly one draws anything else." if size == 2 else "The others draw no digit.")
     near = readout.half_within(checkpoints.load_codes(f"mnist-ae-{size}d"))
     assert f"half of the AE's within {near:.2f} of its" in live_pages.middles(["ae", "vae"], size)
 
 
 def test_the_cvae_stands_beside_the_vae_with_log_10():
-    """−ELBO given the label bounds another quantity: beside the VAE's it flatters, and at 20-D it turns the order."""
+    """−ELBO given the label bounds another quantity: beside the VAE's it flatters, at 20-D by all of its lead."""
     nelbo = {kind: checkpoints.read_card(f"mnist-{kind}-20d")["test"]["nelbo"] for kind in ("vae", "cvae")}
     assert nelbo["cvae"] < nelbo["vae"] < nelbo["cvae"] + 2.302585
     assert "72.98 ± " in README and "bounds −log p(x, y)" in README

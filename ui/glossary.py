@@ -74,18 +74,19 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "Gaussian": ("Gaussians?", "The bell curve, in two directions an ellipse: given by its mean and its spread."),
     "KL": (
         "KL|KLs",
-        "Kullback–Leibler divergence: how many nats, on average over draws of the first distribution, it is more "
-        "likely under itself than under the second; 0 where both are equal, never negative.",
+        "Kullback–Leibler divergence: how many nats more likely a draw of the first distribution is under it than "
+        "under the second, on average; 0 where both are equal, never negative.",
     ),
     "ELBO": (
         "−?ELBOs?",
-        "Evidence lower bound: −reconstruction − KL, averaged over q, in nats; it is never above log p(x), so a "
-        "lower −ELBO is better.",
+        "Evidence lower bound: −(reconstruction, averaged over q) − (KL of q from the prior), in nats. It is never "
+        "above log p(x), a CVAE's never above log p(x given y); a lower −ELBO is better.",
     ),
     "evidence, log p(x)": (
         "evidence|log p\\(x|p\\(x",
-        "How likely the model finds a picture when every code is counted that could draw it; exact only where the "
-        "integral over the codes can be done, here in two dimensions.",
+        "How likely the model finds a picture when every code is counted that could draw it, as a logarithm in nats; a "
+        "CVAE's is given the label y. Exact only where the integral over the codes can be done, here in two "
+        "dimensions.",
     ),
     "gap": (
         "gaps?|amortisation|approximation",
@@ -126,7 +127,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "PCA": (
         "PCA",
-        "Principal component analysis: the best compression into a few numbers by weighted sums alone.",
+        "Principal component analysis: of all compressions by weighted sums alone the one of least squared error.",
     ),
     "ridge regression": (
         "ridge|ridge regression|regressions?",
@@ -134,7 +135,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "robust σ": (
         "robust|interquartile range",
-        "A spread that a few far points cannot inflate: the width of the middle half of the values, divided by 1.349.",
+        "A spread that a few far points cannot inflate: the width of the middle half of the values, divided by 1.349 "
+        "so that it is σ for a bell curve.",
     ),
     "cycle error": (
         "cycle error",

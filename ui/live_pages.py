@@ -175,13 +175,16 @@ OTHERS = "The others move by as many of their own σ, each in its own order."
 
 def middles(kinds: list[str], size: int) -> str:
     """Where random codes and a deterministic model's own lie, in the σ of the table."""
+    from scipy.special import gammaincinv
+
     near = [
         f"half of the {FAMILY[kind].name}'s within {readout.half_within(codes):.2f} of its"
         for kind in kinds
         if "test_logvar" not in (codes := store.guard_codes(slug(kind, size)))
     ]
     own = f" A deterministic model's σ is its codes' own, robust: {', '.join(near)}." if near else ""
-    return f"A draw from the prior lies at about {math.sqrt(size):.2f} σ from the middle.{own}"
+    half = math.sqrt(2 * gammaincinv(size / 2, 0.5))  # the median of a χ distribution
+    return f"Half of all draws from the prior lie within {half:.2f} σ of the middle.{own}"
 
 
 def accepted_draws(kinds: list[str], size: int) -> str:
@@ -192,9 +195,9 @@ def accepted_draws(kinds: list[str], size: int) -> str:
         return ""
     shares = ", ".join(f"{FAMILY[kind].name} {one['accepted']:.0%}" for kind, one in there.items())
     few = min(one["accepted"] for one in there.values()) < RARELY
-    verdict = "The others fell where no digit lies." if few else "Hardly one fell where no digit lies."
+    verdict = "The others draw no digit." if few else "Hardly one draws anything else."
     n = max(one["draws"] for one in there.values())
-    return f"**How many random codes draw a digit?** Of {n:,} codes of {size} numbers: {shares}. {verdict}"
+    return f"**How many random codes draw a digit, to the judge?** Of {n:,} of {size} numbers: {shares}. {verdict}"
 
 
 def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
