@@ -256,7 +256,8 @@ class MapView {
     picker.append(element("label", { htmlFor: "image" }, "Test image"), e.image,
       element("button", { type: "button", onclick: another }, "Another"));
     if (this.own) {
-      e.own = element("button", { type: "button", title: this.own.name, onclick: () => this.#pickOwn() }, "My digit");
+      e.own = element("button", { type: "button", title: this.own.name, onclick: () => this.#pickOwn() },
+        this.own.origin ? "Chosen digit" : "My digit"); // a sample of another data set is nobody's own
       picker.append(e.own);
     }
     picker.append(e.walk);
@@ -629,7 +630,7 @@ class MapView {
   #markOwn(side) {
     if (!this.own) return;
     side.plane.setMarker("own", this.walk.way ? null : {
-      z: [...this.#placeOfOwn(side).mean], shape: "dot", size: 5, text: "your digit", colour: side.plane.theme.accent,
+      z: [...this.#placeOfOwn(side).mean], shape: "dot", size: 5, text: this.own.origin ? "chosen digit" : "your digit", colour: side.plane.theme.accent,
     });
   }
 
@@ -644,7 +645,7 @@ class MapView {
   #words({ side: own, index }, places) {
     const e = this.elements;
     const label = !own ? this.own.label : index === null ? null : own.codes.label[index];
-    e.what.textContent = !own ? `Your digit${label === null ? "" : `, ${article(label)} ${label}`}`
+    e.what.textContent = !own ? `${this.own.origin ? "The chosen digit" : "Your digit"}${label === null ? "" : `, ${article(label)} ${label}`}`
       : index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${article(label)} ${label}`;
     const parts = [e.what.textContent];
     this.sides.forEach((side, k) => {

@@ -641,7 +641,10 @@ class Studio {
   #take(brought) {
     this.#begin();
     this.#note(brought.error ?? brought.notes);
-    if (!brought.pixels) return;
+    if (!brought.pixels) {
+      this.#release(); // what was refused is not sent again with every later click
+      return;
+    }
     const origin = brought.origin ?? BROUGHT;
     if (origin === BROUGHT) this.#did("draw"); // their own digit, by another pen
     this.pad.show({ picture: pixelsOf(brought), origin, id: brought.id });

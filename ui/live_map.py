@@ -124,7 +124,7 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
 def _digit() -> dict[str, Any] | None:
     """The digit of all pages as static/map.mjs reads it, and what a link to it says; None where nobody chose one."""
     chosen = digit.shared()
-    if chosen is None:
+    if chosen is None or not chosen.pixels.any():  # a pad that was cleared is no digit to mark
         return None
     return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "link": digit.in_link()}
 
@@ -274,7 +274,7 @@ def _own(kind: str, codes: dict[str, Any], z: list[float] | None) -> None:
     if chosen is None or z is None:
         return
     st.caption(digit.describe(chosen))
-    _place(kind, codes, z, "your digit's")
+    _place(kind, codes, z, "your digit's" if chosen.how else "the chosen digit's")
 
 
 def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) -> None:

@@ -104,10 +104,17 @@ def baselines() -> dict[str, Any]:
 
 
 @st.cache_data(max_entries=80, show_spinner=False)
+def _measured(name: str, slug: str) -> dict[str, Any]:
+    found = measures.measured(name, slug)
+    if found is None:
+        raise StorageError(f"{slug} has no {name}.")
+    return found
+
+
 def measured(name: str, slug: str) -> dict[str, Any] | None:
     """What a command found of this model later and put on its card, or None where nobody ran it for these weights."""
     try:
-        return measures.measured(name, slug)
+        return _measured(name, slug)  # an absence is not kept: what is measured meanwhile is found
     except StorageError:
         return None
 

@@ -216,7 +216,7 @@ it stays until the next stroke or *Back*.
 def _shared() -> dict[str, Any] | None:
     """The digit of all pages, {id, pixels, label, name, origin, notes}; None where nobody has chosen one."""
     chosen = digit.shared()
-    if chosen is None:
+    if chosen is None or not chosen.pixels.any():  # a pad that Interpolate has cleared is no digit here
         return None
     return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "notes": " ".join(chosen.notes)}
 

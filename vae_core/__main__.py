@@ -1,4 +1,4 @@
-"""The explorer's core without a browser: train, evaluate, integrate, list, download."""
+"""The explorer's core without a browser: train, measure, integrate, list, download."""
 
 from __future__ import annotations
 

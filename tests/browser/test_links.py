@@ -274,7 +274,7 @@ def test_the_digit_follows_from_page_to_page_and_back(visit):
         expect(chosen.first).to_be_visible()
         expect(tab).to_have_url(re.compile(r"digit=digits(:|%3A)12"))
     go(tab, "Map")
-    expect(tab.get_by_role("button", name="My digit")).to_have_attribute("aria-pressed", "true")
+    expect(tab.get_by_role("button", name="Chosen digit")).to_have_attribute("aria-pressed", "true")
     expect(chosen.first).to_be_visible()
 
 
