@@ -93,7 +93,7 @@ h1 { letter-spacing: -0.01em; padding: 0 0 0.1rem !important; }
 [class*="st-key-lse_take_"] button { height: 100%; width: 100%; align-items: flex-end; padding: 0 0 0.2rem;
   background: transparent; }
 [class*="st-key-card"] [data-testid="stPageLink"] a { padding: 0; }
-html[data-moved] .st-key-settled { visibility: hidden; }  /* of a place that the hand, or Play, has left */
+html[data-moved] .st-key-settled * { visibility: hidden !important; }  /* of a place that the hand, or Play, has left */
 .lse-numbers abbr { text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; }
 .lse-words dl { margin: 0.3rem 0 0.9rem 0; padding: 0; display: grid; gap: 0.3rem 1rem;
   grid-template-columns: minmax(6rem, max-content) minmax(0, 62rem); font-size: 0.92rem; }
