@@ -8,11 +8,11 @@ from ui.digit import Chosen
 from ui.family import FAMILY, slug, title
 from ui.frame import fragment, frame
 from ui.glossary import glossary
+from ui.links import SIZES
 from ui.picture import choose_digit, label_for, show_steps
 from ui.tiles import numbers
 from vae_core import latent
 
-DIMENSIONS = (2, 20)
 WHAT_YOU_SEE = """
 The sliders stand in the order of their worth. For a VAE or CVAE that is the mean KL of the dimension in nats: what the
 model pays to say something with it. A dimension it does not need it leaves at the prior, and that slider does next to
@@ -53,7 +53,7 @@ def play(kinds: list[str], size: int, chosen: Chosen, label: int) -> None:
 
 
 frame("Sliders", __doc__)
-sizes = [d for d in DIMENSIONS if any(slug(k, d) in store.slugs() for k in FAMILY)]
+sizes = [d for d in SIZES if any(slug(k, d) in store.slugs() for k in FAMILY)]
 if not sizes:
     st.error(
         "No trained model with 2 or 20 numbers in its code is here. Restore the folder checkpoints, or run "

@@ -8,6 +8,7 @@ from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS, slug
 from ui.frame import fragment, frame
 from ui.glossary import glossary
+from ui.links import SIZES
 from ui.picture import choose_digit, label_for, show_steps
 from ui.tiles import Bar, Tile, bars, row, sheet
 from vae_core import latent
@@ -37,7 +38,7 @@ frame("Styles", __doc__)
 controls, size = st.columns([3.4, 1])
 dim = size.segmented_control(
     "Numbers in the code",
-    (2, 20),
+    SIZES,
     required=True,
     key="styles_dim",
     persist_state="session",

@@ -9,6 +9,7 @@ from ui.digit import KEY
 from ui.family import FAMILY, slug
 from ui.frame import fragment, frame
 from ui.glossary import glossary
+from ui.links import SIZES
 from ui.picture import choose_or_draw, label_for
 from ui.tiles import numbers, strips
 from ui.ways import HEAD, START, Ways, animation, pace, read
@@ -21,7 +22,7 @@ with right:
     second = choose_or_draw("to", title="To", start={source: pair[1] for source, pair in START.items()})
 keep = {"required": True, "persist_state": "session"}
 with more, st.container(horizontal=True, gap="medium"):
-    dim = st.segmented_control("Numbers in the code", (2, 20), key="walk_dim", **keep)
+    dim = st.segmented_control("Numbers in the code", SIZES, key="walk_dim", **keep)
     way = st.segmented_control("Way", ("linear", "spherical"), key="walk_way", **keep)
 
 models = {kind: store.guard(slug(kind, dim))[0] for kind in FAMILY}

@@ -11,6 +11,7 @@ with st.spinner("Starting …"):  # once in a server's life: torch takes seconds
 
     from ui import fetch, restoring, store
     from ui.family import DIGIT_COLOURS, FAMILY, slug, title
+    from ui.links import SIZES
     from ui.picture import choose_digit, label_for, show_steps
     from ui.tiles import Tile, row
     from vae_core import corruption, latent, metrics
@@ -36,7 +37,7 @@ with st.container(horizontal=True, gap="medium"):
             disabled=not chance,
             help=None if chance else "A blur has no chance in it: it would be the same again.",
         )
-    dim = st.segmented_control("Numbers in the code", (2, 20), required=True, key="spoil_dim", persist_state="session")
+    dim = st.segmented_control("Numbers in the code", SIZES, required=True, key="spoil_dim", persist_state="session")
 
 models = {k: store.guard(slug(k, dim)) for k in FAMILY}
 label, how = label_for(chosen, models["cvae"][0])

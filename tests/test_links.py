@@ -1,5 +1,6 @@
 """The list of what each page's link holds: complete, and what is cut or hostile opens the page as it opens."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui import digit, links
+from ui import digit, inside, links
 from ui.frame import GROUPS
 from vae_core import metrics
 
@@ -42,6 +43,17 @@ def test_what_a_view_reads_of_the_address_is_in_the_list(page):
     of_digits = {name for key in links.DIGITS[page] for name in digit.parameters(key)}
     kept = {name for name, param in links.LINKS[page].items() if param is links.VIEW}
     assert kept == asked - of_digits
+
+
+def test_the_parts_and_lists_of_inside_the_bound_are_those_of_its_links():
+    """A part that the list lacks could be chosen, and its link would open another."""
+    page = (ROOT / PAGES["Inside the bound"]).read_text(encoding="utf-8")
+    parts = next(
+        node.value.keys
+        for node in ast.parse(page).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PARTS"
+    )
+    assert tuple(key.value for key in parts) == links.PARTS and tuple(inside.LISTS) == links.LISTS
 
 
 def test_a_start_is_one_of_the_choices():
