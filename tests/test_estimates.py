@@ -232,10 +232,11 @@ def test_the_running_mean_is_a_mean_with_its_standard_error(n):
 SCRIPT = """
 import numpy as np
 import torch
-from ui import denoising, estimates, observation
+from ui import denoising, estimates, links, observation
 from ui.digit import Chosen
 from vae_core import data
 
+links.hold("Inside the bound")
 what = {what!r}
 if what == "digit":
     pixels = data.load("digits", "test").images[3].numpy()
