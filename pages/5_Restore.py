@@ -65,7 +65,7 @@ tiles = [Tile(clean[0].numpy(), "Clean", "binarised at 0.5", DIGIT_COLOURS[label
 for name, score in scores.items():
     if score:
         tiles.append(Tile(restored[name][0].numpy(), name, f"{score[2]:.2f} dB, {score[3]:.1%} wrong"))
-row(tiles, size=124)
+row(tiles, columns=8)  # as many as there can be: a kind without a regression leaves the last place empty
 show_steps(chosen)
 left, right = st.columns(2, gap="large")
 with left:

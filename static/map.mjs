@@ -645,7 +645,8 @@ class MapView {
   #words({ side: own, index }, places) {
     const e = this.elements;
     const label = !own ? this.own.label : index === null ? null : own.codes.label[index];
-    e.what.textContent = !own ? `${this.own.origin ? "The chosen digit" : "Your digit"}${label === null ? "" : `, ${article(label)} ${label}`}`
+    const said = this.own?.origin ? "" : "said to be ";  // be it to see what a CVAE draws then
+    e.what.textContent = !own ? `${this.own.origin ? "The chosen digit" : "Your digit"}${label === null ? "" : `, ${said}${article(label)} ${label}`}`
       : index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${article(label)} ${label}`;
     const parts = [e.what.textContent];
     this.sides.forEach((side, k) => {

@@ -275,7 +275,10 @@ export class Plane {
       }
     }
     ctx.restore();
-    for (const radius of [1, 2]) this.text(ctx, `${radius}σ`, x, y + radius * this.scale + 9, { size: 11 });
+    for (const radius of [1, 2]) {
+      const foot = y + radius * this.scale; // the name stands under its circle, or over it where the map ends
+      this.text(ctx, `${radius}σ`, x, foot + (foot + 15 > this.height ? -9 : 9), { size: 11 });
+    }
   }
 
   /** Words on the map with a halo, so that they can be read on any ground. */

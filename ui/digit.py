@@ -101,10 +101,13 @@ def as_text(chosen: Chosen) -> str:
 
 
 def describe(chosen: Chosen) -> str:
-    """One sentence: what is being looked at."""
+    """One sentence: what is being looked at. Of the visitor's own nobody knows more than what was said to the CVAE."""
     # A file's name is not Markdown: my_digit_.png must not turn into italics.
     name = re.sub(r"([\\`*_{}\[\]#$:~<>!|])", r"\\\1", chosen.name[0].upper() + chosen.name[1:])
-    return f"{name}." if chosen.label is None else f"{name}, {'an' if chosen.label == 8 else 'a'} {chosen.label}."
+    if chosen.label is None:
+        return f"{name}."
+    shows = "" if chosen.how is None else "said to be "
+    return f"{name}, {shows}{'an' if chosen.label == 8 else 'a'} {chosen.label}."
 
 
 def option(chosen: Chosen, label: int | None) -> dict[str, Any]:

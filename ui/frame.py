@@ -98,11 +98,14 @@ html[data-moved] .st-key-settled * { visibility: hidden !important; }  /* of a p
 .lse-words dl { margin: 0.3rem 0 0.9rem 0; padding: 0; display: grid; gap: 0.3rem 1rem;
   grid-template-columns: minmax(6rem, max-content) minmax(0, 62rem); font-size: 0.92rem; }
 .lse-words dt { font-weight: 600; } .lse-words dd { margin: 0; }
-[class*="st-key-link-"] { position: absolute; }  /* it has nothing to show */
+[class*="st-key-link-"] { position: absolute; width: 0; }  /* it has nothing to show */
 .lse-scroll { overflow-x: auto; }
 @media (max-width: 1000px) {  /* beside the sidebar a column would be cut */
   [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
   [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] { min-width: min(100%, 9.5rem); }
+  [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:has(.lse-scroll) { min-width: min(100%, 21rem); }
+  [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:has(.st-key-digit_by, .st-key-to_by) {
+    min-width: min(100%, 14rem); }
 }
 @media (max-width: 900px) {
   .lse-grid { grid-template-columns: repeat(calc(var(--columns) / 2), 1fr); gap: 0.5rem; }

@@ -55,7 +55,7 @@ def choose_or_draw(key: str, *, title: str, start: dict[str, int]) -> Chosen:
     """
     chosen = digit.shared(key) or digit.opening(start)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{title}**", width="content")
+        st.markdown(f"**{title}**", width=44)  # From and To break their lines alike
         source = st.segmented_control(
             title,
             list(digit.BY),

@@ -352,11 +352,13 @@ def test_a_drawing_in_a_link_is_the_digit_of_every_page(visit):
     """A drawing that a teacher sends must not turn into a sample at the first step."""
     query = urlencode({"d": FIRST, "is": "3"})
     tab = visit("Restore", query)
-    mine = tab.get_by_test_id("stCaptionContainer").filter(has_text="The digit of this link, a 3.")
+    mine = tab.get_by_test_id("stCaptionContainer").filter(has_text="The digit of this link, said to be a 3.")
     for page in ("Restore", "Styles", "Sliders", "Inside_the_bound", "Map", "Interpolate"):
         if page != "Restore":
             go(tab, page)
         expect(mine.first).to_be_visible()
+        if page == "Map":
+            expect(tab.get_by_text("Your digit, said to be a 3", exact=True)).to_be_visible()
         expect(tab).to_have_url(re.compile(re.escape(FIRST)))
     assert link(tab)["digit_by"] == "Draw"  # what it is and what its control says are one thing
 

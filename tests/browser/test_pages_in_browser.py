@@ -100,7 +100,9 @@ UNREADABLE = """() => {
                 const s = getComputedStyle(a), box = a.getBoundingClientRect();
                 hidden = s.clipPath !== "none" || s.clip === "rect(0px, 0px, 0px, 0px)" || Number(s.opacity) < 0.05
                     || (box.width < 2 && s.display !== "contents") || ["fixed", "sticky"].includes(s.position);
-                scrolls ||= ["auto", "scroll"].includes(s.overflowX) && a.scrollWidth > a.clientWidth;
+                // A choice of three or a table of numbers that has to be scrolled is cut: nobody looks there.
+                scrolls ||= ["auto", "scroll"].includes(s.overflowX) && a.scrollWidth > a.clientWidth
+                    && (a.matches(".layers") || innerWidth < 640 && a.matches(".lse-scroll"));
             }
             if (hidden || !e.checkVisibility()) continue;
             const words = texts.map(n => n.data.trim()).join(" ");
