@@ -98,7 +98,7 @@ html[data-moved] .st-key-settled * { visibility: hidden !important; }  /* of a p
 .lse-words dl { margin: 0.3rem 0 0.9rem 0; padding: 0; display: grid; gap: 0.3rem 1rem;
   grid-template-columns: minmax(6rem, max-content) minmax(0, 62rem); font-size: 0.92rem; }
 .lse-words dt { font-weight: 600; } .lse-words dd { margin: 0; }
-[class*="st-key-link-"] { position: absolute; width: 0; }  /* it has nothing to show */
+[class*="st-key-link-"] { position: absolute; width: 1px !important; overflow: hidden; }  /* it has nothing to show */
 .lse-scroll { overflow-x: auto; }
 @media (max-width: 1000px) {  /* beside the sidebar a column would be cut */
   [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
