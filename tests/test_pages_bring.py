@@ -396,8 +396,8 @@ def test_the_last_gesture_counts(root):
     after = OPENS[source()] + 1
     assert re.match(rf"\S+ .*digit {after}, an? \d\.", chosen_digit(run(at)))
     assert chosen_digit(bring(at, "one.png", picture(1))).startswith("Your picture")
-    assert at.number_input(key="digit_number").value is None  # no number, where none is shown
-    at.number_input(key="digit_number").set_value(7)
+    assert at.number_input(key="digit_no_number").value is None  # no number, where none is shown
+    at.number_input(key="digit_no_number").set_value(7)
     assert re.match(r"\S+ .*digit 7, an? \d\.", chosen_digit(run(at)))
 
 

@@ -140,17 +140,22 @@ def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
     """The sample's number, which digits are wanted, the next one, and where there are several the data set."""
     state, source = st.session_state, chosen.source or digit.data_set()
     labels = store.samples(source)[1]
-    # The control shows what the page shows: no number where the digit is the visitor's own.
-    state[f"{key}_number"] = chosen.index
+    # The control shows what the page shows: no number where the digit is the visitor's own. That is a control of its
+    # own, so that `_take_number` can tell which of them speaks.
+    name, start = f"{key}_number", {}
+    if chosen.index is None:
+        name, start = f"{key}_no_number", {"value": None, "placeholder": "yours"}
+    else:
+        state[name] = chosen.index
     st.number_input(
         f"{title}, 0 … {len(labels) - 1}",
         0,
         len(labels) - 1,
-        key=f"{key}_number",
-        placeholder="yours",
+        key=name,
         on_change=_take_number,
-        args=(key, source),
+        args=(key, name, source),
         width=125,
+        **start,
     )
     _digit_box(f"{key}_only", "Only this digit", "any digit", "only {}", on_change=_go_to_next, args=(key, 0, source))
     st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1, source))
@@ -169,9 +174,11 @@ def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
 
 
 @callback
-def _take_number(key: str, source: str) -> None:
-    index = st.session_state[f"{key}_number"]
-    if index is not None:  # a number that is deleted chooses nothing
+def _take_number(key: str, name: str, source: str) -> None:
+    index, shown = st.session_state[name], digit.shared(key)
+    # The browser says the old number once more, as if it had been typed, before it hears that its control is gone.
+    late = shown is not None and shown.how is not None and name == f"{key}_number"
+    if index is not None and not late:  # a number that is deleted chooses nothing
         digit.share(digit.sample(index, source), key)
 
 
@@ -184,10 +191,8 @@ def _take_source(key: str) -> None:
 @callback
 def _go_to_next(key: str, step: int, source: str) -> None:
     labels, state = store.samples(source)[1], st.session_state
-    last = state[f"{key}_number"]
-    if last is None and (before := state.get(f"{key}_sample")) and before.source == source:
-        last = before.index
-    last = OPENS[source] if last is None else last
+    before = state.get(f"{key}_sample")
+    last = state.get(f"{key}_number", before.index if before and before.source == source else OPENS[source])
     digit.share(digit.sample(next_index(labels, last, state.get(f"{key}_only"), step), source), key)
 
 
