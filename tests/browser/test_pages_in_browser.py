@@ -281,7 +281,7 @@ def test_a_failed_fetch_says_so_by_itself(visit):
     tab = visit("5_Restore.py", DESKTOP)
     tab.get_by_role("button", name="Fetch MNIST").click()
     told = tab.get_by_role("alert").filter(has_text="could not be downloaded")
-    expect(told).to_be_visible(timeout=PATIENCE)
+    expect(told).to_be_visible(timeout=3 * PATIENCE)
     expect(tab.get_by_role("button", name="Try again")).to_be_enabled(timeout=PATIENCE)
     expect(tab.get_by_role("button", name="Cancel")).to_have_count(0)
     assert tab.locator(EXCEPTION).count() == 0 and tab.wrong == []
