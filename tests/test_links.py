@@ -23,8 +23,8 @@ VIEWS = {  # the modules that read and write a page's address
     "Inside the bound": ("inside", "betas"),
 }
 HOSTILE = (
-    *("", " ", "inf", "-inf", "nan", "1e999", "-1", "0x1", "9" * 400, "1.5", "½", "１", "null", "None", "[]", "{}"),
-    *("../..", "<b>x</b>", "a" * 5000, "%", ",,,", ":", "mnist:", ":1", "\x00", "😀", "true", "0", "1e3", "vae", "3;3"),
+    *("", "inf", "nan", "1e999", "-1", "9" * 400, "½", "null", "../..", "<b>x</b>", "a" * 5000),
+    *(",,,", "mnist:", ":1", "\x00", "😀", "true", "3;3"),
 )
 
 
