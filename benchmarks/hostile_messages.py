@@ -27,7 +27,7 @@ class View(NamedTuple):
 
 
 def _studio(told: dict[str, Any]) -> dict[str, Any]:
-    codes, own = {m["kind"]: [0, 1.5] for m in told["models"]}, {"said": 3, "origin": None}
+    codes, own = {m["kind"]: [0, 1.5] for m in told["models"]}, {"said": None, "origin": None}
     return {"bits": BITS, "label": 3, "codes": codes, "posterior": False, "spoilt": False, **own}
 
 
@@ -131,7 +131,9 @@ class Visit:
 
     def _controls(self) -> set[str]:
         kinds = ("title", "number_input", "segmented_control", "selectbox", "toggle")
-        return {f"{kind} {element.key or ''}" for kind in kinds for element in self.app.get(kind)} | (
+        # Of the visitor's own digit the number's control is another one, without a number.
+        found = {f"{kind} {element.key or ''}" for kind in kinds for element in self.app.get(kind)}
+        return {name.replace("_no_number", "_number") for name in found} | (
             {"the live view"} if self._view() else set()
         )
 

@@ -296,6 +296,7 @@ class Walk {
   #settle() {
     const t = Number(this.t.toFixed(3));
     this.settled = this.t;
+    this.request(); // what Python says of this place may be seen again
     link.set({ t });
     const drawn = this.ends.filter((end) => end.pad).map((end) => [end.name, end.text]);
     this.component.setStateValue("message", { t, ...Object.fromEntries(drawn) });
