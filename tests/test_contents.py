@@ -1,13 +1,16 @@
 """A broken checkpoint hurts nobody else: each way to break one is refused in one sentence, and what does not need it
 goes on, in the core, on the command line and on the pages."""
 
+import contextlib
 import html
 import json
 import math
+import os
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +124,17 @@ HARMS: dict[str, tuple[Harm, str]] = {
     "weights of whole numbers": (header(W, "encoder.0.bias", dtype="I16"), "of the type I16; expected F16, F32, F64"),
     "weights with a long header": (text(W, struct.pack("<Q", 2**63)), "a header of 9223372036854775808 bytes"),
     "weights that are a folder": (lambda f: (f / W).unlink() or (f / W).mkdir(), "does not exist"),
+    # Finite in the file, infinite or NaN as soon as a network has them.
+    "weights beyond float32": (
+        tensors(
+            W, lambda t: t.update({"encoder.0.bias": torch.full(t["encoder.0.bias"].shape, 1e300, dtype=torch.float64)})
+        ),
+        "encoder.0.bias holds numbers that are not finite or are beyond 1e",
+    ),
+    "codes whose squares are beyond float32": (
+        tensors(C, lambda t: t.update(test_mean=torch.full(t["test_mean"].shape, 3e38))),
+        "test_mean holds numbers that are not finite or are beyond 1e",
+    ),
     "codes without train_mean": (
         tensors(C, lambda t: t.pop("train_mean")),
         r"train_mean should be \(1438, 2\) and is absent",
@@ -142,7 +156,9 @@ HARMS: dict[str, tuple[Harm, str]] = {
     "a VAE without a posterior": (tensors(C, lambda t: t.pop("test_logvar")), "test_logvar should be"),
 }
 # What only the numbers tell: a list that looked at every number would read all files of all models.
-UNSEEN = {name for name in HARMS if "NaN" in name or "infinity" in name or "200" in name} - {"a score that is NaN"}
+UNSEEN = {name for name in HARMS if any(w in name for w in ("NaN", "infinity", "200", "float32"))} - {
+    "a score that is NaN"
+}
 
 
 @pytest.fixture
@@ -181,6 +197,64 @@ def test_list_goes_on_and_says_which_is_broken_and_why(root):
     model, baselines = done.stderr.splitlines()
     assert model.startswith(f"{VICTIM}: broken.") and "latent_dim should be a whole number and is None" in model
     assert baselines.startswith("baselines: broken.") and "should be an object and is a list of 0" in baselines
+
+
+def test_a_folder_that_nobody_may_look_into_hides_no_other():
+    """To ask whether a file is there is an error of its own where one may not look: it took `list` and pages down."""
+    with tempfile.TemporaryDirectory() as place:  # pytest's own folders cannot be entered by anybody else
+        root = Path(place)
+        root.chmod(0o755)
+        for slug in (VICTIM, OTHER, "judge"):
+            shutil.copytree(checkpoints.ROOT / slug, root / slug)
+        for slug in (VICTIM, "judge"):
+            (root / slug).chmod(0)
+        with nobody():
+            slugs, broken = checkpoints.survey(root)
+            assert slugs == [OTHER] and set(broken) == {VICTIM, "judge"}
+            assert all("cannot be read: Permission denied" in said for said in broken.values())
+            with pytest.raises(StorageError, match="Permission denied"):
+                checkpoints.load(VICTIM, root)
+        for slug in (VICTIM, "judge"):
+            (root / slug).chmod(0o755)
+
+
+@contextlib.contextmanager
+def nobody():
+    """Root may look everywhere, and is not the user who runs the app."""
+    if root := os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_name_is_no_way_out_of_the_folder(root, tmp_path):
+    """Otherwise `integrate ../elsewhere/digits-vae-2d` writes there, and its card holds a way of this machine."""
+    inside = tmp_path / "inside"
+    shutil.copytree(root / VICTIM, inside / VICTIM)
+    for name in (
+        f"../{VICTIM}",
+        str(root / VICTIM),
+        f"./../inside/{VICTIM}",
+        f"{VICTIM}/../{VICTIM}",
+        "",
+        "..",
+        "a" * 300,
+    ):
+        for read in (checkpoints.load, checkpoints.load_codes, checkpoints.read_card):
+            with pytest.raises(StorageError):
+                read(name, inside)
+    checkpoints.load(VICTIM, inside)
+
+
+def test_a_folders_name_does_not_speak_to_the_terminal(root):
+    """A name may hold line breaks and commands that colour, clear or retitle a terminal."""
+    (root / VICTIM).rename(root / "digits\n\x1b[2J\u202e")
+    words = [sys.executable, "-m", "vae_core", "list", "--root", root]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    assert len(said.splitlines()) == 1 and said.startswith(r"digits\n\x1b[2J\u202e: broken.") and "\x1b" not in said
 
 
 @pytest.mark.parametrize("widths", [[10**9, 2, 2, 2], [16], "16", [16, 32, 64, None], [0, 1, 1, 1]])
@@ -339,6 +413,36 @@ def test_the_parts_inside_the_bound_go_on_without_their_broken_relatives(part, h
     app.query_params["part"] = part
     app.run()
     assert not app.exception and not app.error
+    said = [element.value for kind in ("info", "warning", "caption", "markdown") for element in app.get(kind)]
+    assert str(house) not in "\n".join(said)
+    assert ("the files of mnist-vae-2d-gaussian are broken" in "\n".join(said)) == (part == "Observation model")
+
+
+def test_a_cards_command_is_shown_as_it_is(house):
+    """A card is anybody's: a backtick would end the code, and what follows would be a link or a foreign picture."""
+    harmed(house / "mnist-vae-2d", put("command", value="a `![b](http://c.invalid/d.png)` [e](http://f.invalid)"))
+    shutil.rmtree(house / "mnist-vae-2d-gaussian")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
+    app.query_params["part"] = "Observation model"
+    app.run()
+    (said,) = [info.value for info in app.info if "mnist-vae-2d-gaussian" in info.value]
+    before, code, after = said.split("`")
+    assert "(http://c.invalid/d.png) [e](http://f.invalid)" in code and "http" not in before + after
+
+
+@pytest.mark.parametrize(("page", "part"), [("pages/6_Inside_the_bound.py", "β"), ("pages/1_Map.py", None)])
+def test_codes_of_other_images_are_not_shown_as_mnists(page, part, house):
+    """A model of five held-out images in place of a shipped one: the maps of all β are turned by the same images."""
+    few = lambda t: t.update({k: v[:5].clone() for k, v in t.items() if k.startswith("test_")})  # noqa: E731
+    harmed(house / "mnist-vae-2d", tensors(C, few))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page(page)
+    if part:
+        app.query_params["part"] = part
+    app.run()
+    assert not app.exception and not app.error
+    assert ["mnist-vae-2d" in warning.value for warning in app.warning] == [True] * (part is None)
+    with pytest.raises(StorageError, match="scored on 5 images and not on MNIST's 10,000"):
+        contents.read_codes(house / "mnist-vae-2d")
 
 
 def test_the_light_readers_need_no_torch():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui import digit, inside, links
+from ui import digit, frame, inside, links
 from ui.frame import GROUPS
 from vae_core import metrics
 
@@ -94,3 +94,16 @@ def test_a_drawing_goes_through_a_link_and_back():
     for text in ("cut", "A" * 130, "é" * 131, "=" * 131):
         with pytest.raises(ValueError):
             digit.drawing(text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [("Latent_maps", True), ("Old page-2", True), ("Größe", True)]
+    + [(text, False) for text in ("[win](http://a.invalid)", "![](http://a.invalid/b.png)", "www.a.invalid", "$x$")]
+    + [(text, False) for text in ("a@b.invalid", ":material/home:", "`a`", "<b>a</b>", "a\n\nb", "**a**")],
+)
+def test_an_address_that_is_no_pages_is_not_markdown(asked, named):
+    """Otherwise whoever writes a link puts a link of their own, or a picture that tells on its visitor, on our page."""
+    said = frame.no_such_page(asked)
+    assert (f"“{asked}”" in said) is named and (asked in said) is named
+    assert said.endswith("; this is the Studio. The sidebar names all pages.")

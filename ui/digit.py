@@ -102,8 +102,9 @@ def as_text(chosen: Chosen) -> str:
 
 def describe(chosen: Chosen) -> str:
     """One sentence: what is being looked at. Of the visitor's own nobody knows more than what was said to the CVAE."""
-    # A file's name is not Markdown: my_digit_.png must not turn into italics.
-    name = re.sub(r"([\\`*_{}\[\]#$:~<>!|])", r"\\\1", chosen.name[0].upper() + chosen.name[1:])
+    # A file's name is not Markdown: my_digit_.png must not turn into italics, nor a line break begin a list.
+    name = " ".join(chosen.name.split())
+    name = re.sub(r"([\\`*_{}\[\]#$:~<>!|])", r"\\\1", name[0].upper() + name[1:])
     if chosen.label is None:
         return f"{name}."
     shows = "" if chosen.how is None else "said to be "

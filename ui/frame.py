@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
@@ -179,7 +180,7 @@ def frame(title: str, lead: str, *, width: int = 1280) -> None:
     hold(name)
     _say_what_failed()
     if here == "app.py" and (asked := st.session_state.setdefault("asked", _unknown())):
-        st.warning(f"There is no page “{asked}”; this is the Studio. The sidebar names all pages.")
+        st.warning(no_such_page(asked))
     elif here != "app.py":
         st.session_state.pop("asked", None)
 
@@ -194,6 +195,12 @@ def _unknown() -> str:
     path = urlsplit(st.context.url or "").path.strip("/")
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return unquote(path.removeprefix(base).strip("/"))[:60]
+
+
+def no_such_page(asked: str) -> str:
+    """Whoever wrote the link wrote the name: words are repeated, and nothing of which Markdown makes a link."""
+    named = f" “{asked}”" if re.fullmatch(r"[\w -]+", asked) else " of that address"
+    return f"There is no page{named}; this is the Studio. The sidebar names all pages."
 
 
 def leave_out(slug: str, error: Exception, *, alone: bool) -> None:

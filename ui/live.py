@@ -18,7 +18,7 @@ import streamlit as st
 from ui import messages
 from ui.frame import callback, give_up, leave_out
 from vae_core import contents
-from vae_core.storage import StorageError
+from vae_core.storage import StorageError, is_there
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
@@ -112,7 +112,7 @@ def whole(slugs: Iterable[str]) -> list[str]:
     without it as long as there is another."""
     found, broken = [], {}
     for slug in slugs:
-        if (CHECKPOINTS / slug / "card.json").is_file():
+        if is_there(CHECKPOINTS / slug / "card.json"):
             try:
                 if _sound(slug):
                     found.append(slug)

@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 
 from ui.frame import give_up
-from vae_core import checkpoints, data, measures, metrics
+from vae_core import checkpoints, contents, data, measures, metrics
 from vae_core.config import KINDS
 from vae_core.judge import Judge
 from vae_core.models import Autoencoder
@@ -27,7 +27,9 @@ def model(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
 
 @st.cache_resource(max_entries=40, show_spinner=False)
 def codes(slug: str) -> dict[str, torch.Tensor]:
-    return checkpoints.load_codes(slug)
+    found = checkpoints.load_codes(slug)
+    contents.check_split(slug, len(found["test_mean"]))
+    return found
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -83,7 +85,9 @@ def guard_codes(slug: str) -> dict[str, torch.Tensor]:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _exact(slug: str) -> dict[str, torch.Tensor]:
-    return checkpoints.load_exact(slug)
+    found = checkpoints.load_exact(slug)
+    contents.check_split(slug, len(found["log_p"]))
+    return found
 
 
 def exact(slug: str) -> dict[str, torch.Tensor] | None:

@@ -535,7 +535,7 @@ def _list(args: argparse.Namespace, argv: list[str]) -> int:
         row = {k: card[k] for k in ("slug", "kind", "latent_dim", "parameters", "test")}
         _say(args, row, _row(card))
     for slug, reason in broken.items():
-        _say(args, {"slug": slug, "broken": reason}, f"{slug}: broken. {reason}", stream=sys.stderr)
+        _say(args, {"slug": slug, "broken": reason}, _on_a_line(f"{slug}: broken. {reason}"), stream=sys.stderr)
     return 0
 
 
@@ -594,10 +594,16 @@ def _say(args: argparse.Namespace, row: dict[str, Any], text: str, stream: Any =
 
 
 def _fail(args: argparse.Namespace, event: str, message: str, **more: Any) -> None:
+    text = _on_a_line(f"{event}: {message}")
     try:
-        _say(args, {"event": event, **more, "message": message}, f"{event}: {message}", stream=sys.stderr)
+        _say(args, {"event": event, **more, "message": message}, text, stream=sys.stderr)
     except OSError:  # standard output itself is what cannot be written
-        print(f"{event}: {message}", file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
+
+
+def _on_a_line(text: str) -> str:
+    """Names come from folders that anybody may have made: no line break, and nothing that commands a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _close(stream: Any) -> None:

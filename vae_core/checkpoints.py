@@ -25,6 +25,7 @@ from vae_core.models import Autoencoder, Code, InputError, build
 from vae_core.storage import (
     NotFiniteError,
     StorageError,
+    is_there,
     json_bytes,
     locked,
     read_json,
@@ -56,17 +57,17 @@ def survey(root: Path | None = None) -> tuple[list[str], dict[str, str]]:
     """
     root = root or ROOT
     found, refused = [], {}
-    for path in sorted(root.glob("*/card.json")):
-        if path.parent.name == "judge":
+    for folder in sorted(root.glob("*")):
+        if folder.name == "judge" or not is_there(folder / "card.json"):
             continue
         try:
-            card = contents.check(path.parent)
+            card = contents.check(folder)
             place = card["dataset"]["name"] != "mnist", card["latent_dim"], KINDS.index(card["kind"])
-            found.append((*place, path.parent.name))
+            found.append((*place, folder.name))
         except StorageError as error:
-            refused[path.parent.name] = str(error)
+            refused[folder.name] = str(error)
     for name, file, read in (("judge", "judge/card.json", load_judge), ("baselines", "baselines.json", load_baselines)):
-        if (root / file).is_file():
+        if is_there(root / file):
             try:
                 read(root)
             except StorageError as error:
@@ -81,7 +82,8 @@ def read_card(slug: str, root: Path | None = None) -> dict[str, Any]:
 
 def _read(slug: str, root: Path | None) -> tuple[dict[str, Any], Config]:
     folder = (root or ROOT) / slug
-    if not (folder / "card.json").is_file():
+    # A name is no way: what is measured later is written into the folder.
+    if slug != folder.name or not is_there(folder / "card.json"):
         raise StorageError(
             f"There is no checkpoint {slug!r}. There are: {', '.join(available(root)) or 'none yet'}. "
             "Train it with `python -m vae_core train`."
@@ -172,7 +174,7 @@ def load_or_train(
     root = root or ROOT
     work = root / ".training" / config.slug
     with locked(work):
-        if (root / config.slug / "card.json").is_file() and not retrain:
+        if is_there(root / config.slug / "card.json") and not retrain:
             if _read(config.slug, root)[1] != config:
                 raise StorageError(
                     f"{config.slug!r} exists with other settings. Give this run a tag of its own, or retrain it."

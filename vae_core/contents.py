@@ -14,6 +14,7 @@ from vae_core.config import PROBABILISTIC, Config, ConfigError, ModelConfig
 from vae_core.storage import Layout, StorageError, check_tensors, read_arrays, read_json
 
 FORMAT = 1  # of the files; a reader refuses a newer one
+MNIST_TEST = 10_000
 
 # A pattern: a type (float takes whole numbers, too), None, a tuple of patterns that will all do, [pattern] for a list,
 # {str: pattern} for an object with any names, or an object with these names; one that ends in "?" may be missing, and
@@ -126,6 +127,15 @@ def check_labels(path: Path, codes: Any, config: ModelConfig) -> None:
             )
 
 
+def check_split(slug: str, n: int) -> None:
+    """Pages show the images behind MNIST's codes, and compare models by them: all must be of the whole test split."""
+    if slug.startswith("mnist-") and n != MNIST_TEST:
+        raise StorageError(
+            f"{slug} was scored on {n:,} images and not on MNIST's {MNIST_TEST:,} test images, which the pages show. "
+            "Restore it or train the model again, without --held-out."
+        )
+
+
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
     """Every tensor of the network by name, half precision as stored."""
     _, config = read_card(folder)
@@ -138,6 +148,7 @@ def read_codes(folder: Path) -> dict[str, np.ndarray]:
     path = folder / "codes.safetensors"
     codes = read_arrays(path, codes_layout(config.model))
     check_labels(path, codes, config.model)
+    check_split(folder.name, len(codes["test_mean"]))
     return codes
 
 
