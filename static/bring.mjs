@@ -2,7 +2,8 @@
 
 const SIDE = 1000; // pixels of the longer side; the digitizer works on less
 const LIMIT = 5e6; // bytes, as .streamlit/config.toml has it for uploads and ui/messages.py for what comes by message
-const HEIF = /^ftyp(hei[cxms]|hev[cxms]|heif|mi[af]1|msf1)/; // after the box's size, what phones write; AVIF says avif
+const HEIF = /^ftyp(hei[cxms]|hev[cxms]|heif|mi[af]1|msf1)/; // after the box's size, what phones write
+const AVIF = /^ftypavi[fs]/; // Python reads none, however small: nobody can tell beforehand what it will take
 const LARGE = `This file is too large: bring a picture of at most ${LIMIT / 1e6} MB.`;
 const HEIC = "This is a HEIC picture, which only some programs read: save it as JPEG and bring that.";
 
@@ -10,11 +11,12 @@ const HEIC = "This is a HEIC picture, which only some programs read: save it as 
 export async function packed(file) {
   let blob = file;
   try {
-    const heif = HEIF.test(await head(file));
+    const form = await head(file);
+    const heif = HEIF.test(form);
     const image = await read(file);
     if (!image && heif) return { error: HEIC };
     if (image) {
-      blob = await shrunk(image, heif) ?? file;
+      blob = await shrunk(image, heif || AVIF.test(form)) ?? file;
       image.close();
     } // else no picture, or one that this browser cannot read: Python will say what is wrong with it
     if (blob.size > LIMIT) return { error: LARGE };

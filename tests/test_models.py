@@ -175,6 +175,9 @@ def test_build_is_deterministic_and_leaves_the_global_stream_alone():
         ({"beta": -1}, "beta must be a number from 0 to 1e.06; got -1"),
         ({"beta": float("inf")}, "beta must be .* got inf"),
         ({"beta": "1"}, "beta must be .* got '1'"),
+        ({"beta": 10**5000}, "got a number of more than 40 digits"),  # which Python will not write out
+        ({"latent_dim": {str(n): n for n in range(1000)}}, "got an object of 1000"),
+        ({"kind": "x" * 10_000}, "^.{0,120}$"),
     ],
 )
 def test_impossible_settings_are_sentences(changes, sentence):

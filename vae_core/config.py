@@ -29,21 +29,25 @@ LAYERS, WIDTH, NUMBERS = 16, 8192, 50_000_000
 
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise ConfigError(f"{name} must be one of {', '.join(allowed)}; got {value!r}.")
+        raise ConfigError(f"{name} must be one of {', '.join(allowed)}; got {short(value)}.")
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> None:
     if type(value) is not int or not low <= value <= high:
-        raise ConfigError(f"{name} must be a whole number from {low} to {high}; got {_short(value)}.")
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}; got {short(value)}.")
 
 
 def _number(name: str, value: Any, low: float, high: float) -> None:
     if type(value) not in (int, float) or not low <= value <= high:
-        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}; got {_short(value)}.")
+        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}; got {short(value)}.")
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def short(value: Any) -> str:
+    """What came, at a length that a sentence bears."""
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    # Python refuses to write out a number of thousands of digits.
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of more than 40 digits"
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
@@ -74,7 +78,7 @@ class ModelConfig:
         for name in ("encoder", "decoder"):
             widths = getattr(self, name)
             if not isinstance(widths, list | tuple) or len(widths) > LAYERS:
-                raise ConfigError(f"{name} is a list of at most {LAYERS} hidden widths; got {_short(widths)}.")
+                raise ConfigError(f"{name} is a list of at most {LAYERS} hidden widths; got {short(widths)}.")
             for width in widths:
                 _whole(f"a hidden width of the {name}", width, 1, WIDTH)
             object.__setattr__(self, name, tuple(widths))  # JSON brings lists; equality needs tuples
@@ -125,7 +129,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if not isinstance(self.dataset, str) or not re.fullmatch(r"[a-z0-9_]{1,40}", self.dataset):
-            raise ConfigError(f"dataset must be a name such as mnist; got {_short(self.dataset)}.")
+            raise ConfigError(f"dataset must be a name such as mnist; got {short(self.dataset)}.")
         _one_of("precision", self.precision, PRECISIONS)
         _whole("epochs", self.epochs, 0, 100_000)
         _whole("batch_size", self.batch_size, 1, 100_000)
@@ -140,7 +144,7 @@ class TrainingConfig:
         _number("kl_warmup_epochs", self.kl_warmup_epochs, 0, 100_000)
         _number("kl_start", self.kl_start, 0, 1000)
         if type(self.weight_average) not in (int, float) or not 0 <= self.weight_average < 1:
-            raise ConfigError(f"weight_average is a decay from 0 to below 1; got {_short(self.weight_average)}.")
+            raise ConfigError(f"weight_average is a decay from 0 to below 1; got {short(self.weight_average)}.")
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ class Config:
         if not isinstance(self.tag, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9.-]{0,60}", self.tag):
             raise ConfigError(
                 "A tag is part of a folder's name, up to 60 letters, digits, dots and dashes, and begins with no dot; "
-                f"got {_short(self.tag)}."
+                f"got {short(self.tag)}."
             )
 
     @property
@@ -176,7 +180,7 @@ class Config:
     def from_dict(cls, d: dict[str, Any]) -> Config:
         """Raises `ConfigError` for a field this version does not know, or for a value that cannot be, naming it."""
         if not isinstance(d, dict):
-            raise ConfigError(f"A config is an object with model, training and tag; got {_short(d)}.")
+            raise ConfigError(f"A config is an object with model, training and tag; got {short(d)}.")
         return cls(
             model=_strict(ModelConfig, d.get("model", {})),
             training=_strict(TrainingConfig, d.get("training", {})),
@@ -186,8 +190,8 @@ class Config:
 
 def _strict(cls: type, d: Any) -> Any:
     if not isinstance(d, dict):
-        raise ConfigError(f"{cls.__name__} is an object of named settings; got {_short(d)}.")
+        raise ConfigError(f"{cls.__name__} is an object of named settings; got {short(d)}.")
     unknown = sorted(set(d) - {f.name for f in dataclasses.fields(cls)})
     if unknown:
-        raise ConfigError(f"{cls.__name__} has no field {', '.join(unknown)}: written by another version?")
+        raise ConfigError(f"{cls.__name__} has no field {short(', '.join(unknown))[1:-1]}: written by another version?")
     return cls(**d)

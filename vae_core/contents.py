@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.config import PROBABILISTIC, Config, ConfigError, ModelConfig
+from vae_core.config import PROBABILISTIC, Config, ConfigError, ModelConfig, short
 from vae_core.storage import Layout, StorageError, check_tensors, read_arrays, read_json
 
 FORMAT = 1  # of the files; a reader refuses a newer one
@@ -66,7 +66,7 @@ def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
     card = read_json(path)
     if isinstance(card, dict) and type(card.get("format")) is int and card["format"] > FORMAT:
         raise StorageError(
-            f"{path} is of format {_short(card['format'])}, and only {FORMAT} is known here. Update the project or "
+            f"{path} is of format {short(card['format'])}, and only {FORMAT} is known here. Update the project or "
             "train the model again."
         )
     expect(path, card, _CARD)
@@ -80,7 +80,7 @@ def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
     for name, own in described.items():
         if card[name] != own:
             raise StorageError(
-                f"{path} contradicts itself: {name} is {_short(card[name])}, and its config makes {own!r}. "
+                f"{path} contradicts itself: {name} is {short(card[name])}, and its config makes {own!r}. "
                 "Restore it or train the model again."
             )
     if config.slug != folder.name:
@@ -190,16 +190,8 @@ def _mismatch(value: Any, pattern: Pattern, where: str) -> str | None:
 
 
 def _at(where: str, key: str) -> str:
-    return f"{where}.{_short(key)[1:-1]}" if where else _short(key)[1:-1]
+    return f"{where}.{short(key)[1:-1]}" if where else short(key)[1:-1]
 
 
 def _wrong(where: str, wanted: str, value: Any) -> str:
-    return f"{where or 'the whole'} should be {wanted} and is {_short(value)}"
-
-
-def _short(value: Any) -> str:
-    """What came, at a length that a sentence bears."""
-    if isinstance(value, dict | list):
-        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of more than 40 digits"
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return f"{where or 'the whole'} should be {wanted} and is {short(value)}"

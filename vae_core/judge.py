@@ -161,7 +161,7 @@ def nearest_of_the_same_class(x: Tensor, y: Tensor, k: int) -> Tensor:
     return x[torch.where(found.values.isinf(), itself, found.indices)]
 
 
-# Garbage: each maker turns images x (B, 784) with labels y (B,) into as many pictures of no digit.
+# Garbage: each maker turns images x (B, 784) with labels y (B,) into as many pictures of no digit; `turned` into fewer.
 
 
 def blends(x: Tensor, y: Tensor, generator: torch.Generator, spread: float | Tensor = 0.0) -> Tensor:
@@ -190,14 +190,14 @@ def superpositions(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def turned(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-    """Digits turned by 90° to the left or to the right, but for 0, 1 and 8, which a turn leaves a 0, a dash and an 8:
-    others stand in for them. Raises ValueError where there are only those."""
-    others = (~torch.isin(y, y.new_tensor([0, 1, 8]))).nonzero().squeeze(1)
-    if not len(others):
+    """Digits turned by 90° to the left or to the right: each that is none of 0, 1 and 8, once, so fewer than came. A
+    turn leaves those three a 0, a dash and an 8. Raises ValueError where there are no others."""
+    others = ~torch.isin(y, y.new_tensor([0, 1, 8]))
+    if not others.any():
         raise ValueError("Turned digits are garbage where they are none of 0, 1 and 8; got no other.")
-    pictures = x[others[torch.arange(len(x), device=x.device) % len(others)]].view(-1, 28, 28)
-    left = torch.rand(len(x), 1, 1, generator=generator, device=x.device) < 0.5
-    return torch.where(left, pictures.rot90(1, (1, 2)), pictures.rot90(3, (1, 2))).reshape(len(x), 784)
+    left = torch.rand(len(x), 1, 1, generator=generator, device=x.device)[others] < 0.5
+    pictures = x[others].view(-1, 28, 28)
+    return torch.where(left, pictures.rot90(1, (1, 2)), pictures.rot90(3, (1, 2))).reshape(-1, 784)
 
 
 def dithered_blends(x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
@@ -292,7 +292,7 @@ LATER: dict[str, Maker] = {"superpositions": superpositions, "turned": turned}
 
 
 def make_garbage(maker: Maker, x: Tensor, y: Tensor, generator: torch.Generator, *, binarised: bool) -> Tensor:
-    """Garbage from grey images, or from binarised ones and binarised again: (B, 784)."""
+    """Garbage from grey images, or from binarised ones and binarised again: (B, 784), as many as the maker makes."""
     return binarise(maker(binarise(x), y, generator)) if binarised else maker(x, y, generator)
 
 
@@ -349,7 +349,7 @@ def evaluate_judge(judge: Judge, test: data.Split, seed: int = TEST_SEED) -> dic
 
     `soft_accepted`: grey images blurred by σ pixels; averages of an image and its three nearest of the same class.
     `garbage_accepted` is by kind for the kinds of the training, `unseen_garbage_accepted` and
-    `later_garbage_accepted` for the others; one picture of each kind for each image.
+    `later_garbage_accepted` for the others; at most one picture of each kind for each image.
     """
     x, y = test
     forms = _forms(x)
