@@ -49,21 +49,16 @@ class _Late(BaseException):
     """No `except Exception` of the code under attack may swallow the alarm."""
 
 
-_ALARMS = (
-    (signal.SIGPROF, signal.ITIMER_PROF, SECONDS),
-    (signal.SIGALRM, signal.ITIMER_REAL, PATIENCE),
-)
-
-
 def attempt(call: Callable[[], object], what: str, typed: tuple[type[Exception], ...]) -> Try:
     """Run one try in this process under an alarm; errors of the `typed` classes are how a bad input should end."""
 
     def late(*_: object) -> None:
         raise _Late
 
-    for alarm, timer, most in _ALARMS:
-        signal.signal(alarm, late)
-        signal.setitimer(timer, most)
+    signal.signal(signal.SIGPROF, late)
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     outcome, said, start, begun, held = "well", "", time.monotonic(), time.process_time(), memory(fresh=True)
     try:
         call()
@@ -74,8 +69,8 @@ def attempt(call: Callable[[], object], what: str, typed: tuple[type[Exception],
     except Exception as error:
         outcome, said = type(error).__name__, str(error)
     finally:
-        for _, timer, _ in _ALARMS:
-            signal.setitimer(timer, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     taken = memory() - held
     return Try(outcome, what, said, time.monotonic() - start, time.process_time() - begun, taken)
 
