@@ -64,6 +64,7 @@ def drawn() -> bytes:
 # By module and, where sizes or models differ, more than once; a test compares the list with the calls in ui/.
 VIEWS: dict[str, View] = {
     "studio.mjs": View("app.py", {}, _studio),
+    "parting.mjs": View("app.py", {}, lambda told: {"bits": BITS, "said": None, "origin": None}, once=True),
     "map.mjs": View("pages/1_Map.py", {}, _map),
     "sliders.mjs": View("pages/2_Sliders.py", {"sliders_dim": "2"}, _sliders),
     "sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),

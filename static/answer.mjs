@@ -22,12 +22,24 @@ const ABSURD = 1e5;
 const decimals = (v) => (Math.abs(v) < ABSURD ? v.toFixed(2) : Number.isFinite(v) ? v.toExponential(0) : "∞").replace("-", "−");
 const nats = (v) => (v === null ? "—" : decimals(v));
 const about = (v) => (Math.abs(v) < ABSURD ? `≈ ${Math.round(v)}`.replace("-", "−") : decimals(v));
+const WORDS = 18; // pixels below the lens, for what it says
+const BADGE = 8; // half a numeral's badge
 const TWICE = 500; // milliseconds within which a second click is one of a double click
 const pair = (z) => `${decimals(z[0])}, ${decimals(z[1])}`;
 
 /** Put text into an element only where it is another one: the browser would lay it out again. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** Where the glass lies: in the first corner that the code does not need and that hides the fewest numerals. */
+function corner({ width, height, badges, showNumerals }, radius, code) {
+  const [near, right, low] = [radius + 8, width - radius - 8, height - radius - WORDS];
+  const half = Math.max(radius, 24) + BADGE; // of the glass and the words below it
+  const cost = ([cx, cy]) => (showNumerals ? badges : [])
+    .filter(([x, y]) => Math.abs(x - cx) < half && y > cy - radius - BADGE && y < cy + radius + WORDS + BADGE).length
+    + (Math.hypot(code[0] - cx, code[1] - cy) < radius + 18 ? 100 : 0);
+  return [[right, near], [near, near], [near, low], [right, low]].reduce((best, at) => (cost(at) < cost(best) ? at : best));
 }
 
 export class Answer {
@@ -419,9 +431,7 @@ export class Answer {
     const away = 1.2 * Math.hypot(peak[0] - mean[0], peak[1] - mean[1]) * plane.scale;
     const power = reaching(Math.max(wide, away)) ?? reaching(wide); // both in one glass, if one can hold them
     const [mx, my] = plane.toScreen(mean);
-    const cy = radius + 8;
-    const right = width - radius - 8;
-    const cx = Math.hypot(mx - right, my - cy) < radius + 18 ? radius + 8 : right;
+    const [cx, cy] = corner(plane, radius, [mx, my]);
     const scale = plane.scale * power;
     ctx.save();
     ctx.beginPath();
@@ -478,6 +488,6 @@ export class Answer {
     ctx.setLineDash([2, 3]);
     ctx.stroke();
     ctx.restore();
-    plane.text(ctx, `${power}× lens`, cx, cy + radius + 9, { size: 11 });
+    plane.text(ctx, `${power}× lens`, cx, cy + radius + WORDS / 2, { size: 11 });
   }
 }

@@ -7,6 +7,9 @@ const AVIF = /^ftypavi[fs]/; // Python reads none, however small: nobody can tel
 const LARGE = `This file is too large: bring a picture of at most ${LIMIT / 1e6} MB.`;
 const HEIC = "This is a HEIC picture, which only some programs read: save it as JPEG and bring that.";
 
+/** A file's name as it may travel: 80 characters, none of them half a one. */
+export const short = (name) => [...name.replace(/\p{Surrogate}/gu, "")].slice(0, 80).join("");
+
 /** File → {picture: base64 of a file that Pillow may read} or {error: one sentence}. */
 export async function packed(file) {
   let blob = file;

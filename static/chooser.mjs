@@ -1,7 +1,7 @@
 // A picture of one's own on every page but the Studio, which has its pad: chosen as a file, dropped, or photographed.
 // The browser makes it small; Python takes the digit out of it and closes the box, or says what is wrong with it here.
 
-import { packed } from "./bring.mjs";
+import { packed, short } from "./bring.mjs";
 import { offered, photograph } from "./camera.mjs";
 import { button, element } from "./controls.mjs";
 
@@ -18,30 +18,28 @@ const STYLE = `
 .chooser button:hover:not(:disabled) { border-color: var(--st-primary-color); }
 .chooser button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 .chooser [hidden] { display: none; }
+@media (pointer: coarse) { .chooser .or { display: none; } } /* a finger drops nothing */
 .chooser .note { margin: 10px 0 0; min-height: 1.4em; }
 .chooser .camera { display: grid; gap: 8px; }
 .chooser .camera video { width: 100%; border-radius: 6px; background: #000; }
 .chooser .camera p { margin: 0; }
 .chooser .camera .row { display: flex; flex-wrap: wrap; gap: 8px; justify-content: center; }`;
 
-/** A file's name as it may travel: 80 characters, none of them half a one. */
-const short = (name) => [...name.replace(/\p{Surrogate}/gu, "")].slice(0, 80).join("");
-
-/** Shows {refused: {id, sentence} or null} (options) in root; says {picture: base64, name, id}. */
+/** Shows {refused: {id, sentence} or null, taken: id or null} (options) in root; says {picture: base64, name, id}. */
 export function mount(root, component) {
   return new Chooser(root, component);
 }
 
 class Chooser {
   constructor(root, component) {
-    this.component = component;
+    Object.assign(this, { root, component });
     this.awaited = null; // the picture that Python is asked about; an older answer is none to it
     this.watching = null; // ends the camera
     this.input = element("input", { type: "file", accept: "image/*,.heic,.heif", hidden: true, onchange: () => this.#chosen() });
     this.file = button("Choose a file", () => this.input.click());
     this.webcam = button("Use the camera", () => this.#photograph());
     this.webcam.hidden = !offered();
-    this.or = element("span", {}, "or drop it here");
+    this.or = element("span", { className: "or" }, "or drop it here");
     this.drop = element("div", { className: "drop" }, this.file, this.or, this.webcam, this.input);
     this.drop.ondragover = (e) => this.#over(e, true);
     this.drop.ondragleave = (e) => this.#over(e, false);
@@ -60,8 +58,9 @@ class Chooser {
 
   update(component) {
     this.component = component;
-    const { refused } = JSON.parse(component.data.options);
+    const { refused, taken } = JSON.parse(component.data.options);
     if (refused && refused.id === this.awaited) this.#rest(refused.sentence);
+    else if (taken && taken === this.awaited) this.#close();
   }
 
   destroy() {
@@ -99,6 +98,14 @@ class Chooser {
     this.webcam.focus();
     if (file) this.#bring(file);
     else this.note.textContent = error ?? "";
+  }
+
+  /** Streamlit closes what it has drawn as open. A box opened since its last run is none to it, and stays: Escape ends it. */
+  #close() {
+    this.awaited = null;
+    setTimeout(() => {
+      if (this.root.isConnected) document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+    }, 150);
   }
 
   /** Nothing is awaited any more: another picture may come, and what was wrong with this one stands beside it. */

@@ -33,6 +33,7 @@ export class Plane {
     this.showPoints = true;
     this.pointOpacity = 1; // less where something else is the map's subject
     this.showNumerals = true;
+    this.badges = []; // where the numerals stand on the screen
     this.circles = null;
     this.cursor = null; // where the keyboard is
     this.centre = [0, 0];
@@ -338,6 +339,7 @@ export class Plane {
     const size = side < 200 ? 9 : side < 260 ? 11 : 13; // small print where the map is a thumbnail
     const shown = this.numerals.map(({ label, at }) => ({ label, at: this.toScreen(at) }));
     apart(shown, NUMERAL * (size / 13));
+    this.badges = shown.map(({ at }) => at);
     for (const { label, at: [x, y] } of shown) {
       if (x < 0 || y < 0 || x > this.width || y > this.height) continue;
       const half = size * 0.68;

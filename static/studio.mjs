@@ -2,19 +2,19 @@
 // Answer encodes and decodes them, and Python hears one message when the hand lets go.
 
 /**
- * What Python hears: the wish for a sample, {sample: id}; a picture, {picture: base64, id}; or what the hand left:
+ * What Python hears: the wish for a sample, {sample: id}; a picture, {picture: base64, name, id}; or what the hand left:
  * @typedef {object} Release
  * @property {string | null} bits the digit as digit.mjs's toText writes it; null where the pad is blank
  * @property {number | null} label what the CVAE is told
  * @property {number | null} said the same where the visitor has chosen it; null under auto
- * @property {string | null} origin the sample ("mnist:200") or the picture ("brought") that the pad shows as it came
+ * @property {string | null} origin the sample ("mnist:200") that the pad shows as it came
  * @property {Record<string, [number, number]> | null} codes z of each kind of model; null where the pad is blank
  * @property {boolean} [posterior] the true posterior is shown
  * @property {boolean} [spoilt] with it: the encoders see a spoilt digit
  */
 
 import { Answer } from "./answer.mjs";
-import { packed } from "./bring.mjs";
+import { packed, short } from "./bring.mjs";
 import { offered, photograph } from "./camera.mjs";
 import { numbersOf, pixelsOf, toLink } from "./controls.mjs";
 import { LIMITS, corrupt, toText } from "./digit.mjs";
@@ -22,14 +22,15 @@ import { PIXELS } from "./engine.mjs";
 import { BRUSH, Pad } from "./pad.mjs";
 import { announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "./paint.mjs";
 import { Random } from "./random.mjs";
+import { tell } from "./parting.mjs";
 import * as registry from "./registry.mjs";
 import { REPLAYS, first } from "./strokes.mjs";
 import { LABELS, SPOILS, STEPS, template } from "./studio_template.mjs";
-import { nearest, verdict } from "./verdict.mjs";
+import { badge, nearest, verdict } from "./verdict.mjs";
 
 const COMMON = [1, 1, -1, -1]; // ε that all labels share: two draws whose mean and variances are those of N(0, I)
 const ONE_TIMING = 512; // brush steps whose time is kept
-const BROUGHT = "brought"; // origin of a picture that the visitor has brought
+const PAGE_LINK = '[data-testid="stPageLink-NavLink"]';
 const STEPS_KEPT = "studio steps"; // in this tab: what of the first minute is done
 
 const onOff = (on) => (on ? "1" : null);
@@ -108,6 +109,9 @@ class Studio {
     this.resting = true; // no hand moves
     this.done = new Set(); // steps of the first minute
     this.awaited = null; // the sample or picture that Python is asked for; another drawing meanwhile makes it unwanted
+    this.touched = false; // something was drawn, or taken, since the page opened
+    this.told = null; // the last message, as text
+    this.leaving = null; // the address of the page that waits until Python has heard what the pad shows
     this.ready = false;
     this.drawing = new Float32Array(PIXELS);
     this.clean = new Float32Array(PIXELS);
@@ -166,7 +170,7 @@ class Studio {
     if (this.clean.some((v) => v > 0)) for (const [name, { later }] of Object.entries(HELD)) later?.(this, this.#asked(name));
     this.resting = true;
     // To whatever is not as the page opens Python adds something, and the link says it.
-    if (this.foreign || Object.entries(this.#held()).some(([name, text]) => text !== null && !HELD[name].quiet)) this.#release();
+    if (this.foreign || this.touched || Object.entries(this.#held()).some(([name, text]) => text !== null && !HELD[name].quiet)) this.#release();
     else this.#writeLink();
     this.request();
   }
@@ -177,6 +181,7 @@ class Studio {
     const { brought } = options;
     if (brought && brought.id === this.awaited) this.#take(brought);
     this.options = options;
+    if (this.leaving && this.heard) this.#go();
     this.#theme();
     this.request();
   }
@@ -193,6 +198,7 @@ class Studio {
     delete document.documentElement.dataset.studio;
     this.request.stop();
     cancelAnimationFrame(this.telling);
+    document.removeEventListener("click", this.leave, true);
     this.watching?.abort();
     this.pad.destroy();
     for (const answer of this.answers) answer.destroy();
@@ -381,7 +387,7 @@ class Studio {
     }
     const untold = models.filter(({ label }) => label === null); // who is told the label does not compete with those who are not
     const best = speaks && !untold.some(({ held, thrown }) => held || thrown) ? nearest(untold) : [];
-    const words = best.length > 1 ? "about equal" : spoilt ? "brings it back best" : "draws it best";
+    const words = badge(best, models, spoilt);
     this.answers.forEach((answer, i) => (answer.badge = best.includes(models[i]) ? words : ""));
     const element = this.at(".verdict");
     if (element.textContent !== text) element.textContent = text;
@@ -393,13 +399,14 @@ class Studio {
   #begin() {
     this.#note();
     this.awaited = null;
+    this.touched = true;
     this.watching?.abort();
     for (const answer of this.answers) answer.forgetTrail();
   }
 
   /** The hand has let go: the link keeps the state, and Python hears of it once. */
   #release() {
-    this.resting = true;
+    this.resting = this.touched = true;
     const { strokes, example } = this.pad.state;
     if (strokes.length && !example) this.#did("draw");
     this.request();
@@ -407,21 +414,20 @@ class Studio {
     this.telling = requestAnimationFrame(() => { // after the frame that computes what is told
       this.#writeLink();
       if (!this.ready) return;
-      const { bits, label, origin } = this;
+      const { shown } = this;
       this.#tell({
-        bits, label: label ?? this.guess, said: label, origin: bits && origin,
+        ...shown, label: this.label ?? this.guess,
         ...(this.truth && { posterior: true, spoilt: this.spoil.amount > 0 }),
-        codes: bits && Object.fromEntries(this.answers.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
+        codes: shown.bits && Object.fromEntries(this.answers.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
       });
     });
   }
 
   /** The digit, as every page reads it, and the state. */
   #writeLink() {
-    const { bits, label, origin, pad } = this;
-    const sample = bits && origin !== BROUGHT ? origin : null;
-    const own = sample || pad.state.opening ? null : bits;
-    const digit = { digit: sample, d: own, is: own && label };
+    const { bits, said, origin } = this.shown;
+    const own = origin || this.pad.state.opening ? null : bits;
+    const digit = { digit: origin, d: own, is: own && said };
     link.set({ ...digit, ...this.#held() });
     this.at(".next").href = `Map?${new URLSearchParams(Object.entries(digit).filter(([, text]) => text !== null))}`;
   }
@@ -431,11 +437,43 @@ class Studio {
     return this.clean.some((v) => v > 0) ? toText(this.clean) : null;
   }
 
-  /** Where the picture on the pad is from, as long as nothing is drawn on it. */
+  /** The sample on the pad, as links name it, as long as nothing is drawn on it. */
   get origin() {
-    const { picture, strokes, origin = null, id } = this.pad.state;
-    if (!picture || strokes.length || this.pad.stroke) return null;
-    return origin === BROUGHT && id !== this.options.brought?.id ? null : origin; // Python knows the last one only
+    const { picture, strokes, origin = null } = this.pad.state;
+    return picture && !strokes.length && !this.pad.stroke ? origin : null;
+  }
+
+  /** What all pages are to show. */
+  get shown() {
+    const { bits, label, origin } = this;
+    return { bits, said: label, origin: bits && origin };
+  }
+
+  /** Whether Python has it as the digit of all pages. */
+  get heard() {
+    const { digit } = this.options;
+    const { bits, said, origin } = this.shown;
+    if (!digit || origin) return digit?.origin === origin;
+    return digit.origin === null && digit.bits === bits && digit.label === said;
+  }
+
+  /** A page link, before Python has heard of the last stroke: Python first, then the page. A second click does not wait. */
+  #leave(e) {
+    const link = e.target.closest?.(PAGE_LINK);
+    if (!link || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+    this.again = this.#see() || this.again; // the frame that sees the last of it may be still to come
+    const href = link.getAttribute("href");
+    if (!this.touched || !this.bits || this.awaited || this.heard || this.leaving === href) return;
+    if (!tell(this.shown)) return;
+    e.preventDefault();
+    e.stopPropagation();
+    this.leaving = href;
+  }
+
+  #go() {
+    const href = this.leaving;
+    this.leaving = null;
+    document.querySelector(`${PAGE_LINK}[href="${CSS.escape(href)}"]`)?.click();
   }
 
   #tell(message) {
@@ -546,12 +584,14 @@ class Studio {
     });
     on("amount", "change", () => this.#release());
     this.at(".next").addEventListener("click", (e) => this.#goOn(e));
+    this.leave = (e) => this.#leave(e);
+    document.addEventListener("click", this.leave, true); // before Streamlit's own
     this.#listenForFiles();
   }
 
   /** To the Map in this session, as by the link of the page itself; else by the address, which brings the digit, too. */
   #goOn(e) {
-    const door = document.querySelector('[data-testid="stPageLink-NavLink"][href$="Map"]');
+    const door = document.querySelector(`${PAGE_LINK}[href$="Map"]`);
     if (!door || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
     door.click();
@@ -623,8 +663,10 @@ class Studio {
     const id = this.awaited;
     const { picture, error } = await packed(file);
     if (id !== this.awaited) return;
-    if (error) this.#note(error);
-    else this.#tell({ picture, id });
+    if (error) {
+      this.awaited = null;
+      this.#note(error);
+    } else this.#tell({ picture, name: short(file.name), id });
   }
 
   /** What the webcam sees, over the pad until it is taken. */
@@ -645,9 +687,9 @@ class Studio {
       this.#release(); // what was refused is not sent again with every later click
       return;
     }
-    const origin = brought.origin ?? BROUGHT;
-    if (origin === BROUGHT) this.#did("draw"); // their own digit, by another pen
-    this.pad.show({ picture: pixelsOf(brought), origin, id: brought.id });
+    const { origin = null } = brought;
+    if (!origin) this.#did("draw"); // their own digit, by another pen
+    this.pad.show({ picture: pixelsOf(brought), origin });
     this.#release(); // and the picture itself is not sent again with every later click
   }
 

@@ -17,6 +17,13 @@ export function nearest(models) {
   return models.filter(({ own }) => own - best < EQUAL || own === best);
 }
 
+/** Words on the cards of those models: best of all, or of those that were told no label where one with it draws nearer. */
+export function badge(best, models, spoilt = null) {
+  if (best.length > 1) return "about equal";
+  if (models.some(({ label, own }) => label !== null && own < best[0]?.own)) return "best without a label";
+  return spoilt ? "brings it back best" : "draws it best";
+}
+
 /**
  * models: {kind, name, label: what it is told or null, own: −log p(x | z) at its own code, now: at the code that is
  * shown, held: a hand holds the code, thrown: it is a draw from q}; spoilt: the kind of noise, or null → sentences.

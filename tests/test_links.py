@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ui import digit, frame, inside, links
@@ -107,3 +108,18 @@ def test_an_address_that_is_no_pages_is_not_markdown(asked, named):
     said = frame.no_such_page(asked)
     assert (f"“{asked}”" in said) is named and (asked in said) is named
     assert said.endswith("; this is the Studio. The sidebar names all pages.")
+
+
+def test_a_pad_makes_no_drawing_of_what_came_from_elsewhere():
+    """Otherwise the Studio, which shows a picture or a link's digit on its pad, calls it "your drawing"."""
+    pixels = np.linspace(0, 1, 784, dtype=np.float32)
+    for name, how in (("your picture (four.jpg)", digit.BROUGHT), ("the digit of this link", digit.DRAWN)):
+        st.session_state.clear()
+        came = digit.Chosen(pixels, 4, name, how=how)
+        digit.share(came)
+        digit.draw(digit.as_text(came), 7)
+        assert digit.shared().name == name and digit.shared().label == 7
+        assert np.array_equal(digit.shared().pixels, pixels)
+        digit.draw(digit.as_text(came._replace(pixels=pixels[::-1])), None)
+        assert digit.shared().name == "your drawing" and digit.shared().label is None
+    st.session_state.clear()

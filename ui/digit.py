@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
+from ui import messages
 from ui.tiles import bits
 
 KEY = "digit"  # of the digit that follows from page to page
@@ -93,6 +94,29 @@ def drawing(text: str, label: int | None = None, name: str = "your drawing") -> 
     """A drawing as views and links write it; "" is a pad that was cleared. ValueError for another text."""
     pixels = bits(text) if text else np.zeros(784, np.float32)
     return Chosen(pixels, label, name, how=DRAWN)
+
+
+def draw(text: str, label: int | None, key: str = KEY, name: str = "your drawing") -> None:
+    """What stands on a pad becomes the digit. What came from elsewhere stays that, with its greys and its name."""
+    state = st.session_state
+    before = (state.get(f"{key}_{kind}") for kind in ("chosen", BROUGHT, DRAWN))
+    own = next((one for one in before if one and one.how and as_text(one) == text), None)
+    share(drawing(text, label, name) if own is None else own._replace(label=label), key)
+
+
+def bring(content: bytes | messages.Refused, name: str, key: str = KEY) -> str | None:
+    """A file becomes the digit, or a sentence says why it cannot."""
+    from vae_core.digitize import DigitizeError, digitize  # with Pillow: a page paints before that
+
+    if isinstance(content, messages.Refused):
+        return content.sentence
+    try:
+        found = digitize(content)
+    except DigitizeError as error:
+        return str(error)
+    pixels = found.pixels.reshape(784)
+    share(Chosen(pixels, None, f"your picture ({name})", steps=found.steps, notes=found.notes, how=BROUGHT), key)
+    return None
 
 
 def as_text(chosen: Chosen) -> str:

@@ -51,6 +51,7 @@ _FIRST = """<style>
   .first figure + .middle + figure { margin-top: 77px; }
   .first .middle { display: none; }
 }
+.first .way { height: 98px; }
 </style>"""
 
 
@@ -77,6 +78,8 @@ def start(here: list[str]) -> dict[str, Any]:
     y = st.query_params.get("y", "")
     told = int(y) if re.fullmatch("[0-9]", y) else (last.get("told") if link is last else None)
     walk = last.get("walk") if link is last else None
+    if ends := re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", st.query_params.get("walk", "")):
+        walk = {"ends": [int(end) for end in ends.groups()], "said": {}}
     return {"left": left, "right": right, "image": image, "told": told, "walk": walk, "own": own}
 
 
@@ -106,14 +109,16 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
     ]
     said = reader(here)
     message = live.heard("map_view", said)
-    walk = (message or opening).get("walk")
+    walk = (message or st.session_state.get("map", {})).get("walk")
+    if walk != (message or opening)["walk"]:  # one that only the link has named: what Python knows of it takes torch,
+        walk = None  # and the page paints before that
     message = live.view(
         "map.mjs",
         key="map_view",
         reader=said,
         options={"models": models, "start": opening, "walk": walk and heard(walk), "digit": _digit()},
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
-        first="" if message else _first(opening["left"], opening["right"]),
+        first="" if message else _first(opening["left"], opening["right"], walk=bool(opening["walk"])),
         on_message=_pick,
     )
     if message:
@@ -345,6 +350,7 @@ def _figure(kind: str) -> str:
     )
 
 
-def _first(left: str, right: str) -> str:
+def _first(left: str, right: str, *, walk: bool = False) -> str:
     waiting = '<p class="middle">The models are on their way …</p>'
-    return f'{_FIRST}<div class="first"><div class="grid">{_figure(left)}{waiting}{_figure(right)}</div></div>'
+    way = '<div class="way"></div>' if walk else ""
+    return f'{_FIRST}<div class="first"><div class="grid">{_figure(left)}{waiting}{_figure(right)}</div>{way}</div>'

@@ -372,7 +372,7 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
             if drawn is None:  # all strokes were taken back
                 digit.give_back(name)
             else:
-                digit.share(digit.drawing(drawn, digit.shared(name).label if before and drawn else None), name)
+                digit.draw(drawn, digit.shared(name).label if before and drawn else None, name)
             state["walk drew"] = True
 
     told: dict[str, Any] = {"models": members, "spherical": ways.spherical}

@@ -13,7 +13,6 @@ from ui import digit, live, messages, store, tiles
 from ui.digit import BROUGHT, DRAWN, KEY, NAMES, OPENS, Chosen
 from ui.frame import callback
 from vae_core import latent
-from vae_core.digitize import DigitizeError, digitize
 from vae_core.models import Autoencoder
 
 EMPTY = "The pad below is empty: draw a digit on it."
@@ -107,13 +106,6 @@ def label_for(chosen: Chosen, model: Autoencoder) -> tuple[int, str]:
     return int(elbos.argmax()), "guessed: highest ELBO"
 
 
-def bring_picture(content: bytes, name: str) -> Chosen:
-    """A file's bytes as a digit. Raises `DigitizeError` with one sentence for the visitor."""
-    found = digitize(content)
-    pixels, name = found.pixels.reshape(784), f"your picture ({name})"
-    return Chosen(pixels, None, name, steps=found.steps, notes=found.notes, how=BROUGHT)
-
-
 def show_steps(chosen: Chosen, height: int = 120) -> None:
     """How a brought picture became a digit; nothing where the digit is a sample."""
     if chosen.steps:
@@ -145,8 +137,10 @@ def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
     name, start = f"{key}_number", {}
     if chosen.index is None:
         name, start = f"{key}_no_number", {"value": None, "placeholder": "yours"}
-    else:
+    elif name in state:
         state[name] = chosen.index
+    else:  # as its start: what session state says reaches the browser a moment later, and 0 would flash
+        start = {"value": chosen.index}
     st.number_input(
         f"{title}, 0 … {len(labels) - 1}",
         0,
@@ -234,7 +228,7 @@ def _bring_controls(key: str) -> None:
             "chooser.mjs",
             key=f"{key}_file",
             reader=_FILE,
-            options={"refused": state.get(f"{key}_refused")},
+            options={"refused": state.get(f"{key}_refused"), "taken": state.get(f"{key}_taken_id")},
             on_message=partial(_take_in, key),
             once=True,
         )
@@ -244,13 +238,9 @@ def _bring_controls(key: str) -> None:
 
 def _take_in(key: str, file: dict[str, Any]) -> None:
     """A file has come from the browser: it is the digit from now on, or a sentence stands in the box."""
-    state, content = st.session_state, file["picture"]
-    state.pop(f"{key}_refused", None)
-    try:
-        if isinstance(content, messages.Refused):
-            raise DigitizeError(content.sentence)
-        digit.share(bring_picture(content, file["name"]), key)
-    except DigitizeError as error:
-        state[f"{key}_refused"] = {"id": file["id"], "sentence": str(error)}
+    state = st.session_state
+    if sentence := digit.bring(file["picture"], file["name"], key):
+        state[f"{key}_refused"] = {"id": file["id"], "sentence": sentence}
         return
+    state[f"{key}_taken_id"] = file["id"]
     state[f"{key}_bring"], state[f"{key}_taken"] = False, True  # closed: what comes of it stands below

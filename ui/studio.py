@@ -119,28 +119,29 @@ def first_picture() -> None:
 # What it says: the wish for a sample, a picture, or the digit at which the hand let go with each model's code.
 _ID = messages.integer(0, 2**53)
 _WISH = messages.form({"sample": _ID})
-_PICTURE = messages.form({"picture": messages.picture, "id": _ID})
+_PICTURE = messages.form({"picture": messages.picture, "name": messages.text(200), "id": _ID})
+_PAD = {
+    "bits": messages.maybe(messages.drawing),
+    "said": messages.maybe(messages.label),  # the label that the visitor has chosen
+    "origin": messages.maybe(messages.text(20, "[a-z]+:[0-9]{1,7}")),  # the sample that the pad shows as it came
+}
 _DIGIT = messages.form(
     {
-        "bits": messages.maybe(messages.drawing),
+        **_PAD,
         "label": messages.maybe(messages.label),
         "codes": messages.maybe(messages.each(tuple(FAMILY), messages.vector(2))),
     },
-    {
-        "posterior": messages.flag,
-        "spoilt": messages.flag,
-        "said": messages.maybe(messages.label),  # the label that the visitor has chosen
-        # The sample or the picture that the pad shows as it came.
-        "origin": messages.maybe(messages.text(20, rf"{digit.BROUGHT}|[a-z]+:[0-9]{{1,7}}")),
-    },
+    {"posterior": messages.flag, "spoilt": messages.flag},
 )
 READER = messages.either(_WISH, _PICTURE, _DIGIT)
+PARTING = messages.form(_PAD)
 
 # The view -------------------------------------------------------------------------------------------------------------
 
 
 def studio(key: str = "studio") -> None:
     """The whole page below its title: first picture, networks, view, and what Python adds on release."""
+    live.view("parting.mjs", key=f"link {key}", reader=PARTING, on_message=_share, once=True)
     first_picture()
     _hand(key)
     _explain()
@@ -214,11 +215,12 @@ it stays until the next stroke or *Back*.
 
 
 def _shared() -> dict[str, Any] | None:
-    """The digit of all pages, {id, pixels, label, name, origin, notes}; None where nobody has chosen one."""
+    """The digit of all pages, {id, pixels, bits, label, name, origin, notes}; None where nobody has chosen one."""
     chosen = digit.shared()
     if chosen is None or not chosen.pixels.any():  # a pad that Interpolate has cleared is no digit here
         return None
-    return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "notes": " ".join(chosen.notes)}
+    more = {"bits": digit.as_text(chosen), "origin": chosen.origin, "notes": " ".join(chosen.notes)}
+    return digit.option(chosen, chosen.label) | more
 
 
 def _encoded_first() -> dict[str, str]:
@@ -229,43 +231,32 @@ def _encoded_first() -> dict[str, str]:
 
 
 def _take_in(key: str, message: dict[str, Any]) -> None:
-    """A picture has come with the message, or the wish for a sample: make it a digit, and keep it for the view."""
+    """The wish for a sample has come, a picture, or what the hand left: a digit, kept for the view or for all pages."""
+    brought = f"{key}_brought"
     if "sample" in message:
-        st.session_state[f"{key}_brought"] = {"id": message["sample"], **any_sample()}
-    if "bits" in message:
-        _share(message, st.session_state.get(f"{key}_brought") or {})
-    if "picture" not in message:
-        return
-    from vae_core.digitize import DigitizeError, digitize
-
-    picture, brought = message["picture"], {"id": message["id"]}
-    try:
-        if isinstance(picture, messages.Refused):
-            raise DigitizeError(picture.sentence)
-        found = digitize(picture)
-    except DigitizeError as error:
-        brought["error"] = str(error)
+        st.session_state[brought] = {"id": message["sample"], **any_sample()}
+    elif "picture" in message:
+        sentence = digit.bring(message["picture"], message["name"])
+        st.session_state[brought] = {"id": message["id"], **({"error": sentence} if sentence else _brought())}
     else:
-        brought["pixels"] = base64.b64encode(np.rint(found.pixels * 255).astype(np.uint8).tobytes()).decode()
-        brought["notes"] = " ".join(found.notes)
-        brought["steps"] = steps_html(found.steps, 96)
-        brought["found"] = found
-    st.session_state[f"{key}_brought"] = brought
+        _share(message)
 
 
-def _share(message: dict[str, Any], brought: dict[str, Any]) -> None:
-    """What the hand left on the pad becomes the digit of every page; a blank pad does not."""
-    text, origin = message["bits"], message.get("origin")
-    if not text:
+def _brought() -> dict[str, str]:
+    """The picture that is the digit now, as the view takes it, and how it became one."""
+    chosen = digit.shared()
+    pixels = digit.option(chosen, None)["pixels"]
+    return {"pixels": pixels, "notes": " ".join(chosen.notes), "steps": steps_html(chosen.steps, 96)}
+
+
+def _share(pad: dict[str, Any]) -> None:
+    """What the pad shows becomes the digit of every page; a blank pad does not."""
+    if not (text := pad["bits"]):
         return
-    if origin and origin != digit.BROUGHT:
-        digit.take_from_link({"digit": origin})
-        return
-    chosen = digit.drawing(text, message.get("said"), "the recorded 3" if text == FIRST else "your drawing")
-    if origin == digit.BROUGHT and (found := brought.get("found")):  # in greys, and with how it became a digit
-        words = {"name": "your picture", "steps": found.steps, "notes": found.notes, "how": digit.BROUGHT}
-        chosen = chosen._replace(pixels=found.pixels.reshape(784), **words)
-    digit.share(chosen)
+    if pad["origin"]:
+        digit.take_from_link({"digit": pad["origin"]})
+    else:
+        digit.draw(text, pad["said"], name="the recorded 3" if text == FIRST else "your drawing")
 
 
 def any_sample() -> dict[str, str]:

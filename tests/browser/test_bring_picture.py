@@ -80,7 +80,8 @@ def taken(tab, name: str) -> None:
 
 @pytest.mark.parametrize("tab", SIZES, indirect=True)
 def test_a_photo_becomes_the_digit_of_every_page(tab):
-    """Otherwise the chooser, the name that the visitor gives or the way to the next page lose the picture."""
+    """Otherwise the chooser, the name that the visitor gives or the way to the next page lose the picture, or the
+    Studio, which shows it on its pad, takes it for a drawing. After a reload it is what the link says."""
     choose(tab, "four.jpg", "image/jpeg", photo())
     taken(tab, "four.jpg")
     expect(tab.locator(".lse-step")).not_to_have_count(0)
@@ -93,6 +94,17 @@ def test_a_photo_becomes_the_digit_of_every_page(tab):
     mine = tab.get_by_text(re.compile(r"^Your picture \(four\.jpg\), said to be a 4\."))
     expect(mine).to_be_visible(timeout=PATIENCE)
     expect(tab.get_by_text("The CVAE is told the label, 4 (as you say).")).to_be_visible(timeout=PATIENCE)
+    for name in ("Studio", "Restore"):
+        if tab.viewport_size["width"] < 600:
+            tab.get_by_test_id("stExpandSidebarButton").click()
+        tab.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+        if name == "Studio":
+            studio = "[...document.querySelectorAll('*')].find((e) => e.studio)?.studio"
+            tab.wait_for_function(f"{studio}?.ready && ({studio}).told && ({studio}).heard", timeout=PATIENCE)
+    expect(mine).to_be_visible(timeout=PATIENCE)
+    tab.reload()
+    linked = tab.get_by_text("The digit of this link, said to be a 4.")
+    expect(linked).to_be_visible(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("tab", ["phone"], indirect=True)
@@ -138,6 +150,35 @@ def test_an_avif_of_any_size_is_read_by_the_browser(tab):
         choose(tab, f"{side}.avif", "image/avif", photo(side, form="AVIF"))
         taken(tab, f"{side}.avif")
         open_box(tab)
+
+
+@pytest.mark.parametrize("tab", ["desktop"], indirect=True)
+def test_the_box_closes_however_soon_the_next_picture_comes(tab):
+    """Otherwise it lies over the digit: Streamlit closes only a box that its last run has drawn as open."""
+    choose(tab, "one.jpg", "image/jpeg", photo())
+    taken(tab, "one.jpg")
+    open_box(tab)
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_test_id("stPopoverBody")).to_have_count(0)
+    tab.wait_for_selector(RESTS)
+    tab.get_by_role("button", name="Bring yours").click()
+    choose(tab, "two.jpg", "image/jpeg", photo(600))
+    taken(tab, "two.jpg")
+
+
+def test_a_finger_is_not_told_to_drop(server, browser):
+    """Nobody can drop a file with a finger."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    try:
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(f"{server}/Styles")
+        tab.wait_for_selector(f"{RESTS} .lse-bars")
+        open_box(tab)
+        assert tab.evaluate("matchMedia('(pointer: coarse)').matches")
+        expect(tab.get_by_text("or drop it here")).to_be_hidden()
+    finally:
+        context.close()
 
 
 @pytest.mark.parametrize("tab", ["desktop"], indirect=True)

@@ -342,10 +342,47 @@ def test_what_is_drawn_in_the_studio_is_what_the_next_page_shows_and_back(visit)
     tab.locator('[data-testid="stSidebar"] a[href=""]').click()
     tab.wait_for_function(f"({studio})?.ready && ({studio}).bits === {drawn!r}")
     go(tab, "Restore")
-    number(tab, "digit_number", 12)
+    number(tab, "digit_no_number", 12)
     expect(tab.get_by_test_id("stCaptionContainer").filter(has_text="digit 12, ").first).to_be_visible()
     tab.locator('[data-testid="stSidebar"] a[href=""]').click()
     tab.wait_for_function(f"({studio})?.ready && ({studio}).origin === 'digits:12'")
+
+
+@pytest.mark.parametrize("way", ["before its frame", "while Python computes"])
+def test_the_next_page_shows_the_last_stroke_however_soon_it_is_asked_for(visit, way):
+    """Otherwise whoever draws and goes on at once finds the digit before, and loses the new one."""
+    tab = visit("", "digit=digits:12&posterior=1" if way == "while Python computes" else "digit=digits:12")
+    studio = "[...document.querySelectorAll('*')].find((e) => e.studio)?.studio"
+    tab.wait_for_function(f"{studio}?.ready")
+    if way == "before its frame":
+        rest(tab)
+    else:
+        tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="running"]')  # integrals of the sample
+    tab.evaluate(
+        """() => {
+            window.captions = new Set();
+            const see = () => {
+                if (!location.pathname.endsWith("Restore")) return;
+                for (const e of document.querySelectorAll("[data-testid=stCaptionContainer]"))
+                    captions.add(e.textContent);
+            };
+            new MutationObserver(see).observe(document.body, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    box = tab.locator(".pad canvas").first.bounding_box()
+    tab.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
+    if way == "before its frame":
+        tab.evaluate("() => { window.frames = requestAnimationFrame; window.requestAnimationFrame = () => 0; }")
+    tab.mouse.up()
+    tab.evaluate("() => document.querySelector('[data-testid=stSidebar] a[href=Restore]').click()")
+    if way == "before its frame":
+        tab.evaluate("() => { window.requestAnimationFrame = window.frames; }")
+    tab.wait_for_selector(f"{RESTS} h1:has-text('Restore')")
+    mine = tab.get_by_test_id("stCaptionContainer").filter(has_text=re.compile("^Your drawing"))
+    expect(mine.first).to_be_visible()
+    assert not [words for words in tab.evaluate("() => [...captions]") if "digit 12" in words]
 
 
 def test_a_drawing_in_a_link_is_the_digit_of_every_page(visit):
@@ -361,6 +398,44 @@ def test_a_drawing_in_a_link_is_the_digit_of_every_page(visit):
             expect(tab.get_by_text("Your digit, said to be a 3", exact=True)).to_be_visible()
         expect(tab).to_have_url(re.compile(re.escape(FIRST)))
     assert link(tab)["digit_by"] == "Draw"  # what it is and what its control says are one thing
+    tab.locator('[data-testid="stSidebar"] a[href=""]').click()
+    studio = "[...document.querySelectorAll('*')].find((e) => e.studio)?.studio"
+    tab.wait_for_function(f"({studio})?.ready && ({studio}).told && ({studio}).heard")
+    go(tab, "Restore")
+    expect(mine.first).to_be_visible()  # a Studio that has shown it makes no drawing of it
+
+
+def test_a_number_of_a_link_is_in_its_field_from_the_start(visit):
+    """Otherwise 0 flashes there, as if another digit were meant."""
+    tab = visit("Styles")
+    tab.context.add_init_script(
+        """window.numbers = new Set();
+        new MutationObserver(() => document.querySelectorAll(".st-key-digit_number input").forEach(
+            (e) => numbers.add(e.value))).observe(document, { childList: true, subtree: true, attributes: true });"""
+    )
+    tab.goto(tab.url.split("?")[0] + "?digit=digits:12")
+    settled(tab)
+    expect(tab.locator(".st-key-digit_number input")).to_have_value("12")
+    assert tab.evaluate("[...numbers]") == ["12"]
+
+
+def test_a_walk_in_a_link_is_asked_about_from_the_start(visit):
+    """Otherwise an image that nobody asked for has its account there for seconds, and all below moves."""
+    tab = visit("Styles")
+    tab.context.add_init_script(
+        """window.said = new Set();
+        new MutationObserver(() => {
+            document.querySelectorAll("[data-testid=stCaptionContainer]").forEach((e) => said.add(e.textContent));
+        }).observe(document, { childList: true, subtree: true, characterData: true });"""
+    )
+    tab.goto(tab.url.split("Styles")[0] + "Map?walk=12-345&t=0.3")
+    settled(tab)
+    asked = tab.get_by_text(re.compile("^Say whether the AE's drawing is a digit"))
+    expect(asked).to_be_visible()
+    live = "[...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('.map .walk:not([hidden])'))"
+    tab.wait_for_function(live)
+    rest(tab)
+    assert not [words for words in tab.evaluate("[...said]") if words.startswith(("Percentile", "Nearest codes"))]
 
 
 def go(tab, page: str) -> None:

@@ -562,7 +562,9 @@ def test_a_spoilt_digit(visit, networks, kind):
     check_answers(networks, got, seen=seen)
     nats = {k: float(got["models"][k]["numbers"][0]) for k in ("ae", "dae", "vae")}
     near = [k for k in nats if nats[k] - min(nats.values()) < 1]
-    words = "about equal" if len(near) > 1 else "brings it back best"
+    told = float(got["models"]["cvae"]["numbers"][0])
+    one = "best without a label" if told < min(nats.values()) else "brings it back best"
+    words = "about equal" if len(near) > 1 else one
     assert got["badges"] == [words if k in near else "" for k in FAMILY]
     assert re.match(rf"The {FAMILY[near[0]].name}\b.* brings? it back ", got["verdict"])
     clean_codes = tab.evaluate("S.answers.map(a => [...a.original.mean])")
@@ -898,6 +900,45 @@ def test_the_verdict_is_in_words(visit, nats, text):
     assert tab.evaluate(say, models) == (
         "Where you hold the AE’s code, your digit is drawn 41 nats worse than at its own."
     )
+
+
+def test_the_best_of_those_without_a_label_is_called_so(visit):
+    """A card that says "best" beside a smaller number reads as an error: the CVAE is told which digit it is."""
+    tab = visit()
+    say = """async ([told, ...others]) => {
+        const { badge, nearest } = await import(new URL("app/static/verdict.mjs", document.baseURI));
+        const models = [...others.map((own) => ({ label: null, own })), { label: 3, own: told }];
+        return [null, "masking"].map((spoilt) => badge(nearest(models.slice(0, -1)), models, spoilt));
+    }"""
+    assert tab.evaluate(say, [70, 90, 85, 75]) == ["best without a label"] * 2
+    assert tab.evaluate(say, [80, 90, 85, 75]) == ["draws it best", "brings it back best"]
+    assert tab.evaluate(say, [70, 90, 75.5, 75]) == ["about equal"] * 2
+
+
+def test_the_lens_leaves_the_numerals_in_sight_where_a_corner_is_free(visit):
+    """Words that lie half over a numeral's badge can be read no better than the badge."""
+    tab = visit()
+    met = tab.evaluate(
+        """() => {
+            const { plane } = A.vae, { ctx } = plane, met = [];
+            const home = A.vae.code.mean.slice();
+            for (let k = 0; k < 48; k++) { // the code on circles about the map's middle: the lens takes every corner
+                const far = plane.home.half * (0.3 + 0.2 * (k % 4));
+                A.vae.code.mean.set([Math.cos(k / 7.6) * far, Math.sin(k / 7.6) * far]);
+                A.vae.code.logvar.fill(-5);
+                let at = null;
+                ctx.fillText = (words, x, y) => { if (/lens/.test(words)) at = [x, y]; };
+                plane.draw();
+                const under = ([x, y]) => Math.abs(x - at[0]) < 24 && Math.abs(y - at[1]) < 10;
+                if (at) met.push([at, plane.badges.filter(under).length]);
+            }
+            delete ctx.fillText;
+            A.vae.code.mean.set(home);
+            return met;
+        }"""
+    )
+    assert met and len({tuple(at) for at, _ in met}) > 1
+    assert all(count == 0 for _, count in met)
 
 
 # Widths -----------------------------------------------------------------------------------------------------
