@@ -222,6 +222,9 @@ class Inside {
       if (![1, 10, 100, 1000].includes(gap)) tick.className = "minor";
       return tick;
     }), element("b", {}, element("span", { innerHTML: "<span data-evidence>log p(x)</span>" })));
+    const unit = element("small", {}, " nats", element("span", { className: "below", textContent: " below" }),
+      element("span", { className: "scale", textContent: ", log scale" }));
+    ticks.querySelector(":scope > span:last-of-type").append(unit);
     ticks.title = "Nats below log p(x), on a logarithmic scale";
     this.verdict = element("p", { className: "reading" });
     const box = element("div", { className: "account" }, sum, this.track, ticks);
