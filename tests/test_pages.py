@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from ui import live
+from ui import live, store
 from ui.digit import OPENS
 from ui.family import FAMILY, slug
 from ui.frame import GROUPS
@@ -222,6 +222,24 @@ def harm_one(folder: Path, harm: str) -> None:
             file.write_text("[]")
         elif harm != "codes missing":
             file.write_bytes(content[: len(content) // 2])
+
+
+def test_a_broken_data_set_is_read_once_and_again_when_it_has_changed(monkeypatch, tmp_path, caplog):
+    """Every run of every page asks for the data sets: megabytes would be read, and a warning logged, at each."""
+    monkeypatch.setenv("VAE_DATA", str(tmp_path))
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    write_mnist(tmp_path)
+    images = next(tmp_path.rglob("t10k-images*"))
+    whole = images.read_bytes()
+    images.write_bytes(whole[:1000])
+    assert [store.sources() for _ in range(3)] == [["digits"]] * 3
+    assert len([record for record in caplog.records if record.name == "ui.store"]) == 1
+    images.write_bytes(whole)
+    assert store.sources() == ["mnist", "digits"]
+    images.unlink()
+    assert store.sources() == ["digits"]
+    st.cache_resource.clear()  # these samples are no other test's
 
 
 # Studio -----------------------------------------------------------------------------------------------------

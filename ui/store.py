@@ -51,15 +51,24 @@ def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
+@st.cache_data(max_entries=4, show_spinner=False)
+def _whole(stamp: tuple[tuple[str, int, int], ...]) -> bool:
+    """Whether MNIST's test files of this stamp can be read: what is broken is read, and logged, once."""
+    try:
+        samples("mnist")
+    except data.DataError as error:
+        _log.warning("%s", error)
+        return False
+    return True
+
+
 def sources() -> list[str]:
     """The data sets that samples can be taken from, MNIST first where it is on this machine and whole."""
-    if data.is_available("mnist", splits=["test"]):
-        try:
-            samples("mnist")
-            return ["mnist", "digits"]
-        except data.DataError as error:
-            _log.warning("%s", error)
-    return ["digits"]
+    try:
+        whole = data.is_available("mnist", splits=["test"]) and _whole(data.stamp("mnist", splits=["test"]))
+    except OSError:  # a file that was deleted meanwhile
+        whole = False
+    return ["mnist", "digits"] if whole else ["digits"]
 
 
 def originals() -> np.ndarray | None:

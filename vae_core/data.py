@@ -114,6 +114,14 @@ def is_available(name: str, folder: str | Path | None = None, splits: Sequence[s
     return all(os.path.isfile(_file(name, stem, folder)) for split in splits for stem in _stems(split))
 
 
+def stamp(
+    name: str, folder: str | Path | None = None, splits: Sequence[str] = SPLITS
+) -> tuple[tuple[str, int, int], ...]:
+    """Path, bytes and time of change in ns of each file that `load` reads: another stamp may be another content."""
+    paths = [_file(name, stem, folder) for split in splits for stem in _stems(split)]
+    return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path in paths for stat in [path.stat()])
+
+
 def load(name: str, split: str, folder: str | Path | None = None) -> Split:
     """The images and labels of `name` (one of `NAMES`); `split` is "train" or "test".
 
