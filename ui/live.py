@@ -173,4 +173,4 @@ def view(
         on_message_change=hear,
         height=height,
     )
-    return reader and messages.read(reader, result.message)
+    return reader and messages.read(reader, result.get("message"))
