@@ -102,6 +102,7 @@ def test_a_photo_becomes_the_digit_of_every_page(tab):
             studio = "[...document.querySelectorAll('*')].find((e) => e.studio)?.studio"
             tab.wait_for_function(f"{studio}?.ready && ({studio}).told && ({studio}).heard", timeout=PATIENCE)
     expect(mine).to_be_visible(timeout=PATIENCE)
+    expect(tab).to_have_url(re.compile("[?&]d=.*is=4"), timeout=PATIENCE)
     tab.reload()
     linked = tab.get_by_text("The digit of this link, said to be a 4.")
     expect(linked).to_be_visible(timeout=PATIENCE)
