@@ -1,18 +1,7 @@
-"""Each squeezes your 784 pixels into two numbers and draws the digit back."""
+"""What `streamlit run app.py` starts: the pages, whose first is studio.py, and beside them the files of the models."""
 
 import streamlit as st
 
-from ui.frame import GROUPS, frame
-from ui.glossary import glossary
-from ui.studio import studio
+from ui.networks import ROUTES
 
-frame("Draw a digit. Four models answer.", __doc__, width=1720)
-studio()
-
-for group, pages in GROUPS.items():
-    st.subheader(group)
-    for column, (path, label, question) in zip(st.columns(5), (p for p in pages if p[0] != "app.py"), strict=False):
-        with column.container(border=True, height="stretch", gap="xsmall", key=f"card_{label}"):
-            st.page_link(path, label=f"**{label}**")
-            st.caption(question)
-glossary("code, z", "reconstruction", "nat", "KL", "ELBO", "q", "posterior", "AE", "DAE", "VAE", "CVAE")
+app = st.App("studio.py", routes=ROUTES)

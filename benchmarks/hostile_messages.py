@@ -63,8 +63,8 @@ def drawn() -> bytes:
 
 # By module and, where sizes or models differ, more than once; a test compares the list with the calls in ui/.
 VIEWS: dict[str, View] = {
-    "studio.mjs": View("app.py", {}, _studio),
-    "parting.mjs": View("app.py", {}, lambda told: {"bits": BITS, "said": None, "origin": None}, once=True),
+    "studio.mjs": View("studio.py", {}, _studio),
+    "parting.mjs": View("studio.py", {}, lambda told: {"bits": BITS, "said": None, "origin": None}, once=True),
     "map.mjs": View("pages/1_Map.py", {}, _map),
     "sliders.mjs": View("pages/2_Sliders.py", {"sliders_dim": "2"}, _sliders),
     "sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
@@ -88,8 +88,8 @@ class Visit:
 
         page, link, _, once = self.view = view
         self.component = "lse_once" if once else "lse_view"
-        self.app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-        if page != "app.py":
+        self.app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120)
+        if page != "studio.py":
             self.app.switch_page(page)
         for name, value in link.items():
             self.app.query_params[name] = value

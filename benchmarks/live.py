@@ -26,6 +26,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from ui import networks
+
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
@@ -86,10 +88,10 @@ FIND = """([selector, property]) => {
   };
   return find(document);
 }"""
-ENGINE = """async (n) => {
+ENGINE = """async ([n, told]) => {
   const at = (name) => new URL(`app/static/${name}`, document.baseURI).href;
   const { model } = await import(at("registry.mjs")), { digitCanvas, paint } = await import(at("paint.mjs"));
-  const network = await model("mnist-vae-2d"), canvas = digitCanvas({ label: "benchmark" });
+  const network = await model(told), canvas = digitCanvas({ label: "benchmark" });
   const z = new Float32Array(2), out = new Float32Array(784);
   const { decoder } = network.card.config.model, widths = [2, ...decoder, 784];
   const layers = widths.slice(1).map((w, i) => ({ n: widths[i], m: w, W: new Float32Array(widths[i] * w).fill(0.01) }));
@@ -236,7 +238,7 @@ def main() -> None:
 
             page = open_page(address, studio_ready)
             page.wait_for_selector(IDLE)
-            engine = page.evaluate(ENGINE, rounds)
+            engine = page.evaluate(ENGINE, [rounds, networks.network("mnist-vae-2d")])
             row("decode and paint, one 2-D model", engine["live"])
             row("the same products in a plain loop", engine["loop"])
             pad = page.evaluate_handle(f"({FIND})(['*', 'studio']).pad.canvas").as_element()

@@ -48,7 +48,6 @@ here = live_map.kinds()
 if not here:
     st.error("No trained 2-D model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
     st.stop()
-live_map.send(here)  # outside of the fragment: megabytes that every pick would weigh again
 maps(here, live_map.start(here))
 live_map.notice()
 with st.expander("What you see"):

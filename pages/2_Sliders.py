@@ -81,8 +81,6 @@ label = chosen.label or 0
 if chosen.label is None and "cvae" in here:
     label, _ = label_for(chosen, store.model(slug("cvae", size))[0])
 play(here, size, chosen, label)
-# Outside of the fragment: megabytes that every release would weigh again.
-live.models([slug(kind, size) for kind in here], codes=False)
 show_steps(chosen)
 fetch.mnist_notice()
 with st.expander("What you see"):

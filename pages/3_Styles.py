@@ -3,7 +3,7 @@
 import streamlit as st
 import torch
 
-from ui import digit, fetch, live, live_pages, store
+from ui import digit, fetch, live_pages, store
 from ui.digit import Chosen
 from ui.family import DIGIT_COLOURS, slug
 from ui.frame import fragment, frame
@@ -52,7 +52,6 @@ x = torch.tensor(chosen.pixels)[None]
 label, how = label_for(chosen, model)
 code = latent.embed(model, x, torch.tensor([label]))
 hand(name, chosen, label, code)
-live.models([name])  # outside of the fragment: megabytes that every release would weigh again
 fetch.mnist_notice()
 
 st.subheader("What the model makes of your digit")

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 import torch
 
-from ui import fetch, live, live_pages, store
+from ui import fetch, live_pages, store
 from ui.digit import KEY
 from ui.family import FAMILY, slug
 from ui.frame import fragment, frame
@@ -48,8 +48,6 @@ def scrub() -> None:
 
 
 scrub()
-# Outside of the fragment: megabytes that every release would weigh again.
-live.models([slug(kind, dim) for kind in FAMILY])
 fetch.mnist_notice()
 if blank:
     st.info(f"The pad is empty. Draw the digit to walk {blank}, and the whole way appears here.")

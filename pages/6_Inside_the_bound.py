@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import fetch, live, store
+from ui import fetch, store
 from ui.family import slug, title
 from ui.frame import frame
 from ui.glossary import glossary
@@ -54,8 +54,6 @@ elif part == "β":
 else:
     from ui.denoising import denoising as show
 show(name, chosen, label)
-if part == "Posterior":
-    live.models([name])  # outside of the fragment: megabytes that every release would weigh again
 show_steps(chosen)
 fetch.mnist_notice()
 glossary("nat", *WORDS[part])

@@ -79,9 +79,24 @@ export class Answer {
     this.posterior?.stop();
   }
 
+  /** How much of the network has come, in words. */
+  coming(words) {
+    if (!this.model) say(this.at(".coming"), `The network is on its way: ${words}.`);
+  }
+
+  /** The network is broken, or did not come: its card says so. */
+  fail(error) {
+    if (this.model) throw error;
+    this.card.classList.add("failed");
+    this.at(".coming").setAttribute("role", "alert");
+    say(this.at(".coming"), error.message);
+    console.warn(error.message);
+  }
+
   /** The model and the codes of its test split have come. */
   start(model, codes) {
     this.model = model;
+    this.card.classList.remove("waiting");
     this.code = model.newCode();
     this.original = model.newCode(); // of the clean digit, where a spoilt one is shown
     this.z = new Float32Array(2);

@@ -52,8 +52,7 @@ class Inside {
   }
 
   async start() {
-    const { slug } = this.options;
-    const [views, own] = await Promise.all([styleSheet(this.root), insideSheet(this.root), this.#load(slug)]);
+    const [views, own] = await Promise.all([styleSheet(this.root), insideSheet(this.root), this.#load()]);
     if (this.gone) return;
     this.#build(views, own);
     this.#take(linked ? numbersOf(link.get("q"), 4, LIMITS.mean) : null);
@@ -62,8 +61,9 @@ class Inside {
     this.box.view = this; // for whoever looks from outside, such as a test
   }
 
-  async #load(slug) {
-    const [model, codes] = await Promise.all([registry.model(slug), registry.codes(slug)]);
+  async #load() {
+    const { slug, network } = this.options;
+    const [model, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
     if (!model.probabilistic || model.latentDim !== 2) {
       throw new EngineError(`The bound is drawn for a posterior in two dimensions; ${slug} has none.`);
     }
@@ -76,7 +76,7 @@ class Inside {
     this.options = JSON.parse(component.data.options);
     if (!this.box) return;
     if (before.slug !== this.options.slug) {
-      await this.#load(this.options.slug);
+      await this.#load();
       if (this.gone) return;
       for (const plane of this.planes) plane.setCodes(this.codes, COLOURS);
     }

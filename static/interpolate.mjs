@@ -41,7 +41,7 @@ class Walk {
     const { models } = this.options;
     const [style, ...loaded] = await Promise.all([
       styleSheet(this.root),
-      ...models.map(async ({ slug }) => ({ model: await registry.model(slug), codes: await registry.codes(slug) })),
+      ...models.map(async ({ network }) => ({ model: await registry.model(network), codes: await registry.codes(network) })),
     ]);
     if (this.gone) return;
     this.members = models.map((about, i) => ({ ...about, ...loaded[i] }));

@@ -228,8 +228,8 @@ class MapView {
   }
 
   async #fetch(kind) {
-    const { slug } = this.known.get(kind);
-    const [model, codes] = await Promise.all([registry.model(slug), registry.codes(slug)]);
+    const { slug, network } = this.known.get(kind);
+    const [model, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
     if (model.latentDim !== 2) {
       throw new EngineError(`A map needs a model with two latent dimensions; ${slug} has ${model.latentDim}.`);
     }

@@ -1,47 +1,91 @@
-// Models and their codes by name, one instance for the whole document: pages come and go, parsed weights stay.
-// ui/live.py's `models` feeds it; the views wait for what they need. No DOM.
+// Networks and their codes by address, one instance for the whole document: pages come and go, parsed weights stay.
+// A file is fetched when a view first asks for it, one after the other: on a slow line the first network then answers
+// while the others are still on their way. An address holds the file's fingerprint (ui/networks.py). No DOM.
 
 import { EngineError, Model } from "./engine.mjs";
+import { readTensors } from "./safetensors.mjs";
 
-const entries = new Map(); // name → {promise, resolve, reject, value}
+/**
+ * What Python tells of a network: the part of its card that matters here, and where its files lie.
+ * @typedef {{slug: string, card: object, weights: string, codes: string,
+ *   bytes: {weights: number, codes: number}}} Network
+ * @typedef {{mean: Float32Array, logvar: Float32Array | null, label: Uint8Array}} Codes n × D, n × D, n; of the test split
+ */
 
-function entry(name) {
-  if (!entries.has(name)) {
-    const e = {};
-    e.promise = new Promise((resolve, reject) => Object.assign(e, { resolve, reject }));
-    e.promise.catch(() => {}); // whoever waits for it hears of it; nobody waiting is no error
-    entries.set(name, e);
-  }
-  return entries.get(name);
-}
+const entries = new Map(); // address → {promise, have}: bytes that have come
+const listeners = new Set();
+let queue = Promise.resolve(); // the end of the last file that was asked for
 
-/** bytes: Uint8Array of weights.safetensors; card: its card's config, test numbers and dataset. Parsed once. */
-export function register(slug, bytes, card) {
-  if (entry(slug).failed) entries.delete(slug); // a whole file has come after a broken one
-  const e = entry(slug);
-  if (e.value) return;
+const base = () => globalThis.document?.baseURI ?? import.meta.url;
+
+/** @returns {Promise<Uint8Array>} a whole file; `entry` follows it on its way. */
+async function download(address, slug, entry) {
+  const lost = `The network ${slug} did not come: the server could not be reached. Reload the page.`;
+  let answer;
   try {
-    e.value = Model.fromSafetensors(bytes, card);
-    e.resolve(e.value);
-  } catch (error) {
-    e.failed = true; // kept: a view that asks later must hear of it, too
-    e.reject(error instanceof EngineError ? error : new EngineError(`The model ${slug} could not be read: ${error.message}.`));
+    answer = await fetch(new URL(address, base()));
+  } catch {
+    throw new EngineError(lost);
   }
+  if (!answer.ok) {
+    throw new EngineError(`The network ${slug} did not come (${answer.status}): it may have been trained again meanwhile. ` +
+      "Reload the page.");
+  }
+  const parts = [];
+  const reader = answer.body.getReader();
+  try {
+    for (let part; (part = await reader.read()) && !part.done; ) {
+      parts.push(part.value);
+      entry.have += part.value.length;
+      for (const listener of listeners) listener();
+    }
+  } catch {
+    throw new EngineError(lost);
+  }
+  const bytes = new Uint8Array(entry.have);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
-/** codes: {mean: Float32Array n·D, logvar: Float32Array or null, label: Uint8Array n}, of the test split. */
-export function registerCodes(slug, codes) {
-  const e = entry(`${slug}/codes`);
-  if (e.value) return;
-  e.value = codes;
-  e.resolve(codes);
+/** What `read` makes of the file at an address, once; a file that failed is asked for again by the next who wants it. */
+function once(address, slug, read) {
+  if (!entries.has(address)) {
+    const entry = { have: 0 };
+    const file = queue.then(() => download(address, slug, entry));
+    queue = file.catch(() => {});
+    entry.promise = file.then(read).catch((error) => {
+      entries.delete(address);
+      throw error instanceof EngineError ? error
+        : new EngineError(`The network ${slug} could not be read: ${error.message}.`);
+    });
+    entry.promise.catch(() => {}); // whoever waits for it hears of it; nobody waiting is no error
+    entries.set(address, entry);
+  }
+  return entries.get(address).promise;
 }
 
-/** The model, as soon as its weights are here; rejects with an EngineError, one sentence. */
-export const model = (slug) => entry(slug).promise;
+/** @param {Network} network @returns {Promise<Model>} rejects with an EngineError, one sentence */
+export const model = ({ slug, card, weights }) => once(weights, slug, (bytes) => Model.fromSafetensors(bytes, card));
 
-/** The codes of the test split, as soon as they are here. */
-export const codes = (slug) => entry(`${slug}/codes`).promise;
+/** @param {Network} network @returns {Promise<Codes>} of the test split; rejects with an EngineError */
+export const codes = ({ slug, codes: address }) => once(address, slug, (bytes) => {
+  const tensors = readTensors(bytes, ["test_mean", "test_logvar", "test_label"]);
+  const values = (name) => tensors.get(name)?.values ?? null;
+  return { mean: values("test_mean"), logvar: values("test_logvar"), label: Uint8Array.from(values("test_label") ?? []) };
+});
 
-/** The model if it is here already, else null: for a first picture without waiting. */
-export const modelNow = (slug) => entry(slug).value ?? null;
+/** Calls `told` with every part of any file that comes, until the answer is called. */
+export function watch(told) {
+  listeners.add(told);
+  return () => listeners.delete(told);
+}
+
+/** How much of these networks' weights has come, in words. @param {Network[]} networks */
+export function progress(networks) {
+  const sum = (of) => (networks.reduce((all, network) => all + of(network), 0) / 1e6).toFixed(1);
+  return `${sum(({ weights }) => entries.get(weights)?.have ?? 0)} of ${sum(({ bytes }) => bytes.weights)} MB`;
+}

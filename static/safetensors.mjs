@@ -6,7 +6,7 @@ export class EngineError extends Error {
   name = "EngineError";
 }
 
-const BYTES = { F16: 2, F32: 4 };
+const BYTES = { F16: 2, F32: 4, U8: 1 };
 const AGAIN = "Reload the page, or restore the file.";
 
 let halves = null; // every half-precision number as float32, indexed by its 16 bits
@@ -28,9 +28,10 @@ function halfTable() {
 
 /**
  * ArrayBuffer or view of a whole file → Map of name → {shape, values}, values a Float32Array in row-major order.
- * Throws EngineError for a cut-off or foreign file, and for numbers that are neither F16 nor F32.
+ * Only those of `names`, where it is given, and they may be missing. A U8 tensor comes as floats, too.
+ * Throws EngineError for a cut-off or foreign file, and for numbers of another type than F16, F32 and U8.
  */
-export function readTensors(buffer) {
+export function readTensors(buffer, names = null) {
   const bytes = ArrayBuffer.isView(buffer)
     ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
     : new Uint8Array(buffer);
@@ -54,10 +55,10 @@ export function readTensors(buffer) {
   const available = bytes.length - 8 - size;
   const tensors = new Map();
   for (const [name, entry] of Object.entries(header ?? {})) {
-    if (name === "__metadata__") continue;
+    if (name === "__metadata__" || (names && !names.includes(name))) continue;
     const width = BYTES[entry?.dtype];
     if (!width) {
-      throw new EngineError(`Tensor ${name} has numbers of type ${entry?.dtype}, expected F16 or F32. ${AGAIN}`);
+      throw new EngineError(`Tensor ${name} has numbers of type ${entry?.dtype}, expected F16, F32 or U8. ${AGAIN}`);
     }
     const { shape, data_offsets: offsets } = entry;
     const count = Array.isArray(shape) ? shape.reduce((a, b) => a * b, 1) : NaN;
@@ -77,6 +78,7 @@ export function readTensors(buffer) {
 /** Float32Array of `count` numbers of `width` bytes from byte `start` on. */
 function numbers(bytes, start, count, width) {
   const from = bytes.byteOffset + start;
+  if (width === 1) return Float32Array.from(bytes.subarray(start, start + count));
   const Type = width === 2 ? Uint16Array : Float32Array;
   // Typed arrays must be aligned; bytes that a component receives need not be.
   const raw = from % width

@@ -42,7 +42,7 @@ class Sliders {
 
   async start() {
     const [style, ...models] = await Promise.all([
-      styleSheet(this.root), ...this.options.models.map(({ slug }) => registry.model(slug)),
+      styleSheet(this.root), ...this.options.models.map(({ network }) => registry.model(network)),
     ]);
     if (this.gone) return;
     this.members = this.options.models.map((about, i) => ({

@@ -73,8 +73,8 @@ const HELD = {
     of: ({ coins }) => (coins === 1 ? null : coins),
     take: (s, text) => (s.coins = /^\d{1,9}$/.test(text ?? "") ? Number(text) : 1),
   },
-  pull: { of: ({ answers }) => places(answers, (a) => a.pulled), later: (s, text) => placed(s.answers, text).forEach(([a, z]) => a.pull(z)) },
-  throw: { of: ({ answers }) => places(answers, (a) => a.thrown), later: (s, text) => placed(s.answers, text).forEach(([a, eps]) => a.throw(eps)) },
+  pull: { of: ({ answers }) => places(answers, (a) => a.pulled), later: (s, text) => placed(s.here, text).forEach(([a, z]) => a.pull(z)) },
+  throw: { of: ({ answers }) => places(answers, (a) => a.thrown), later: (s, text) => placed(s.here, text).forEach(([a, eps]) => a.throw(eps)) },
 };
 
 let kept = null; // what the visitor had when they left for another page: the document, and this module, stay
@@ -85,7 +85,7 @@ export async function mount(root, component) {
   try {
     const studio = new Studio(root, component, options);
     document.documentElement.dataset.studio = "live"; // the first picture of the server makes room
-    await studio.start();
+    studio.started = studio.start();
     return studio;
   } catch (error) {
     document.documentElement.dataset.studio = "live";
@@ -112,7 +112,7 @@ class Studio {
     this.touched = false; // something was drawn, or taken, since the page opened
     this.told = null; // the last message, as text
     this.leaving = null; // the address of the page that waits until Python has heard what the pad shows
-    this.ready = false;
+    this.ready = false; // every network has come, but for what is broken
     this.drawing = new Float32Array(PIXELS);
     this.clean = new Float32Array(PIXELS);
     this.spoilt = new Float32Array(PIXELS);
@@ -158,10 +158,22 @@ class Studio {
 
   /** Everything that needs the networks. */
   async start() {
-    await Promise.all(this.options.models.map(async ({ slug }, i) => {
-      const [model, codes] = await Promise.all([registry.model(slug), registry.codes(slug)]);
-      this.answers[i].start(model, codes);
-    }));
+    const { models } = this.options;
+    const stop = registry.watch(() => models.forEach(({ network }, i) => this.answers[i].coming(registry.progress([network]))));
+    try {
+      const ends = await Promise.allSettled(models.map(async ({ network }, i) => {
+        const [model, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
+        if (this.gone) return;
+        this.answers[i].start(model, codes);
+        this.answers[i].truth = this.truth;
+        this.again = true;
+        this.request(); // the first network answers while the others are on their way
+      }));
+      ends.forEach(({ reason }, i) => reason && this.answers[i].fail(reason)); // the others go on without it
+    } finally {
+      stop();
+    }
+    if (this.gone || !this.here.length) return;
     this.ready = true;
     this.again = true;
     this.at(".room").classList.remove("waiting");
@@ -196,6 +208,7 @@ class Studio {
     const { id = null } = this.options.digit ?? {};
     kept = { held: this.#held(), id, bits: toText(this.clean), drawing: pad.state, history: pad.history };
     delete document.documentElement.dataset.studio;
+    this.gone = true;
     this.request.stop();
     cancelAnimationFrame(this.telling);
     document.removeEventListener("click", this.leave, true);
@@ -303,7 +316,7 @@ class Studio {
     this.stepped = true;
     this.resting = false;
     this.hint.hidden = !(this.pad.empty || this.pad.state.example);
-    if (this.ready) this.request();
+    if (this.here.length) this.request();
     else {
       this.#see();
       paint(this.tile, this.clean);
@@ -322,7 +335,7 @@ class Studio {
     const { kind, amount, seed } = this.spoil;
     if (drawn && amount > 0) seen = corrupt(this.clean, kind, amount, new Random(seed), this.spoilt);
     paint(this.tile, seen);
-    if (this.ready) this.#answer(clean, seen);
+    if (this.here.length) this.#answer(clean, seen);
     const end = performance.now();
     const { timing } = this;
     timing.work[timing.count % ONE_TIMING] = end - start;
@@ -335,18 +348,25 @@ class Studio {
   #answer(clean, seen) {
     this.#labels(clean);
     const label = this.label ?? this.guess ?? 0;
-    for (const answer of this.answers) {
+    for (const answer of this.here) {
       answer.answer(clean, seen, label, this.resting);
       if (this.stepped) answer.leaveTrail();
       answer.paint();
     }
-    if (this.mini.offsetParent) this.answers.forEach((answer, i) => paint(this.minis[i], clean && answer.pixels));
-    this.#verdict(clean);
+    if (this.mini.offsetParent) {
+      this.answers.forEach((answer, i) => { if (answer.model) paint(this.minis[i], clean && answer.pixels); });
+    }
+    if (this.ready) this.#verdict(clean);
+  }
+
+  /** The answers whose networks have come. */
+  get here() {
+    return this.answers.filter(({ model }) => model);
   }
 
   /** The ten bars, and with auto the label of the highest one. */
   #labels(clean) {
-    const cvae = this.answers.find(({ kind }) => kind === "cvae");
+    const cvae = this.here.find(({ kind }) => kind === "cvae");
     const bars = this.bars ??= [...this.root.querySelectorAll("[data-label]")]
       .map((button) => ({ button, bar: button.querySelector("i") }));
     let shares = null;
@@ -376,7 +396,7 @@ class Studio {
   /** Who draws it best, in words, where the hand rests; meanwhile nothing that was said of another digit. */
   #verdict(clean) {
     const spoilt = this.spoil.amount > 0 ? this.spoil.kind : null;
-    const models = this.answers.map(({ kind, name, label, values, pulled, thrown }) => ({
+    const models = this.here.map(({ kind, name, label, values, pulled, thrown }) => ({
       kind, name, label, own: values.own, now: values.reconstruction, held: Boolean(pulled), thrown: Boolean(thrown),
     }));
     const speaks = clean && this.resting;
@@ -388,7 +408,7 @@ class Studio {
     const untold = models.filter(({ label }) => label === null); // who is told the label does not compete with those who are not
     const best = speaks && !untold.some(({ held, thrown }) => held || thrown) ? nearest(untold) : [];
     const words = badge(best, models, spoilt);
-    this.answers.forEach((answer, i) => (answer.badge = best.includes(models[i]) ? words : ""));
+    this.here.forEach((answer, i) => (answer.badge = best.includes(models[i]) ? words : ""));
     const element = this.at(".verdict");
     if (element.textContent !== text) element.textContent = text;
   }
@@ -418,7 +438,7 @@ class Studio {
       this.#tell({
         ...shown, label: this.label ?? this.guess,
         ...(this.truth && { posterior: true, spoilt: this.spoil.amount > 0 }),
-        codes: shown.bits && Object.fromEntries(this.answers.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
+        codes: shown.bits && Object.fromEntries(this.here.map(({ kind: k, z }) => [k, [...z].map((v) => Number(v.toFixed(4)))])),
       });
     });
   }
@@ -503,7 +523,7 @@ class Studio {
 
   #showTruth() {
     this.at(".meaning").hidden = !this.truth;
-    if (this.ready) for (const answer of this.answers) answer.truth = this.truth;
+    for (const answer of this.here) answer.truth = this.truth;
   }
 
   #showNumbers() {

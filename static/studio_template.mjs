@@ -99,10 +99,10 @@ const terms = (kind) => term("reconstruction", "reconstruction") + (SAMPLED.incl
   : '<p class="quiet none">no KL and no −ELBO: a point has no posterior</p>');
 
 const card = ({ kind, title, full, code }) => `
-  <article class="card" data-kind="${kind}">
+  <article class="card waiting" data-kind="${kind}">
     <header><b title="${full}">${title}</b><span class="code quiet full">${code}</span><span class="best"></span></header>
     <div class="map"><button class="home" hidden aria-label="Show the whole map" title="Show the whole map">⤢</button></div>
-    <div class="drawing"></div>
+    <div class="drawing"></div><p class="coming"></p>
     <div class="under"><span class="one" title="${NAT}"><b>—</b> nats <span class="quiet">from your digit</span></span>
       <span class="z full">z = —</span><span class="how quiet"></span><span class="acts"><button class="back" hidden
         title="Give the code back; the next stroke does so too">Back</button>${SAMPLED.includes(kind) ? resample : ""}</span></div>

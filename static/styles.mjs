@@ -34,9 +34,9 @@ class Styles {
   }
 
   async start() {
-    const { slug } = this.options;
+    const { slug, network } = this.options;
     const [style, model, codes] = await Promise.all([
-      styleSheet(this.root), registry.model(slug), registry.codes(slug),
+      styleSheet(this.root), registry.model(network), registry.codes(network),
     ]);
     if (this.gone) return;
     if (!model.conditional) throw new EngineError(`One hand, ten digits needs a conditional model; ${slug} takes no label.`);

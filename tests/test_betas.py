@@ -240,7 +240,7 @@ def visit(monkeypatch, tmp_path):
             for slug in only:
                 (root / slug).symlink_to(ROOT / "checkpoints" / slug, target_is_directory=True)
             monkeypatch.setattr(checkpoints, "ROOT", root)
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
+        app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=PATIENCE)
         app.query_params["part"] = "β"
         for name, value in query.items():
             app.query_params[name] = value

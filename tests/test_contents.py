@@ -22,12 +22,12 @@ from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import attack
-from ui import live
+from ui import networks
 from vae_core import checkpoints, contents, judge
 from vae_core.storage import Layout, NotFiniteError, StorageError, read_json, read_tensors, write_files, write_tensors
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
+PAGES = ["studio.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
 VICTIM, OTHER = "digits-vae-2d", "digits-ae-2d"
 Harm = Callable[[Path], None]
 
@@ -349,7 +349,7 @@ def house(tmp_path, monkeypatch) -> Path:
                 (root / folder.name / file.name).symlink_to(file)
     shutil.copy(checkpoints.ROOT / "baselines.json", root)
     monkeypatch.setattr(checkpoints, "ROOT", root)
-    monkeypatch.setattr(live, "CHECKPOINTS", root)
+    monkeypatch.setattr(networks, "CHECKPOINTS", root)
     monkeypatch.setenv("VAE_DATA", str(tmp_path / "none"))
     yield root
     st.cache_data.clear()
@@ -365,8 +365,8 @@ def harmed(folder: Path, harm: Harm) -> None:
 
 
 def visit(page: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    app = app if page == "app.py" else app.switch_page(page)
+    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120)
+    app = app if page == "studio.py" else app.switch_page(page)
     if page == "pages/2_Sliders.py":
         app.query_params["sliders_dim"] = "2"
     app.run()
@@ -394,7 +394,7 @@ def test_a_page_of_several_models_goes_on_with_the_others(page, harm, house, cap
     """Map and Sliders show whoever is there and name who is left out; Studio and Interpolate compare all four."""
     harmed(house / "mnist-dae-2d", HARMS[harm][0])
     app = visit(page)
-    needs_it = page == "app.py" or (page == "pages/4_Interpolate.py" and app.error)
+    needs_it = page == "studio.py" or (page == "pages/4_Interpolate.py" and app.error)
     shows_others = page in ("pages/1_Map.py", "pages/2_Sliders.py")
     assert len(app.error) == bool(needs_it) and len(app.warning) == shows_others
     for said in (*app.error, *app.warning):
@@ -409,7 +409,7 @@ def test_the_parts_inside_the_bound_go_on_without_their_broken_relatives(part, h
     harmed(house / "mnist-vae-2d-beta4", HARMS["codes without train_mean"][0])
     harmed(house / "mnist-vae-2d-gaussian", put("test", value=None))
     harmed(house / "mnist-vae-2d", tensors("exact.safetensors", lambda t: t.pop("log_p")))
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
+    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
     app.query_params["part"] = part
     app.run()
     assert not app.exception and not app.error

@@ -32,7 +32,7 @@ def page(monkeypatch, tmp_path):
     monkeypatch.setenv("VAE_DATA", str(tmp_path))
 
     def open_page(link: dict[str, str] | None = None, **state) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
+        app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=PATIENCE)
         app.switch_page("pages/6_Inside_the_bound.py")
         for name, value in (link or {}).items():
             app.query_params[name] = value

@@ -53,7 +53,7 @@ WORLD = {
 
 CORE = sorted((ROOT / "vae_core").glob("*.py"))
 PAGES = sorted((ROOT / "pages").glob("*.py"))
-UI = [*sorted(ROOT.glob("app.py")), *PAGES, *sorted((ROOT / "ui").rglob("*.py"))]
+UI = [*sorted(ROOT.glob("*.py")), *PAGES, *sorted((ROOT / "ui").rglob("*.py"))]
 
 
 def name_of(path: Path) -> str:

@@ -74,7 +74,7 @@ def test_a_hostile_link_opens_the_page_as_it_opens(page, monkeypatch, tmp_path):
     monkeypatch.setenv("VAE_DATA", str(tmp_path))
     names = [*links.LINKS[page], *(name for key in links.DIGITS[page] for name in digit.parameters(key))]
     for text in HOSTILE:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=60)
         if page != "Studio":
             app.switch_page(PAGES[page])
         for name in names:

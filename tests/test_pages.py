@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from ui import live, store
+from ui import networks, store
 from ui.digit import OPENS
 from ui.family import FAMILY, slug
 from ui.frame import GROUPS
@@ -26,7 +26,7 @@ from vae_core import checkpoints, data, latent, metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 # The list is the folder: a new page cannot be forgotten.
-PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
+PAGES = ["studio.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
 PATIENCE = 120  # seconds, on a machine that is busy otherwise
 
 
@@ -44,8 +44,8 @@ def visit(monkeypatch, tmp_path):
 
     def open_page(page: str, folder: Path | None = None) -> AppTest:
         monkeypatch.setenv("VAE_DATA", str(folder or tmp_path))
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
-        return (app if page == "app.py" else app.switch_page(page)).run()
+        app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=PATIENCE)
+        return (app if page == "studio.py" else app.switch_page(page)).run()
 
     return open_page
 
@@ -104,7 +104,7 @@ def test_page_opens_without_a_data_set(page, visit):
     app = well(visit(page))
     assert len(app.title) == 1 and app.title[0].value
     assert 'class="lse-lead"' in markup(app)
-    if page != "app.py":
+    if page != "studio.py":
         assert any("scikit-learn" in caption.value for caption in app.caption)
 
 
@@ -129,12 +129,12 @@ def test_page_says_one_sentence_where_a_checkpoint_is_broken(page, harm, visit, 
                 (root / folder.name / file.name).symlink_to(file)
             harm_one(root / folder.name, harm)
     monkeypatch.setattr(checkpoints, "ROOT", root)
-    monkeypatch.setattr(live, "CHECKPOINTS", root)
+    monkeypatch.setattr(networks, "CHECKPOINTS", root)
     app = visit(page)
     assert not app.exception, app.exception
     assert app.title[0].value
     # Not every page asks for the codes, and the Studio's weights are first read in the browser.
-    quiet = harm == "codes missing" or (harm == "weights cut" and page == "app.py")
+    quiet = harm == "codes missing" or (harm == "weights cut" and page == "studio.py")
     assert len(app.error) == 1 or (quiet and not app.error)
     for error in app.error:
         assert error.value.endswith(".") and "Traceback" not in error.value
@@ -207,7 +207,7 @@ def test_page_stands_on_a_broken_data_set(page, visit, tmp_path, caplog):
     write_mnist(tmp_path / "data", kept=500)
     app = well(visit(page, tmp_path / "data"))
     assert str(tmp_path) not in markup(app)
-    if page != "app.py":
+    if page != "studio.py":
         assert any("one of its files is broken" in caption.value for caption in app.caption)
         assert str(tmp_path) in caplog.text and not any(str(tmp_path) in c.value for c in app.caption)
 
@@ -249,7 +249,7 @@ def test_the_studio_loads_nothing_heavy():
     """The first paint must not wait seconds for torch, Plotly or scikit-learn, whoever imports them."""
     code = (  # in Streamlit's "bare mode", without a server. Streamlit itself imports a part of Plotly.
         "import runpy, sys, streamlit; before = set(sys.modules);"
-        "home = runpy.run_path('app.py'); assert home['GROUPS'];"
+        "home = runpy.run_path('studio.py'); assert home['GROUPS'];"
         "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -258,7 +258,7 @@ def test_the_studio_loads_nothing_heavy():
     assert not loaded & {"torch", "torchvision", "plotly", "sklearn", "skimage", "scipy"}
 
 
-@pytest.mark.parametrize("page", ["app.py", "pages/1_Map.py", "pages/5_Restore.py"])
+@pytest.mark.parametrize("page", ["studio.py", "pages/1_Map.py", "pages/5_Restore.py"])
 def test_the_title_does_not_wait_for_torch(page):
     """A cold server needs seconds to import it: until then a visitor would look at an empty page."""
     code = (
@@ -273,14 +273,14 @@ def test_the_title_does_not_wait_for_torch(page):
 
 def test_the_studio_has_a_card_for_every_page(visit):
     """Whoever does not look at the sidebar finds the other pages below the Studio."""
-    app = well(visit("app.py"))
+    app = well(visit("studio.py"))
     questions = {caption.value for caption in app.caption}
-    assert questions >= {question for pages in GROUPS.values() for path, _, question in pages if path != "app.py"}
+    assert questions >= {question for pages in GROUPS.values() for path, _, question in pages if path != "studio.py"}
 
 
 def test_the_studio_shows_four_answers_before_any_script_runs_in_the_browser(visit):
     """An empty box while the networks travel would be the first thing that a visitor sees."""
-    app = well(visit("app.py"))
+    app = well(visit("studio.py"))
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', markup(app))
     assert len(pictures) >= 1 + len(FAMILY)
     assert all(np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))).max() > 127 for png in pictures)

@@ -26,7 +26,7 @@ CVAE, _ = checkpoints.load("mnist-cvae-2d")
 
 
 def page(root, name: str) -> AppTest:
-    at = AppTest.from_file(str(root / "app.py"), default_timeout=60).run()
+    at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).run()
     return run(at.switch_page(f"pages/{name}.py"))
 
 
@@ -141,7 +141,7 @@ def test_styles_finds_the_digits_that_were_really_written_like_this(root):
 def test_styles_opens_at_the_hand_of_the_link(root):
     """Otherwise the first picture is another one than the live view's, and it jumps."""
     for text, z in (("0.5,-1.25", [0.5, -1.25]), ("0.5", None), ("nan,1", None)):
-        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/3_Styles.py")
+        at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/3_Styles.py")
         at.query_params["z"] = text
         z = latent.embed(CVAE, *sample_that_opens()).mean[0].tolist() if z is None else z
         ten = latent.decode(CVAE, torch.tensor([z]).expand(10, -1), torch.arange(10)).numpy()
@@ -233,7 +233,7 @@ def test_digits_between_is_the_judge_s_word(root):
 def test_interpolate_walks_between_what_was_drawn(root):
     """Otherwise a link shows the sample in place of the drawing, or a cut link or an empty pad ends in a traceback."""
     for text in (FIRST, "cut", ""):
-        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/4_Interpolate.py")
+        at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/4_Interpolate.py")
         at.query_params["digit_by"], at.query_params["d"] = "Draw", text
         drawn = tiles.data_uri(bits(FIRST)) in shown(run(at))
         assert drawn == (text == FIRST) and len(at.info) == 0, text
@@ -241,7 +241,7 @@ def test_interpolate_walks_between_what_was_drawn(root):
             assert any("guessed: highest ELBO" in c.value for c in at.caption)
             at.selectbox(key="digit_said").set_value(5)
             assert "label 5 throughout" in shown(run(at))
-    at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/4_Interpolate.py")
+    at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/4_Interpolate.py")
     at.session_state["digit_by"], at.session_state["digit_chosen"] = "Draw", drawing("")  # the pad was cleared
     assert len(run(at).info) == 1 and "Draw the digit to walk from" in at.info[0].value
     assert 'class="lse-strip"' not in shown(at)
@@ -437,13 +437,13 @@ def test_bad_input_gives_one_sentence_and_the_digit_stays(root, what, name):
     assert refusal(run(at)) is None
 
 
-@pytest.mark.parametrize("name", ["app", "3_Styles"])
+@pytest.mark.parametrize("name", ["studio", "3_Styles"])
 def test_a_file_above_the_limit_is_refused_whoever_sends_it(root, name):
     """Otherwise only the browser's own script keeps the limit, and many megabytes are decoded and opened."""
-    at = page(root, name) if name != "app" else run(AppTest.from_file(str(root / "app.py"), default_timeout=60))
+    at = page(root, name) if name != "studio" else run(AppTest.from_file(str(root / "studio.py"), default_timeout=60))
     before = shown(at)
     content = picture(1) + bytes(5_500_000)
-    if name == "app":
+    if name == "studio":
         bring(at, "large.png", content, key="studio")
         told = json.loads(json.loads(box_of(at, "studio").json)["options"])["brought"]
         assert told["error"] == "This file is too large: bring a picture of at most 5 MB." and "pixels" not in told
@@ -479,7 +479,7 @@ def test_a_sample_number_in_the_address_is_taken_and_a_wrong_one_is_not(root):
     opens = OPENS[source()]
     wrong = ("seven", "inf", "1e999", "9" * 400, "-1", "", "mnist:", ":7", "other:7")
     for value, expected in (("42", 42), ("digits:42", 42), *((text, opens) for text in wrong)):
-        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/3_Styles.py")
+        at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/3_Styles.py")
         at.query_params["digit"] = value
         assert run(at).number_input(key="digit_number").value == expected, value
 
@@ -488,7 +488,7 @@ def test_a_link_to_a_digit_that_is_not_here_says_so(root, monkeypatch, tmp_path)
     """Otherwise another digit stands in its place without a word."""
     monkeypatch.setenv("VAE_DATA", str(tmp_path))  # no MNIST
     for value, words in (("mnist:200", "not on this machine"), ("digits:5000", "the numbers 0 to 358")):
-        at = AppTest.from_file(str(root / "app.py"), default_timeout=60).switch_page("pages/3_Styles.py")
+        at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/3_Styles.py")
         at.query_params["digit"] = value
         assert run(at).number_input(key="digit_number").value == OPENS["digits"]
         assert words in chosen_digit(at) and value.split(":")[1] in chosen_digit(at)

@@ -20,10 +20,11 @@ _log = logging.getLogger(__name__)
 NAME = "Latent Space Explorer"
 ICON = Path(__file__).parent.parent / "static" / "icon.svg"  # a Material icon would come from a foreign host
 
+FRONT = "studio.py"  # the page at the empty address
 # A page that is not listed here is not reachable; tests/test_pages.py compares the list with the folder.
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Explore": (
-        ("app.py", "Studio", "Draw a digit, four models answer."),
+        (FRONT, "Studio", "Draw a digit, four models answer."),
         ("pages/1_Map.py", "Map", "Where do ten thousand digits lie? Two models side by side."),
         ("pages/2_Sliders.py", "Sliders", "Change one number of the code and see what it means."),
         ("pages/3_Styles.py", "Styles", "One handwriting, all ten digits: the CVAE."),
@@ -179,15 +180,15 @@ def frame(title: str, lead: str, *, width: int = 1280) -> None:
     st.html(f'<p class="lse-lead">{lead}</p>')
     hold(name)
     _say_what_failed()
-    if here == "app.py" and (asked := st.session_state.setdefault("asked", _unknown())):
+    if here == FRONT and (asked := st.session_state.setdefault("asked", _unknown())):
         st.warning(no_such_page(asked))
-    elif here != "app.py":
+    elif here != FRONT:
         st.session_state.pop("asked", None)
 
 
 def address(page: str) -> str:
     """Where a page's file is served: Streamlit drops the number, and the front page has the empty address."""
-    return "" if page == "app.py" else Path(page).stem.split("_", 1)[1]
+    return "" if page == FRONT else Path(page).stem.split("_", 1)[1]
 
 
 def _unknown() -> str:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ui import digit, live_map, live_pages, messages, store
+from ui import digit, live, live_map, live_pages, messages, store
 from ui.digit import Chosen
 from ui.glossary import sentence
 from ui.tiles import data_uri
@@ -191,12 +191,9 @@ def _square(box: Bounds, margin: float = 0.06) -> Bounds:
 
 
 def show(slug: str, chosen: Chosen, label: int | None, found: Found) -> dict[str, Any]:
-    """Show the live view. Returns the last {digit, mean, logvar} of q that a hand left for this digit, else {}.
-
-    The page sends the model itself, `live.models([slug])`, outside of what a release runs again.
-    """
+    """Show the live view. Returns the last {digit, mean, logvar} of q that a hand left for this digit, else {}."""
     extent = live_map.extent(store.guard_codes(slug)["test_mean"].numpy())
-    told = options(slug, chosen, label, found, extent)
+    told = options(slug, chosen, label, found, extent) | {"network": live.network(slug)}
     key, picture = f"inside {slug}", lambda: first_picture(told, chosen)
     message = live_pages.show("inside.mjs", key, told, picture, "inside", READER)
     return message if message.get("digit") == told["digit"]["id"] else {}

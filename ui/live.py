@@ -1,26 +1,21 @@
 """Live views: what is dragged runs in the browser, on the networks of static/engine.mjs.
 
 A view is an ES module in static/ that exports `mount(root, component) → {update(component), destroy()}`. Python sends
-it options and hears one message when the hand lets go. Weights travel once, by `models`, into a registry that all views
-of the document share.
+it options and hears one message when the hand lets go. Networks are fetched by static/registry.mjs, which all views of
+the document share, from the addresses that `network` gives.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from ui import messages
+from ui import messages, networks
 from ui.frame import callback, give_up, leave_out
-from vae_core import contents
 from vae_core.storage import StorageError, is_there
-
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 
 # Inline modules are blobs and cannot import relatively: the base address of the document leads to static/.
 _LOADER = """
@@ -44,7 +39,8 @@ export default function (component) {
   } else {
     if (component.data.first) (root.querySelector("div") ?? root).innerHTML = component.data.first;
     view = import(at(component.data.module)).then((module) => module.mount(root, component));
-    view.catch((error) => sentence(root, error));
+    import(at("coming.mjs")).then(({ coming }) => coming(root, component, view));
+    view.then((v) => v.started).catch((error) => sentence(root, error));
     views.set(root, view);
   }
   return () => setTimeout(() => {
@@ -55,56 +51,8 @@ export default function (component) {
 }
 """
 
-_FEEDER = """
-const at = (name) => new URL(`app/static/${name}`, document.baseURI).href;
-const array = (column, type) => {
-  const values = column.getChildAt(0).toArray();
-  return type === Uint8Array ? new Uint8Array(values) : new type(values);
-};
-
-export default function ({ data }) {
-  import(at("registry.mjs")).then((registry) => {
-    for (const [slug, card] of Object.entries(JSON.parse(data.cards))) {
-      if (data[slug]) registry.register(slug, array(data[slug], Uint8Array), card);
-      if (data[`${slug}/mean`]) registry.registerCodes(slug, {
-        mean: array(data[`${slug}/mean`], Float32Array),
-        logvar: data[`${slug}/logvar`] ? array(data[`${slug}/logvar`], Float32Array) : null,
-        label: array(data[`${slug}/label`], Uint8Array),
-      });
-    }
-  });
-}
-"""
-
 _view = st.components.v2.component("lse_view", html="<div></div>", js=_LOADER, isolate_styles=True)
 _once = st.components.v2.component("lse_once", html="<div></div>", js=_LOADER, isolate_styles=True)
-_feed = st.components.v2.component("lse_models", html="<span hidden></span>", js=_FEEDER, isolate_styles=True)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _payload(slug: str, codes: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What of the card travels, and the arrays. Raises `StorageError`.
-
-    By vae_core.contents: vae_core.checkpoints would import torch, and a live page paints before that."""
-    folder = CHECKPOINTS / slug
-    card, _ = contents.read_card(folder)
-    contents.read_weights(folder)  # what is broken is named here, not by each browser
-    arrays = {slug: np.frombuffer((folder / "weights.safetensors").read_bytes(), dtype=np.uint8)}
-    if codes:
-        stored = contents.read_codes(folder)
-        arrays[f"{slug}/mean"] = stored["test_mean"].astype(np.float32).ravel()
-        arrays[f"{slug}/label"] = stored["test_label"].astype(np.uint8)
-        if "test_logvar" in stored:
-            arrays[f"{slug}/logvar"] = stored["test_logvar"].astype(np.float32).ravel()
-    return {key: card[key] for key in ("slug", "kind", "config", "test")}, arrays
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _sound(slug: str) -> bool:
-    """Read everything once; raises `StorageError`, and what raises is not kept: a restored model is found."""
-    contents.read_weights(CHECKPOINTS / slug)
-    contents.read_codes(CHECKPOINTS / slug)
-    return True
 
 
 def whole(slugs: Iterable[str]) -> list[str]:
@@ -112,10 +60,10 @@ def whole(slugs: Iterable[str]) -> list[str]:
     without it as long as there is another."""
     found, broken = [], {}
     for slug in slugs:
-        if is_there(CHECKPOINTS / slug / "card.json"):
+        if is_there(networks.CHECKPOINTS / slug / "card.json"):
             try:
-                if _sound(slug):
-                    found.append(slug)
+                networks.network(slug)
+                found.append(slug)
             except StorageError as error:
                 broken[slug] = error
     for slug, error in broken.items():
@@ -123,17 +71,12 @@ def whole(slugs: Iterable[str]) -> list[str]:
     return found
 
 
-def models(slugs: Iterable[str], *, codes: bool = True) -> None:
-    """Send these models to the browser, once a session; views reach them by `registry.model(slug)`."""
-    slugs, cards, data = tuple(slugs), {}, {}
-    for slug in slugs:
-        try:
-            cards[slug], arrays = _payload(slug, codes)
-        except (OSError, StorageError) as error:
-            give_up(slug, error)
-        data |= arrays
-    data["cards"] = json.dumps(cards)
-    _feed(key=f"models {' '.join(slugs)} {codes}", data=data, height="content")
+def network(slug: str) -> dict[str, Any]:
+    """What a view is told of a network, or one sentence and the end of the page where its files are broken."""
+    try:
+        return networks.network(slug)
+    except StorageError as error:
+        give_up(slug, error)
 
 
 def heard(key: str, reader: messages.Reader) -> Any:

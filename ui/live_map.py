@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ui import digit, live, messages
+from ui import digit, live, messages, networks
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from vae_core import contents
 from vae_core.storage import StorageError
@@ -93,11 +93,6 @@ def _pick(picked: dict[str, Any]) -> None:
     digit.share(digit.sample(index, "mnist"))
 
 
-def send(here: list[str]) -> None:
-    """The networks and codes of these members, once a session."""
-    live.models(slug(k, 2) for k in here)
-
-
 def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
     """Show both maps. Returns what is picked, {left, right, image, own, told, z (a side) or None, drawn, walk or None}.
 
@@ -105,7 +100,11 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
     A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.
     """
     models = [
-        {"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code} for k in here
+        {
+            **{"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code},
+            "network": live.network(slug(k, 2)),
+        }
+        for k in here
     ]
     said = reader(here)
     message = live.heard("map_view", said)
@@ -333,7 +332,7 @@ def draw_points(mean: np.ndarray, label: np.ndarray, size: int = SIZE) -> bytes:
 def _figure(kind: str) -> str:
     """One map as it looks before the browser has the codes; nothing where the files are broken (`models` says so)."""
     try:
-        stored = contents.read_codes(live.CHECKPOINTS / slug(kind, 2))
+        stored = contents.read_codes(networks.CHECKPOINTS / slug(kind, 2))
     except StorageError:
         return ""
     mean, label = stored["test_mean"].astype(np.float32), stored["test_label"]

@@ -116,7 +116,8 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
         return f'{BAR}<div class="styles">{side}<div class="ten">{tiles}</div></div>'
 
     reader = messages.form({"z": messages.vector(len(mean)), "digit": DIGIT})
-    at = left(show("styles.mjs", key, {"slug": name, "digit": shown}, picture, reader=reader))
+    told = {"slug": name, "network": live.network(name), "digit": shown}
+    at = left(show("styles.mjs", key, told, picture, reader=reader))
     return z if at is None else torch.tensor(at)
 
 
@@ -159,6 +160,7 @@ def slider_option(kind: str, size: int) -> dict[str, Any]:
     return {
         "kind": kind,
         "slug": name,
+        "network": live.network(name),
         "title": title(kind),
         "name": FAMILY[kind].name,
         "centre": scale.middle.tolist(),
@@ -347,7 +349,13 @@ def on_the_pad(key: str) -> str | None:
 
 def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: Ways) -> float:
     """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it."""
-    members = [{"kind": k, "slug": slug(k, size), "title": title(k), "name": FAMILY[k].name} for k in kinds]
+    members = [
+        {
+            **{"kind": k, "slug": slug(k, size), "title": title(k), "name": FAMILY[k].name},
+            "network": live.network(slug(k, size)),
+        }
+        for k in kinds
+    ]
     key, state = f"walk {size}", st.session_state
 
     def picture() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ui import digit, live, messages
+from ui import digit, live, messages, networks
 from ui.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.frame import fragment
 from ui.tiles import Strip, bits, data_uri, steps_html, strips
@@ -55,7 +55,7 @@ def first_answers() -> dict[str, np.ndarray]:
     one_hot = np.eye(10, dtype=np.float32)[3]
     try:
         for kind in FAMILY:
-            weights = contents.read_weights(live.CHECKPOINTS / slug(kind, 2))
+            weights = contents.read_weights(networks.CHECKPOINTS / slug(kind, 2))
             label = one_hot if kind == "cvae" else one_hot[:0]
             z = _forward(weights, "encoder", np.concatenate([x, label]))[:2]
             logits = _forward(weights, "decoder", np.concatenate([z, label]))
@@ -94,7 +94,7 @@ def first_picture() -> None:
     answers = first_answers() if chosen is None else {}
     image = '<img alt="{}" src="{}">'
     cards = "".join(
-        f'<article class="card"><header><b>{html.escape(m["title"])}</b></header><div class="map"></div>'
+        f'<article class="card waiting"><header><b>{html.escape(m["title"])}</b></header><div class="map"></div>'
         '<div class="drawing">'
         + (image.format(f"What the {m['name']} draws", data_uri(answers[m["kind"]])) if answers else "")
         + '</div><div class="under"></div></article>'
@@ -145,13 +145,13 @@ def studio(key: str = "studio") -> None:
     first_picture()
     _hand(key)
     _explain()
-    live.models([m["slug"] for m in _members()])  # last: the page is there before the weights have travelled
 
 
 @fragment
 def _hand(key: str) -> None:
     state = st.session_state
-    options: dict[str, Any] = {"models": _members(), "first": _encoded_first(), "digit": _shared()}
+    models = [m | {"network": live.network(m["slug"])} for m in _members()]
+    options: dict[str, Any] = {"models": models, "first": _encoded_first(), "digit": _shared()}
     if brought := state.get(f"{key}_brought"):
         options["brought"] = {
             name: brought[name] for name in ("id", "pixels", "notes", "error", "origin") if name in brought
@@ -329,8 +329,10 @@ def _neighbours(message: dict[str, Any]) -> None:
 
     originals, lines = store.originals(), []
     for kind, member in FAMILY.items():
+        if kind not in message["codes"]:
+            continue  # its network did not come
         stored = store.guard_codes(slug(kind, 2))
-        z = np.asarray(message["codes"].get(kind, (0, 0)), np.float32)
+        z = np.asarray(message["codes"][kind], np.float32)
         distance = np.linalg.norm(stored["test_mean"].numpy() - z, axis=1)
         index = np.argsort(distance)[:NEIGHBOURS]
         labels = stored["test_label"].numpy()[index]

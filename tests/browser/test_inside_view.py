@@ -14,7 +14,7 @@ import torch
 from playwright.sync_api import expect
 from scipy.special import expit
 
-from ui import inside_view, live_map
+from ui import inside_view, live_map, networks
 from ui.digit import Chosen
 from ui.inside import Found
 from vae_core import checkpoints, data, likelihood
@@ -26,15 +26,8 @@ CLEAR, TWO = 0, 14  # samples whose posterior has one mode, and two
 CLOSE = 0.02  # nats; eight nodes against twelve, single precision
 SLUGS = {None: "mnist-vae-2d", "label": "mnist-cvae-2d"}
 
-SETUP = """async ({slugs, options}) => {
+SETUP = """async (options) => {
     window.registry = await import("./static/registry.mjs");
-    const bytes = async name => new Uint8Array(await (await fetch(`./checkpoints/${name}`)).arrayBuffer());
-    for (const [slug, codes] of Object.entries(slugs)) {
-        const card = await (await fetch(`./checkpoints/${slug}/card.json`)).json();
-        registry.register(slug, await bytes(`${slug}/weights.safetensors`), card);
-        const [mean, label] = [Float32Array.from(codes.mean), Uint8Array.from(codes.label)];
-        registry.registerCodes(slug, {mean, logvar: null, label});
-    }
     if (!options) return;
     window.messages = [];
     const host = document.body.appendChild(document.createElement("div"));
@@ -46,6 +39,12 @@ SETUP = """async ({slugs, options}) => {
     window.frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())));
     await frames();
 }"""
+
+
+def network(slug: str) -> dict:
+    """What the app says of a network, with the addresses of a plain file server."""
+    files = {name: f"checkpoints/{slug}/{name}.safetensors" for name in ("weights", "codes")}
+    return networks.network(slug) | files
 
 
 @functools.cache
@@ -107,12 +106,7 @@ def visit(browser):
         page.wrong = []
         page.on("pageerror", lambda error: page.wrong.append(str(error)))
         page.goto(ORIGIN + query)
-        codes = {}
-        for slug in SLUGS.values():
-            stored = checkpoints.load_codes(slug)
-            mean, label = stored["test_mean"][:500], stored["test_label"][:500]
-            codes[slug] = {"mean": mean.flatten().tolist(), "label": label.tolist()}
-        page.evaluate(SETUP, {"slugs": codes, "options": told and json.dumps(told)})
+        page.evaluate(SETUP, told and json.dumps(told | {"network": network(told["slug"])}))
         return page
 
     yield open_page
@@ -184,14 +178,14 @@ def test_every_number_is_pythons_and_none_crosses_the_line(visit, slug):
     codes = [[part.tolist() for part in code] for code in codes]
     page = visit(None)
     found = page.evaluate(
-        """async ([{slug, digit, label}, codes]) => {
+        """async ([{digit, label}, codes, network]) => {
             const {Bound} = await import("./static/bound.mjs");
             const {pixelsOf} = await import("./static/controls.mjs");
-            const model = await registry.model(slug);
+            const model = await registry.model(network);
             const bound = new Bound(model, model.observe(pixelsOf(digit)), label);
             return codes.map(([mean, logvar]) => ({...bound.at({mean, logvar}), cost: [...bound.cost]}));
         }""",
-        [told, codes],
+        [told, codes, network(slug)],
     )
     model, x = checkpoints.load(slug)[0], pixels(told)
     y = None if told["label"] is None else torch.tensor([told["label"]])

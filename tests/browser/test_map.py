@@ -529,13 +529,14 @@ def test_damaged_payloads_give_one_sentence(visit, damage):
     tab.evaluate(
         """async damage => {
             const at = name => new URL(`app/static/${name}`, document.baseURI).href;
-            const [registry, map] = await Promise.all(["registry.mjs", "map.mjs"].map(name => import(at(name))));
-            const model = await registry.model("mnist-vae-2d"), codes = await registry.codes("mnist-vae-2d");
-            const card = structuredClone(model.card);
-            if (damage === "activation") card.config.model.activation = "swoosh";
-            registry.registerCodes("broken", codes);
-            registry.register("broken", new Uint8Array(1000), card);
-            const models = ["broken", "other"].map(kind => ({kind, slug: "broken", title: kind, name: kind, code: ""}));
+            const map = await import(at("map.mjs"));
+            const network = structuredClone(V.options.models.find(({kind}) => kind === "vae").network);
+            network.slug = "broken";
+            if (damage === "activation") network.card.config.model.activation = "swoosh";
+            network.weights = damage === "activation" ? network.weights + "?again"
+                : URL.createObjectURL(new Blob([new Uint8Array(1000)]));
+            const about = {network, slug: "broken", title: "Broken", name: "broken", code: ""};
+            const models = ["broken", "other"].map(kind => ({kind, ...about}));
             const root = document.createElement("div");
             document.body.append(root);
             const options = JSON.stringify({models, start: {}});
