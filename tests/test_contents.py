@@ -422,7 +422,7 @@ def test_a_cards_command_is_shown_as_it_is(house):
     """A card is anybody's: a backtick would end the code, and what follows would be a link or a foreign picture."""
     harmed(house / "mnist-vae-2d", put("command", value="a `![b](http://c.invalid/d.png)` [e](http://f.invalid)"))
     shutil.rmtree(house / "mnist-vae-2d-gaussian")
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
+    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
     app.query_params["part"] = "Observation model"
     app.run()
     (said,) = [info.value for info in app.info if "mnist-vae-2d-gaussian" in info.value]
@@ -435,7 +435,7 @@ def test_codes_of_other_images_are_not_shown_as_mnists(page, part, house):
     """A model of five held-out images in place of a shipped one: the maps of all β are turned by the same images."""
     few = lambda t: t.update({k: v[:5].clone() for k, v in t.items() if k.startswith("test_")})  # noqa: E731
     harmed(house / "mnist-vae-2d", tensors(C, few))
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page(page)
+    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page(page)
     if part:
         app.query_params["part"] = part
     app.run()
