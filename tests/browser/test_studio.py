@@ -195,7 +195,7 @@ def test_the_page_is_sent_before_torch_is_imported():
         "at = AppTest.from_file('studio.py', default_timeout=60).run()\n"
         "assert not at.exception, at.exception\n"
         "shown = sorted(c.proto.component_name for c in at.get('bidi_component'))\n"
-        "assert shown == ['lse_link', 'lse_view'], shown\n"
+        "assert shown == ['lse_link', 'lse_once', 'lse_view'], shown\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
