@@ -132,7 +132,9 @@ def test_other_names_are_read(folder, spelling):
     assert all(map(torch.equal, data.load("mnist", "train", folder), expected))
 
 
-@pytest.mark.parametrize("harm", [lambda c: c[:-9], lambda c: c[:40] + b"?" + c[41:], lambda c: b"PK"], ids=str)
+@pytest.mark.parametrize(
+    "harm", [lambda c: c[:-9], lambda c: c[:40] + b"?" + c[41:], lambda c: b"PK"], ids=["cut", "changed", "other"]
+)
 def test_a_broken_archive_is_named(folder, harm):
     """gzip has three exceptions for it, two of which are no OSError."""
     path = folder / "MNIST" / "raw" / FILES[0]
