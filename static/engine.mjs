@@ -1,4 +1,5 @@
-// The networks in the browser: what vae_core/models.py computes, from the same weights file, for every model kind.
+// The networks in the browser: what vae_core/models.py computes, from the same weights file. What a network is (a Gaussian
+// code, a label beside x and z) follows from its card's numbers and its tensors' shapes: no kind is known by name here.
 // No DOM, no dependency: it runs in a page, in a worker and in node. tests/browser/test_engine.py holds it to PyTorch.
 //
 // Arrays are Float32Array, n rows after each other: images n × 784 in [0, 1], codes n × D. A call that is given `out`
@@ -13,12 +14,6 @@ export { EngineError };
 
 export const PIXELS = 784;
 
-const KINDS = {
-  ae: { probabilistic: false, conditional: false },
-  dae: { probabilistic: false, conditional: false },
-  vae: { probabilistic: true, conditional: false },
-  cvae: { probabilistic: true, conditional: true },
-};
 const ACTIVATIONS = {
   gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)), // exact, PyTorch's default
   relu: (x) => (x > 0 ? x : 0),
@@ -61,20 +56,23 @@ export class Model {
       return table[value];
     };
     this.card = card;
-    this.kind = config.kind;
-    Object.assign(this, known("kind", KINDS, config.kind));
+    this.kind = String(config.kind);
     this.likelihood = config.likelihood;
     known("likelihood", { bernoulli: 1, gaussian: 1 }, config.likelihood);
     this.activate = known("activation", ACTIVATIONS, config.activation);
     this.latentDim = config.latent_dim;
-    this.nClasses = this.conditional ? config.n_classes : 0;
 
+    const tensors = readTensors(buffer);
+    const shape = (layer) => tensors.get(`encoder.${2 * layer}.weight`)?.shape ?? [];
+    this.conditional = shape(0)[1] > PIXELS;
+    this.probabilistic = shape(config.encoder.length)[0] > this.latentDim;
+    this.nClasses = this.conditional ? config.n_classes : 0;
     const codeWidth = this.latentDim * (this.probabilistic ? 2 : 1);
     const widths = {
       encoder: [PIXELS + this.nClasses, ...config.encoder, codeWidth],
       decoder: [this.latentDim + this.nClasses, ...config.decoder, PIXELS],
     };
-    const tensors = this.#checked(readTensors(buffer), widths);
+    this.#checked(tensors, widths);
     this.logSigma = tensors.has("log_sigma")
       ? Math.max(tensors.get("log_sigma").values[0], Math.log(SIGMA_FLOOR))
       : 0;
@@ -198,7 +196,7 @@ export class Model {
 
   // Machinery ----------------------------------------------------------------------------------------------------------
 
-  /** The tensors, if they are exactly those that the card describes. */
+  /** Throws unless the tensors are exactly those that the card describes. */
   #checked(tensors, widths) {
     const expected = new Map();
     for (const [part, sizes] of Object.entries(widths)) {
@@ -223,7 +221,6 @@ export class Model {
         throw new EngineError(`The weights hold numbers that are not finite, in ${name}. Train the model again.`);
       }
     }
-    return tensors;
   }
 
   /** Lay out one piece of memory: packed weights and biases, then what a run needs, and copy the weights in. */

@@ -176,6 +176,8 @@ def test_nothing_public_is_left_over():
         for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and "Protocol" in names_in(*node.bases):
                 continue  # says what others do, and is itself never called
+            if isinstance(node, ast.ClassDef) and node.keywords:
+                continue  # enters a register by being defined
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 assert node.name in used, f"{name_of(path)}:{node.lineno}: nothing uses {node.name}"
 

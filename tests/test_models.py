@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
-from vae_core import models
-from vae_core.config import KINDS, Config, ConfigError, ModelConfig, TrainingConfig
+from vae_core import checkpoints, models
+from vae_core.config import KINDS, Config, ConfigError, Kind, ModelConfig, TrainingConfig
+from vae_core.training import Stopped
 
 G = torch.Generator().manual_seed(0)
 X = torch.rand(8, 784, generator=G)
@@ -27,7 +28,7 @@ def test_shapes_and_the_point_or_the_posterior(kind, likelihood, latent_dim):
     model = make(kind, likelihood=likelihood, latent_dim=latent_dim)
     code = model.encode(model.observe(X), Y)
     assert code.mean.shape == (8, latent_dim)
-    assert (code.logvar is None) == (kind in ("ae", "dae"))
+    assert (code.logvar is None) == (not KINDS[kind].probabilistic)
     pixels = model.pixels(code.mean, Y)
     assert pixels.shape == (8, 784)
     assert pixels.min() >= 0
@@ -40,7 +41,8 @@ def test_shapes_and_the_point_or_the_posterior(kind, likelihood, latent_dim):
 def test_one_abstract_class_and_final_children():
     """A VAE that inherits the AE would inherit promises it does not keep."""
     assert inspect.isabstract(models.Autoencoder)
-    for cls in models.KINDS.values():
+    assert models.Autoencoder.kinds.keys() == KINDS.keys(), "a row without a class, or a class without a row"
+    for cls in models.Autoencoder.kinds.values():
         assert cls.__mro__[1] is models.Autoencoder
         assert cls.__final__
 
@@ -92,6 +94,52 @@ def test_ae_and_dae_differ_in_the_input_alone():
     assert torch.equal(ae.encode(x).mean, dae.encode(x).mean)
     assert torch.equal(ae.encoder_input(x, G), x)
     assert not torch.equal(dae.encoder_input(x, G), x)
+
+
+@pytest.fixture
+def sparse(monkeypatch):
+    """A kind as a newcomer adds it: a row, and a class whose objective has two terms of its own."""
+    monkeypatch.setitem(KINDS, "sparse", Kind("an AE whose code is near 0"))
+    monkeypatch.setattr(models.Autoencoder, "kinds", dict(models.Autoencoder.kinds))
+
+    class Sparse(models.Autoencoder, kind="sparse"):
+        def encoder_input(self, x, generator):
+            return x
+
+        def penalty(self, shown, code, z, y):
+            return {"L1 of the code": 0.5 * z.abs().sum(-1), "ink of the input": shown.mean(-1)}
+
+    return Sparse
+
+
+def test_a_kind_brings_terms_of_its_own(sparse):
+    """Each counts in the objective as it is named, once however many copies a step has."""
+    model = make("sparse", corruptions=3)
+    assert type(model) is sparse and not model.probabilistic and not model.conditional
+    terms = model.loss(X, None, G)
+    z = model.encode(model.observe(X)).mean
+    assert terms.kl is None and list(terms.penalties) == ["L1 of the code", "ink of the input"]
+    torch.testing.assert_close(terms.penalties["L1 of the code"], 0.5 * z.abs().sum(1))
+    torch.testing.assert_close(terms.penalties["ink of the input"], model.observe(X).mean(1))
+    whole = terms.reconstruction + 0.5 * z.abs().sum(1) + model.observe(X).mean(1)
+    torch.testing.assert_close(model.objective(terms), whole.mean())
+
+
+def test_a_kinds_own_terms_stand_in_the_history_of_its_card(sparse, tmp_path):
+    """A curve that no history keeps cannot be drawn later; and a run goes on with it where it was stopped."""
+    torch.set_num_threads(1)
+    small = ModelConfig(kind="sparse", encoder=(8,), decoder=(8,))
+    config = Config(small, TrainingConfig(dataset="digits", epochs=3))
+    stop = {"on_step": lambda step: step.epoch == 3}
+    with pytest.raises(Stopped):
+        checkpoints.load_or_train(config, root=tmp_path / "a", **stop)
+    for folder in "ab":
+        checkpoints.load_or_train(config, root=tmp_path / folder)
+    resumed, whole = (checkpoints.read_card(config.slug, tmp_path / folder)["history"] for folder in "ab")
+    for row, other in zip(resumed, whole, strict=True):
+        assert row.keys() == {"epoch", "reconstruction", "kl", "seconds", "L1 of the code", "ink of the input"}
+        assert row | {"seconds": 0} == other | {"seconds": 0}
+    assert whole[-1]["L1 of the code"] > 0 and whole[0]["ink of the input"] == pytest.approx(0.1, abs=0.1)
 
 
 def test_the_dae_is_scored_against_the_clean_image_and_averages_its_corruptions():

@@ -362,10 +362,10 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
         bar.step(step.step, step.steps, f"epoch {step.epoch}  {step.objective:8.2f} nats")
 
     def on_epoch(epoch: Epoch, model: Any) -> None:
-        row: dict[str, Any] = {"event": "epoch", "slug": config.slug} | epoch._asdict()
+        row: dict[str, Any] = {"event": "epoch", "slug": config.slug} | epoch.as_dict()
         line = f"{config.slug}  epoch {epoch.epoch}"
         if epoch.epoch:
-            line += f"  training {epoch.reconstruction + (epoch.kl or 0):.2f} nats"
+            line += f"  training {sum((epoch.reconstruction, epoch.kl or 0, *epoch.penalties.values())):.2f} nats"
         else:
             row["reconstruction"] = None
         if held_out is not None and (epoch.epoch % 5 == 0 or epoch.epoch == config.training.epochs):

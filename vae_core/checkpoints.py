@@ -62,7 +62,7 @@ def survey(root: Path | None = None) -> tuple[list[str], dict[str, str]]:
             continue
         try:
             card = contents.check(folder)
-            place = card["dataset"]["name"] != "mnist", card["latent_dim"], KINDS.index(card["kind"])
+            place = card["dataset"]["name"] != "mnist", card["latent_dim"], list(KINDS).index(card["kind"])
             found.append((*place, folder.name))
         except StorageError as error:
             refused[folder.name] = str(error)
@@ -261,7 +261,7 @@ def _train(
         "date": datetime.date.today().isoformat(),
         "seconds": round(history[-1].seconds, 1) if history else 0.0,
         "versions": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]},
-        "history": [_rounded(row._asdict()) for row in history],
+        "history": [_rounded(row.as_dict()) for row in history],
     }
     weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
     files = {"weights.safetensors": tensor_bytes("weights.safetensors", weights)}

@@ -5,14 +5,33 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 PIXELS = 784  # of an image, 28×28
-KINDS = ("ae", "dae", "vae", "cvae")
-PROBABILISTIC = ("vae", "cvae")
-CONDITIONAL = ("cvae",)
+
+
+class Kind(NamedTuple):
+    """What is known of a kind of model before its network is built, and without torch."""
+
+    words: str  # one line, for the command line
+    probabilistic: bool = False  # the encoder gives a Gaussian rather than a point
+    conditional: bool = False  # the label stands beside x and beside z
+
+
+# The register of kinds, in the order of every list of models. What a kind does is its class in models.py.
+KINDS = {
+    "ae": Kind("a point code"),
+    "dae": Kind("the AE with a spoilt input"),
+    "vae": Kind("a Gaussian code with a KL to N(0, I)", probabilistic=True),
+    "cvae": Kind(
+        "the VAE with the label beside x and z; its data set says how many labels there are",
+        probabilistic=True,
+        conditional=True,
+    ),
+}
 ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
 LIKELIHOODS = ("bernoulli", "gaussian")
 PRECISIONS = ("float32", "bfloat16")
@@ -27,8 +46,8 @@ class ConfigError(ValueError):
 LAYERS, WIDTH, NUMBERS = 16, 8192, 50_000_000
 
 
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+def _one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
+    if not isinstance(value, str) or value not in allowed:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}; got {short(value)}.")
 
 
@@ -83,17 +102,25 @@ class ModelConfig:
                 _whole(f"a hidden width of the {name}", width, 1, WIDTH)
             object.__setattr__(self, name, tuple(widths))  # JSON brings lists; equality needs tuples
         _number("encoder_noise, a share,", self.encoder_noise, 0, 0.5)
-        if self.encoder_noise and self.kind not in PROBABILISTIC:
+        if self.encoder_noise and not self.probabilistic:
             raise ConfigError("An autoencoder with a noisy input is a denoising one: train kind 'dae' instead.")
         if self.sigma is not None:
             _number("sigma, unless it is none and learned,", self.sigma, 0.01, 100)  # the floor of models.py
         if self.numbers > NUMBERS:
             raise ConfigError(f"A network may have {NUMBERS:,} numbers at most; these widths make {self.numbers:,}.")
 
+    @property
+    def probabilistic(self) -> bool:
+        return KINDS[self.kind].probabilistic
+
+    @property
+    def conditional(self) -> bool:
+        return KINDS[self.kind].conditional
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every tensor that `models.build` makes: known before anything is allocated."""
-        labels = self.n_classes if self.kind in CONDITIONAL else 0
-        code = 2 * self.latent_dim if self.kind in PROBABILISTIC else self.latent_dim
+        labels = self.n_classes if self.conditional else 0
+        code = 2 * self.latent_dim if self.probabilistic else self.latent_dim
         found: dict[str, tuple[int, ...]] = {}
         for name, widths in (
             ("encoder", (PIXELS + labels, *self.encoder, code)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.config import PROBABILISTIC, Config, ConfigError, ModelConfig, short
+from vae_core.config import Config, ConfigError, ModelConfig, short
 from vae_core.storage import Layout, StorageError, check_tensors, read_arrays, read_json
 
 FORMAT = 1  # of the files; a reader refuses a newer one
@@ -70,11 +70,12 @@ def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
             "train the model again."
         )
     expect(path, card, _CARD)
+    expect(path, card["history"], [{str: (float, None)}])  # whatever terms a kind's objective has: each is a curve
     try:
         config = Config.from_dict(card["config"])
     except ConfigError as error:
         raise StorageError(f"{path} does not describe a model: {error} Restore it or train it again.") from error
-    if config.model.kind in PROBABILISTIC:
+    if config.model.probabilistic:
         expect(path, card, _OF_POSTERIORS)
     described = {"slug": config.slug, "kind": config.model.kind, "latent_dim": config.model.latent_dim}
     for name, own in described.items():
@@ -104,7 +105,7 @@ def codes_layout(config: ModelConfig) -> Layout:
         "epochs?": ("epochs",),
         "epoch_mean?": ("epochs", "followed images", d),
     }
-    if config.kind in PROBABILISTIC:
+    if config.probabilistic:
         shapes |= {"test_logvar": (n, d), "test_reconstruction": (n,), "test_kl": (n,)}
     return Layout(shapes, frozenset({"test_label", "train_label", "epochs"}))
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_core import losses
-from vae_core.config import PIXELS, ModelConfig
+from vae_core.config import KINDS, PIXELS, ModelConfig
 from vae_core.corruption import corrupt_mixed, flip
 
 _ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -40,6 +40,7 @@ class Terms(NamedTuple):
 
     reconstruction: Tensor  # (B,)
     kl: Tensor | None  # (B,), before β
+    penalties: dict[str, Tensor]  # (B,) each: a kind's own terms, as they count in the objective
 
 
 def mlp(n_in: int, hidden: tuple[int, ...], n_out: int, activation: str) -> nn.Sequential:
@@ -51,10 +52,16 @@ def mlp(n_in: int, hidden: tuple[int, ...], n_out: int, activation: str) -> nn.S
 
 
 class Autoencoder(nn.Module, ABC):
-    """Encoder, bottleneck, decoder. Subclasses are final and say what the encoder sees in training."""
+    """Encoder, bottleneck, decoder. Subclasses are final, name their kind and say what the encoder sees in training."""
 
-    probabilistic = False  # the encoder gives a Gaussian rather than a point
-    conditional = False  # the label stands beside x and beside z
+    kinds: ClassVar[dict[str, type[Autoencoder]]] = {}
+    probabilistic: ClassVar[bool]
+    conditional: ClassVar[bool]
+
+    def __init_subclass__(cls, kind: str, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.probabilistic, cls.conditional = KINDS[kind].probabilistic, KINDS[kind].conditional
+        Autoencoder.kinds[kind] = cls
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -70,6 +77,11 @@ class Autoencoder(nn.Module, ABC):
     @abstractmethod
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """What the encoder is shown in training in place of x: (B, 784) → (B, 784)."""
+
+    def penalty(self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+        """A kind's own terms beside reconstruction and KL, nats (B,) each, by the names under which curves show them,
+        multiplied by their weights. `shown` (B, 784) is what the encoder saw, z (B, D) a draw of its code."""
+        return {}
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Code:
         """Never samples. x (B, 784) as `observe` gives it (a DAE takes spoilt pixels too), y (B,) int64."""
@@ -116,21 +128,28 @@ class Autoencoder(nn.Module, ABC):
         # Inside, nothing is checked again: numbers that a diverging training makes are for the trainer to name.
         x = self._seen(x)
         reconstruction, kl = torch.zeros(len(x), device=x.device), None
+        penalties: dict[str, Tensor] = {}
         for _ in range(self.config.corruptions):
-            code = self._code(self.encoder_input(x, generator), y)
+            shown = self.encoder_input(x, generator)
+            code = self._code(shown, y)
             # Under autocast the networks answer in bfloat16; sums of 784 terms need the images' own precision.
             code = Code(*(None if part is None else part.to(x.dtype) for part in code))
-            decoded = self.decoder(self._with_label(self.sample(code, generator), y)).to(x.dtype)
+            z = self.sample(code, generator)
+            decoded = self.decoder(self._with_label(z, y)).to(x.dtype)
             reconstruction = reconstruction + self.nll(x, decoded) / self.config.corruptions
             if code.logvar is not None:
                 part = losses.gaussian_kl(*code).sum(-1) / self.config.corruptions
                 kl = part if kl is None else kl + part
-        return Terms(reconstruction, kl)
+            for name, term in self.penalty(shown, code, z, y).items():
+                penalties[name] = penalties.get(name, 0) + term / self.config.corruptions
+        return Terms(reconstruction, kl, penalties)
 
     def objective(self, terms: Terms, kl_weight: float = 1.0) -> Tensor:
-        """The scalar that training minimises: mean reconstruction + kl_weight · β · mean KL."""
+        """The scalar that training minimises: mean reconstruction + kl_weight · β · mean KL + mean penalties."""
         mean = terms.reconstruction.mean()
-        return mean if terms.kl is None else mean + kl_weight * self.config.beta * terms.kl.mean()
+        if terms.kl is not None:
+            mean = mean + kl_weight * self.config.beta * terms.kl.mean()
+        return sum((term.mean() for term in terms.penalties.values()), mean)
 
     def _code(self, x: Tensor, y: Tensor | None) -> Code:
         h = self.encoder(self._with_label(x, y))  # (B, D) or (B, 2D)
@@ -179,7 +198,7 @@ def _told(a: object) -> str:
 
 
 @final
-class AE(Autoencoder):
+class AE(Autoencoder, kind="ae"):
     """A point code and an unspoilt input (Rumelhart, Hinton & Williams 1986)."""
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -187,7 +206,7 @@ class AE(Autoencoder):
 
 
 @final
-class DAE(Autoencoder):
+class DAE(Autoencoder, kind="dae"):
     """The AE with a spoilt input, scored against the clean image (Vincent et al. 2008)."""
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -195,31 +214,23 @@ class DAE(Autoencoder):
 
 
 @final
-class VAE(Autoencoder):
+class VAE(Autoencoder, kind="vae"):
     """A Gaussian code and the KL to N(0, I) (Kingma & Welling 2014)."""
-
-    probabilistic = True
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
 
 
 @final
-class CVAE(Autoencoder):
+class CVAE(Autoencoder, kind="cvae"):
     """The VAE with the one-hot label beside x and beside z (Sohn, Lee & Yan 2015; here p(z | y) = p(z))."""
-
-    probabilistic = True
-    conditional = True
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
-
-
-KINDS: dict[str, type[Autoencoder]] = {"ae": AE, "dae": DAE, "vae": VAE, "cvae": CVAE}
 
 
 def build(config: ModelConfig, seed: int = 0) -> Autoencoder:
     """A fresh network; the same seed gives the same initial weights and leaves torch's global stream alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return KINDS[config.kind](config)
+        return Autoencoder.kinds[config.kind](config)

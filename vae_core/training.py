@@ -21,6 +21,7 @@ from vae_core.storage import StorageError, read_tensors, write_tensors
 class TermsLike(Protocol):
     reconstruction: Tensor
     kl: Tensor | None
+    penalties: dict[str, Tensor]
 
 
 class Trainable(Protocol):
@@ -46,6 +47,12 @@ class Epoch(NamedTuple):
     reconstruction: float  # nats per image, mean over the epoch's batches as they were trained on
     kl: float | None
     seconds: float  # since the training began, resumed parts included
+    penalties: dict[str, float]  # further terms of the objective by name
+
+    def as_dict(self) -> dict[str, float | None]:
+        """As the history keeps it: each term under its own name."""
+        row = self._asdict()
+        return row | row.pop("penalties")
 
 
 class Stopped(RuntimeError):
@@ -106,11 +113,10 @@ def fit(
     before = history[-1].seconds if history else 0.0
     start = time.monotonic()
     if on_epoch is not None and not history:
-        on_epoch(Epoch(0, math.nan, None, 0.0), average)
+        on_epoch(Epoch(0, math.nan, None, 0.0, {}), average)
     for epoch in range(len(history) + 1, config.epochs + 1):
         order = torch.randperm(len(images), generator=generator, device=device)
-        totals = torch.zeros(2, device=device)
-        has_kl = False
+        totals: dict[str, Tensor] = {}
         for i in range(per_epoch):
             step = (epoch - 1) * per_epoch + i
             for group in optimiser.param_groups:
@@ -127,21 +133,21 @@ def fit(
             objective.backward()
             optimiser.step()
             _follow(averaged, parameters, config.weight_average, step)
-            totals[0] += terms.reconstruction.detach().mean()
-            if terms.kl is not None:
-                has_kl = True
-                totals[1] += terms.kl.detach().mean()
+            named = {"reconstruction": terms.reconstruction, "kl": terms.kl, **terms.penalties}
+            for name, term in named.items():
+                if term is not None:
+                    totals[name] = totals.get(name, 0) + term.detach().mean()
             if on_step is not None:
                 value = float(objective.detach())
                 if not math.isfinite(value):
                     raise _diverged(epoch, config, state_file)
                 if on_step(Step(step + 1, steps, epoch, value)):
                     raise Stopped(f"Stopped in epoch {epoch} of {config.epochs}.")
-        reconstruction, kl = (totals / per_epoch).tolist()
-        if not math.isfinite(reconstruction + kl) or not _finite(model, average, optimiser):
+        means = {name: float(total / per_epoch) for name, total in totals.items()}
+        if not math.isfinite(sum(means.values())) or not _finite(model, average, optimiser):
             raise _diverged(epoch, config, state_file)
         seconds = before + time.monotonic() - start
-        history.append(Epoch(epoch, reconstruction, kl if has_kl else None, seconds))
+        history.append(Epoch(epoch, means.pop("reconstruction"), means.pop("kl", None), seconds, means))
         if on_epoch is not None:
             average.eval()
             on_epoch(history[-1], average)
