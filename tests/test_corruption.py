@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from vae_core import corruption
+from vae_core import corruption, data
 
 
 def gen(seed=0):
@@ -51,7 +51,7 @@ def test_blur_is_scipys_gaussian_filter(sigma):
     torch.testing.assert_close(got, torch.from_numpy(want), atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("kind", [*corruption.KINDS, "blur"])
+@pytest.mark.parametrize("kind", corruption.CORRUPTIONS)
 def test_same_seed_same_picture_in_range_and_nothing_at_zero(kind):
     """Pictures that jitter at every rerun could not be compared."""
     x = torch.rand(5, 784, generator=gen(1))
@@ -60,6 +60,34 @@ def test_same_seed_same_picture_in_range_and_nothing_at_zero(kind):
     assert a.min() >= 0
     assert a.max() <= 1
     torch.testing.assert_close(corruption.corrupt(x, kind, 0.0, gen()), x)
+
+
+@pytest.mark.parametrize("kind", corruption.CORRUPTIONS)
+def test_each_row_says_the_truth_of_itself(kind):
+    """Pages ask the row: a slider that starts nowhere, an amount that does nothing, chance where there is none."""
+    row = corruption.CORRUPTIONS[kind]
+    assert list(row.amounts) == sorted(set(row.amounts)) and 0 < row.amounts[0] and row.start in row.amounts
+    x = data.load("digits", "test").images[:20]
+    moved = [(corruption.corrupt(x, kind, amount, gen()) - x).square().sum().item() for amount in row.amounts]
+    assert moved == sorted(moved) and moved[0] > 0
+    one, other = (corruption.corrupt(x, kind, row.start, gen(seed)) for seed in (0, 1))
+    assert torch.equal(one, other) == (row.noise is None)
+
+
+def test_a_row_is_all_that_a_newcomer_adds(monkeypatch):
+    """Whatever is trained on joins the mixture, in equal shares; whatever is not leaves it as it was to the bit."""
+    x = torch.full((4000, 784), 0.5)
+    before = corruption.corrupt_mixed(x, gen())
+    upside = corruption.Corruption(
+        "Inverted", "share", (0.5, 1.0), 0.5, False, None, lambda x, a, _: x + a * (1 - 2 * x)
+    )
+    monkeypatch.setitem(corruption.CORRUPTIONS, "inverted", upside)
+    assert corruption.corrupt(torch.ones(2, 784), "inverted", 1.0, gen()).max() == 0
+    assert torch.equal(corruption.corrupt_mixed(x, gen()), before)
+    dark = upside._replace(trained_on=True, spoil=lambda x, a, _: x * 0 + 0.25)
+    monkeypatch.setitem(corruption.CORRUPTIONS, "inverted", dark)
+    mixed = corruption.corrupt_mixed(x, gen())
+    assert (mixed == 0.25).all(1).float().mean() == pytest.approx(0.9 / 4, abs=0.03)
 
 
 def test_each_image_can_have_its_own_amount():

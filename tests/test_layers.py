@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,14 @@ def test_the_core_does_nothing_at_import(path):
             assert called not in WORLD, f"{name_of(path)}:{node.lineno} calls {called} at import"
         if isinstance(node, ast.Attribute):
             assert node.attr != "environ", f"{name_of(path)}:{node.lineno} reads the environment at import"
+
+
+@pytest.mark.parametrize("name", ["config", "contents", "corruption"])
+def test_what_a_page_asks_before_it_paints_brings_no_torch(name):
+    """Torch takes two seconds: names, limits, classes and cards are read without it."""
+    program = f"import sys; import vae_core.{name}; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert done.returncode == 0, f"importing vae_core.{name} imports torch"
 
 
 @pytest.mark.parametrize("path", UI, ids=name_of)

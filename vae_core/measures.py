@@ -115,11 +115,15 @@ def baselines(
 
 
 def load_ridges(root: Path | None = None) -> dict[str, metrics.Ridge]:
-    """The ridge regressions at `metrics.HEADLINE`, by kind. Raises `StorageError` for another file."""
-    shapes = {"weight": (PIXELS, PIXELS), "bias": (PIXELS,)}
-    layout = Layout({f"{kind}.{name}": shape for kind in metrics.HEADLINE for name, shape in shapes.items()})
+    """The ridge regressions at `metrics.HEADLINE`, by kind, as far as they have been fitted. Raises `StorageError` for
+    another file."""
+    path, shapes = (root or checkpoints.ROOT) / RIDGE, {"weight": (PIXELS, PIXELS), "bias": (PIXELS,)}
+    layout = Layout({f"{kind}.{name}?": shape for kind in metrics.HEADLINE for name, shape in shapes.items()})
     try:
-        tensors, _ = read_tensors((root or checkpoints.ROOT) / RIDGE, layout)
+        tensors, _ = read_tensors(path, layout)
+        kinds = [kind for kind in metrics.HEADLINE if any(f"{kind}.{name}" in tensors for name in shapes)]
+        if lacking := [f"{kind}.{name}" for kind in kinds for name in shapes if f"{kind}.{name}" not in tensors]:
+            raise StorageError(f"{path} lacks {lacking[0]}.")
     except StorageError as error:
         raise StorageError(f"{error} `python -m vae_core baselines` writes it.") from error
-    return {k: metrics.Ridge(tensors[f"{k}.weight"].float(), tensors[f"{k}.bias"].float()) for k in metrics.HEADLINE}
+    return {kind: metrics.Ridge(*(tensors[f"{kind}.{name}"].float() for name in shapes)) for kind in kinds}

@@ -11,20 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_core import latent, losses
-from vae_core.corruption import corrupt
+from vae_core.corruption import CORRUPTIONS, corrupt
 from vae_core.models import Autoencoder, Code
 
 SAMPLES = 10  # draws of ε per image behind an ELBO
 DENOISING_IMAGES = 2000  # the first images of the test split
 DENOISING_SEED = 0
-# The amounts at which denoising is measured and which the Restore page offers.
-AMOUNTS = {
-    "masking": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
-    "salt_pepper": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4),
-    "gaussian": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
-    "blur": (0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
-}
-HEADLINE = {"masking": 0.5, "salt_pepper": 0.25, "gaussian": 0.5}
+AMOUNTS = {kind: found.amounts for kind, found in CORRUPTIONS.items()}
+# Where the regressions are kept and the README's table looks: the starts of what DAEs are trained on.
+HEADLINE = {kind: found.start for kind, found in CORRUPTIONS.items() if found.trained_on}
 MEDIAN_SIZES = (3, 5, 7)  # a filter of one pixel would be the spoilt image, which stands beside it
 LEAK_EPOCHS, LEAK_BATCH = 15, 256
 RIDGE_HELD_OUT = 5000  # last training images, on which λ is chosen
@@ -119,8 +114,8 @@ def corrupted_test(images: Tensor, kind: str, amount: float, seed: int = DENOISI
 def denoising(model: Autoencoder, images: Tensor, labels: Tensor) -> dict[str, dict[str, dict[str, float]]]:
     """Mean restoration of the first test images by kind and amount: {kind: {amount: {nats, mse, psnr, wrong}}}."""
     out: dict[str, dict[str, dict[str, float]]] = {}
-    for kind, amounts in AMOUNTS.items():
-        for amount in amounts:
+    for kind, found in CORRUPTIONS.items():
+        for amount in found.amounts:
             clean, spoilt = corrupted_test(images, kind, amount)
             y = labels[: len(clean)]
             restored = model.pixels(model.encode(spoilt, y).mean, y)
@@ -190,7 +185,7 @@ def baselines(
     """
     out: dict[str, Any] = {"corrupted": {}, "median": {}, "ridge": {}, "pca_mse": {}}
     kept: dict[str, Ridge] = {}
-    cells = [(kind, amount) for kind, amounts in AMOUNTS.items() for amount in amounts]
+    cells = [(kind, amount) for kind, found in CORRUPTIONS.items() for amount in found.amounts]
     for done, (kind, amount) in enumerate(cells):
         clean, spoilt = corrupted_test(train[-DENOISING_IMAGES:], kind, amount, seed=1)
         quality = {size: restoration(median_filter(spoilt, size), clean).psnr.mean().item() for size in MEDIAN_SIZES}
