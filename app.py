@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from ui.networks import ROUTES
+from ui.live.networks import ROUTES
 
 app = st.App("studio.py", routes=ROUTES)

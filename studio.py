@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from ui.frame import FRONT, GROUPS, frame
-from ui.glossary import glossary
-from ui.studio import studio
+from ui.parts.page import frame
+from ui.shell.glossary import glossary
+from ui.shell.pages import FRONT, GROUPS
+from ui.views.studio import studio
 
 frame("Draw a digit. Four models answer.", __doc__, width=1720)
 studio()

@@ -285,7 +285,7 @@ def messages(tries: int, seed: int) -> list[Try]:
 def links(tries: int, seed: int) -> list[Try]:
     """Every parameter of every page's link with so many hostile values: the page opens, with a title and controls."""
     from benchmarks.hostile_messages import View, Visit, links
-    from ui.links import PARTS
+    from ui.parts.links import PARTS
 
     def said(link: dict[str, str]) -> str:
         return "&".join(f"{name}={value[:12]!r}" for name, value in link.items())

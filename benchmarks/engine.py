@@ -25,11 +25,11 @@ ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-
 KINDS = ("ae", "dae", "vae", "cvae")
 
 MEASURE = """async repetitions => {
-    const { Model, slices } = await import("./static/engine.mjs");
-    const { KERNELS } = await import("./static/kernel.mjs");
-    const { drawSegment, place } = await import("./static/digit.mjs");
-    const { Random } = await import("./static/random.mjs");
-    const { readTensors } = await import("./static/safetensors.mjs");
+    const { Model, slices } = await import("./static/engine/engine.mjs");
+    const { KERNELS } = await import("./static/engine/kernel.mjs");
+    const { drawSegment, place } = await import("./static/maths/digit.mjs");
+    const { Random } = await import("./static/engine/random.mjs");
+    const { readTensors } = await import("./static/engine/safetensors.mjs");
     const files = await Promise.all(["ae", "dae", "vae", "cvae"].map(async kind => [
         await (await fetch(`./models/${kind}/weights.safetensors`)).arrayBuffer(),
         await (await fetch(`./models/${kind}/card.json`)).json()]));

@@ -63,16 +63,20 @@ def drawn() -> bytes:
 
 # By module and, where sizes or models differ, more than once; a test compares the list with the calls in ui/.
 VIEWS: dict[str, View] = {
-    "studio.mjs": View("studio.py", {}, _studio),
-    "parting.mjs": View("studio.py", {}, lambda told: {"bits": BITS, "said": None, "origin": None}, once=True),
-    "map.mjs": View("pages/1_Map.py", {}, _map),
-    "sliders.mjs": View("pages/2_Sliders.py", {"sliders_dim": "2"}, _sliders),
-    "sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
-    "styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"digit": told["digit"]["id"], "z": [0, -1]}),
-    "interpolate.mjs": View("pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}),
-    "inside.mjs": View("pages/6_Inside_the_bound.py", {}, _inside),
-    "chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
-    "betas.mjs": View("pages/6_Inside_the_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
+    "views/studio/studio.mjs": View("studio.py", {}, _studio),
+    "views/studio/parting.mjs": View(
+        "studio.py", {}, lambda told: {"bits": BITS, "said": None, "origin": None}, once=True
+    ),
+    "views/map/map.mjs": View("pages/1_Map.py", {}, _map),
+    "views/sliders.mjs": View("pages/2_Sliders.py", {"sliders_dim": "2"}, _sliders),
+    "views/sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
+    "views/styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"digit": told["digit"]["id"], "z": [0, -1]}),
+    "views/interpolate/interpolate.mjs": View(
+        "pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}
+    ),
+    "views/bound/posterior.mjs": View("pages/6_Inside_the_bound.py", {}, _inside),
+    "parts/chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
+    "views/bound/betas.mjs": View("pages/6_Inside_the_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
 }
 
 
@@ -114,7 +118,7 @@ class Visit:
         self.app._run(states)
 
     def check(self) -> None:
-        from ui.frame import FAILED
+        from ui.shell.failure import FAILED
 
         for error in self.app.exception:
             raise Fault(f"{error.proto.type}: {error.message}")
@@ -233,9 +237,9 @@ TEXTS = (  # what stands behind the = of a parameter; its name alone is the firs
 def links(seed: int, tries: int) -> Iterator[tuple[str, dict[str, str]]]:
     """Openings of every page (its file, its link) that give each of its parameters each text, all at once: in the
     opening i the parameter j has the text i + j. A part of a page is opened like a page."""
-    from ui.digit import parameters
-    from ui.frame import GROUPS
-    from ui.links import DIGITS, LINKS, PARTS
+    from ui.parts.digit import parameters
+    from ui.parts.links import DIGITS, LINKS, PARTS
+    from ui.shell.pages import GROUPS
 
     start = random.Random(seed).randrange(len(TEXTS))
     files = {title: path for pages in GROUPS.values() for path, title, _ in pages}

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from ui import networks
+from ui.live import networks
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -90,7 +90,8 @@ FIND = """([selector, property]) => {
 }"""
 ENGINE = """async ([n, told]) => {
   const at = (name) => new URL(`app/static/${name}`, document.baseURI).href;
-  const { model } = await import(at("registry.mjs")), { digitCanvas, paint } = await import(at("paint.mjs"));
+  const { model } = await import(at("engine/registry.mjs"));
+  const { digitCanvas, paint } = await import(at("parts/paint.mjs"));
   const network = await model(told), canvas = digitCanvas({ label: "benchmark" });
   const z = new Float32Array(2), out = new Float32Array(784);
   const { decoder } = network.card.config.model, widths = [2, ...decoder, 784];
@@ -115,7 +116,8 @@ ENGINE = """async ([n, told]) => {
 }"""
 SLIDER = """
 import numpy as np, streamlit as st, torch
-from ui import store, tiles
+from ui.live import store
+from ui.parts import tiles
 from vae_core import latent
 @st.fragment
 def play():

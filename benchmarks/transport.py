@@ -50,7 +50,7 @@ if by == "component":
 show(key="transport", data=data)
 """
 PARSE = """async ([n, cards]) => {
-  const { Model } = await import(new URL("app/static/engine.mjs", document.baseURI).href);
+  const { Model } = await import(new URL("app/static/engine/engine.mjs", document.baseURI).href);
   return Array.from({ length: n }, () => {
     const start = performance.now();
     window.files.forEach((bytes, i) => Model.fromSafetensors(bytes, cards[i]));

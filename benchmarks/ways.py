@@ -9,8 +9,8 @@ import argparse
 
 import torch
 
-from ui.family import FAMILY, slug
-from ui.ways import Ways, steps
+from ui.shell.family import FAMILY, slug
+from ui.views.interpolate.ways import Ways, steps
 from vae_core import checkpoints, data
 
 ROWS = ("pixels", "ae", "dae", "vae", "cvae")  # what `Ways` shows first; of the CVAE its style

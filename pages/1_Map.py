@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from ui import live_map
-from ui.family import slug, title
-from ui.frame import fragment, frame
-from ui.glossary import glossary
+from ui.parts.page import frame
+from ui.shell.failure import fragment
+from ui.shell.family import slug, title
+from ui.shell.glossary import glossary
+from ui.views import map
 
 WHAT_YOU_SEE = """
 An autoencoder is only asked to draw each digit back, so it may put the codes wherever that works. It leaves empty
@@ -40,16 +41,16 @@ threshold, which 98 % of held-out digits do. It errs, too. Of each kind of garba
 @fragment
 def maps(here: list[str], opening: dict) -> None:
     """A pick runs this part of the page alone."""
-    live_map.answers(live_map.view(here, opening))
+    map.answers(map.view(here, opening))
 
 
 frame("Map", __doc__, width=1720)
-here = live_map.kinds()
+here = map.kinds()
 if not here:
     st.error("No trained 2-D model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
     st.stop()
-maps(here, live_map.start(here))
-live_map.notice()
+maps(here, map.start(here))
+map.notice()
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
     st.latex(r"-\sum_p \left[x_p \log \hat x_p + (1 - x_p) \log(1 - \hat x_p)\right]")
@@ -61,7 +62,8 @@ with st.expander("How to move, and what is measured"):
     st.markdown(HANDS)
 # A chart that is read, and Plotly is heavy: it comes on request.
 if st.toggle("Show how the four learned", key="learning"):
-    from ui import figures, store
+    from ui.live import store
+    from ui.parts import figures
 
     histories = {title(kind): store.guard(slug(kind, 2))[1]["history"] for kind in here}
     st.plotly_chart(figures.learning_curves(histories), config=figures.CONFIG, alt="Training objective by epoch")

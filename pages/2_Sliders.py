@@ -3,14 +3,17 @@
 import streamlit as st
 import torch
 
-from ui import fetch, live, live_pages, readout, store
-from ui.digit import Chosen
-from ui.family import FAMILY, slug, title
-from ui.frame import fragment, frame
-from ui.glossary import glossary
-from ui.links import SIZES
-from ui.picture import choose_digit, label_for, show_steps
-from ui.tiles import numbers
+from ui.live import bridge, store
+from ui.parts import fetch, readout
+from ui.parts.digit import Chosen
+from ui.parts.links import SIZES
+from ui.parts.page import frame
+from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.parts.tiles import numbers
+from ui.shell.failure import fragment
+from ui.shell.family import FAMILY, slug, title
+from ui.shell.glossary import glossary
+from ui.views import sliders
 from vae_core import latent
 
 WHAT_YOU_SEE = """
@@ -35,7 +38,7 @@ layer in its decoder. So a difference between two of them is not the kind of mod
 @fragment
 def play(kinds: list[str], size: int, chosen: Chosen, label: int) -> None:
     """The live view, and whenever the hand lets go, what only Python knows of the codes it left."""
-    hand = live_pages.sliders(kinds, size, chosen, label)
+    hand = sliders.sliders(kinds, size, chosen, label)
     rows, judge = [], store.judge()
     for kind, code in hand["codes"].items():
         (model, _), z = store.guard(slug(kind, size)), torch.tensor(code)
@@ -47,8 +50,8 @@ def play(kinds: list[str], size: int, chosen: Chosen, label: int) -> None:
             read = str(int(judge.label(drawn))), "yes" if bool(judge.is_digit(drawn)) else "no"
         rows.append((title(kind), f"{far:.2f}", *read))
     numbers(("", "σ from the middle", "read as", "is a digit"), rows)
-    st.caption(f"{live_pages.middles(kinds, size)} A classifier that knows no autoencoder reads.")
-    if accepted := live_pages.accepted_draws(kinds, size):
+    st.caption(f"{sliders.middles(kinds, size)} A classifier that knows no autoencoder reads.")
+    if accepted := sliders.accepted_draws(kinds, size):
         st.markdown(accepted)
 
 
@@ -72,7 +75,7 @@ size = dimensions.segmented_control(
 )
 with controls:
     chosen = choose_digit()
-whole = live.whole(slug(k, size) for k in FAMILY)
+whole = bridge.whole(slug(k, size) for k in FAMILY)
 here = [k for k in FAMILY if slug(k, size) in whole]
 if not here:
     st.error(f"No model with {size} numbers in its code can be loaded. Restore the folder checkpoints, or train again.")

@@ -3,14 +3,17 @@
 import streamlit as st
 import torch
 
-from ui import digit, fetch, live_pages, store
-from ui.digit import Chosen
-from ui.family import DIGIT_COLOURS, slug
-from ui.frame import fragment, frame
-from ui.glossary import glossary
-from ui.links import SIZES
-from ui.picture import choose_digit, label_for, show_steps
-from ui.tiles import Bar, Tile, bars, row, sheet
+from ui.live import store
+from ui.parts import digit, fetch
+from ui.parts.digit import Chosen
+from ui.parts.links import SIZES
+from ui.parts.page import frame
+from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.parts.tiles import Bar, Tile, bars, row, sheet
+from ui.shell.failure import fragment
+from ui.shell.family import DIGIT_COLOURS, slug
+from ui.shell.glossary import glossary
+from ui.views import styles
 from vae_core import latent
 
 REACH, SIDE, COMPARED = 3.0, 15, 3000
@@ -26,11 +29,11 @@ def sorted_by_label(name: str) -> float:
 @fragment
 def hand(name: str, chosen: Chosen, label: int, code: latent.Code) -> None:
     """The live view, and whenever the hand lets go, who really writes like this."""
-    z = live_pages.styles(name, chosen, label, code)
+    z = styles.styles(name, chosen, label, code)
     source = digit.data_set()
     images, _ = store.samples(source)
     st.caption(f"Real digits in this hand: of {SOURCES[source]}, for each label the one whose code lies nearest.")
-    same = live_pages.same_hand(name, z, source)
+    same = styles.same_hand(name, z, source)
     row((Tile(images[i], edge=DIGIT_COLOURS[y]) for y, i in enumerate(same)), columns=10)
 
 
@@ -90,7 +93,7 @@ with right:
         f"{sorting:.0%} in the VAE; chance is 10%."
     )
     if leak := store.measured("leak", name):
-        st.markdown(live_pages.leaked(leak, dim))
+        st.markdown(styles.leaked(leak, dim))
 with st.expander("What happens here, in formulas"):
     st.markdown(
         r"""

@@ -4,15 +4,18 @@ import numpy as np
 import streamlit as st
 import torch
 
-from ui import fetch, live_pages, store
-from ui.digit import KEY
-from ui.family import FAMILY, slug
-from ui.frame import fragment, frame
-from ui.glossary import glossary
-from ui.links import SIZES
-from ui.picture import choose_or_draw, label_for
-from ui.tiles import numbers, strips
-from ui.ways import HEAD, START, Ways, animation, pace, read
+from ui.live import store
+from ui.parts import fetch
+from ui.parts.digit import KEY
+from ui.parts.links import SIZES
+from ui.parts.page import frame
+from ui.parts.picture import choose_or_draw, label_for
+from ui.parts.tiles import numbers, strips
+from ui.shell.failure import fragment
+from ui.shell.family import FAMILY, slug
+from ui.shell.glossary import glossary
+from ui.views.interpolate import walk
+from ui.views.interpolate.ways import HEAD, START, Ways, animation, pace, read
 
 frame("Interpolate", __doc__)
 left, right, more = st.columns([3, 3, 2])
@@ -37,7 +40,7 @@ blank = next((word for word, digit in (("from", first), ("to", second)) if not d
 @fragment
 def scrub() -> None:
     """The live view, and whenever the hand lets go, what a classifier reads there."""
-    at = live_pages.interpolate(list(FAMILY), dim, (first, second), ways)
+    at = walk.interpolate(list(FAMILY), dim, (first, second), ways)
     if blank:
         return
     if judge := store.judge():

@@ -2,38 +2,40 @@
 
 import streamlit as st
 
-from ui.frame import frame
-from ui.glossary import glossary
+from ui.parts.page import frame
+from ui.shell.glossary import glossary
 
 frame("Restore", __doc__)
 with st.spinner("Starting …"):  # once in a server's life: torch takes seconds, and the title does not wait for it
     import torch
 
-    from ui import fetch, restoring, store
-    from ui.family import DIGIT_COLOURS, FAMILY, slug, title
-    from ui.links import SIZES
-    from ui.picture import choose_digit, label_for, show_steps
-    from ui.tiles import Tile, row
+    from ui.live import store
+    from ui.parts import fetch
+    from ui.parts.links import SIZES
+    from ui.parts.picture import choose_digit, label_for, show_steps
+    from ui.parts.tiles import Tile, row
+    from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
+    from ui.views import restore
     from vae_core import corruption, latent, metrics
 
 chosen = choose_digit()
 with st.container(horizontal=True, gap="medium"):
     kind = st.selectbox(
         "Corruption",
-        restoring.KINDS,
-        format_func=lambda k: restoring.KINDS[k][0],
+        restore.KINDS,
+        format_func=lambda k: restore.KINDS[k][0],
         key="spoil_kind",
         persist_state="session",
         width=240,
     )
-    unit = restoring.KINDS[kind][1]
+    unit = restore.KINDS[kind][1]
     amount = st.select_slider(unit, metrics.AMOUNTS[kind], key=f"spoil_{kind}", persist_state="session", width=260)
     with st.container(width="content", gap=None):
         st.space(28)  # a button has no label above it
         chance = kind != "blur"
         st.button(
             "Spoil again",
-            on_click=restoring.spoil_again,
+            on_click=restore.spoil_again,
             disabled=not chance,
             help=None if chance else "A blur has no chance in it: it would be the same again.",
         )
@@ -70,17 +72,17 @@ show_steps(chosen)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("This digit")
-    restoring.table(scores)
+    restore.table(scores)
 with right:
     st.subheader(f"Mean of {metrics.DENOISING_IMAGES:,} test digits")
-    restoring.table(
+    restore.table(
         {name: t and [t[f] for f in metrics.Restoration._fields] for name, t in zip(restored, tests, strict=True)}
     )
 st.caption(
     f"Bold is best. The CVAE is told the label, {label} ({how}). Nats: cross-entropy against the clean pixels, with "
     "probabilities kept 1e-4 away from 0 and 1. Means: the first MNIST test images, one fixed seed; that of PSNR is "
     "the mean of each image's dB. Of the regressions, one for each kind and amount, the app holds three "
-    f"({restoring.headline()}); elsewhere it has no picture."
+    f"({restore.headline()}); elsewhere it has no picture."
 )
 with st.expander("What happens here, in formulas"):
     st.markdown(

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from ui import fetch, store
-from ui.family import slug, title
-from ui.frame import frame
-from ui.glossary import glossary
-from ui.picture import choose_digit, label_for, show_steps
+from ui.live import store
+from ui.parts import fetch
+from ui.parts.page import frame
+from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.shell.family import slug, title
+from ui.shell.glossary import glossary
 
 PARTS = {
     "Posterior": "How likely is this digit, exactly? Pull the ring of q: the bar can never cross the line.",
@@ -44,15 +45,15 @@ if not chosen.pixels.any():
     st.info("This picture has no ink. The numbers hold all the same: how likely the model finds a blank picture.")
 # A part is imported when it is shown: some bring Plotly along, and the page opens with one of them.
 if part == "Posterior":
-    from ui.inside import posterior as show
+    from ui.views.bound.account import exact_account as show
 elif part == "Sampling":
-    from ui.estimates import sampling as show
+    from ui.views.bound.sampling import sampling as show
 elif part == "Observation model":
-    from ui.observation import observation as show
+    from ui.views.bound.observation import observation as show
 elif part == "β":
-    from ui.betas import betas as show
+    from ui.views.bound.betas import betas as show
 else:
-    from ui.denoising import denoising as show
+    from ui.views.bound.denoising import denoising as show
 show(name, chosen, label)
 show_steps(chosen)
 fetch.mnist_notice()

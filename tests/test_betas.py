@@ -12,8 +12,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch.distributions import Normal, kl_divergence
 
-from ui import betas, live_map
-from ui.digit import Chosen
+from ui.parts import scatter
+from ui.parts.digit import Chosen
+from ui.views.bound import betas
 from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
 
@@ -147,7 +148,7 @@ def test_what_the_view_is_told(digit):
         assert said["reading"] == betas.reading(betas.shown(stop), [betas.shown(s) for s in stops])
     assert len({s["half"] for s in told["stops"] if s["beta"] > 0}) == 1
     shared = max(s["half"] for s in told["stops"] if s["beta"] > 0)
-    assert all(live_map.extent(s.z)[1] <= shared for s in stops if s.beta > 0)
+    assert all(scatter.extent(s.z)[1] <= shared for s in stops if s.beta > 0)
     assert len(json.dumps(told)) < 400_000  # it travels with every digit
 
 
@@ -166,7 +167,7 @@ def test_what_is_printed_adds_up(digit):
         hundredths = [int(text.replace(".", "")) for text in (reconstruction, kl)]
         total = f"{exact.reconstruction + exact.kl:.2f}"
         assert sum(hundredths) == int(total.replace(".", ""))
-        assert f"{said['reconstruction'] + said['kl']:.2f}" == total  # as static/betas.mjs adds them
+        assert f"{said['reconstruction'] + said['kl']:.2f}" == total  # as static/views/bound/betas.mjs adds them
         assert reconstruction == f"{exact.reconstruction:.2f}" and said["kl"] >= 0
         assert abs(said["kl"] - exact.kl) < 0.0101
 
@@ -254,7 +255,7 @@ def words(app: AppTest) -> str:
 
 
 def view(app: AppTest) -> dict:
-    (told,) = [json.loads(e.proto.json) for e in app.get("bidi_component") if "betas.mjs" in e.proto.json]
+    (told,) = [json.loads(e.proto.json) for e in app.get("bidi_component") if "views/bound/betas.mjs" in e.proto.json]
     return told
 
 
@@ -272,7 +273,7 @@ def test_the_part_shows_every_model_that_is_here(visit):
 def test_one_model_is_no_slider(visit):
     """With a single model there is nothing to compare: a sentence, and the command that trains the next."""
     app = visit(["mnist-vae-2d"])
-    assert not app.exception and not [e for e in app.get("bidi_component") if "betas.mjs" in e.proto.json]
+    assert not app.exception and not [e for e in app.get("bidi_component") if "views/bound/betas.mjs" in e.proto.json]
     (said,) = [e.value for e in app.info if "β" in e.value]
     command = checkpoints.read_card("mnist-vae-2d", ROOT / "checkpoints")["command"]
     assert "at least two" in said and "only β = 1 is" in said and f"`{command} --beta 0`" in said

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import attack
-from ui import networks
+from ui.live import networks
 from vae_core import checkpoints, contents, judge
 from vae_core.storage import Layout, NotFiniteError, StorageError, read_json, read_tensors, write_files, write_tensors
 

@@ -11,8 +11,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch.distributions import Bernoulli, Normal
 
-from ui import denoising, expectation, figures, observation
-from vae_core import checkpoints, data, likelihood
+from ui.parts import figures
+from ui.views.bound import denoising, observation
+from vae_core import checkpoints, data, estimators, likelihood
 from vae_core.config import Config, ModelConfig
 from vae_core.losses import gaussian_kl
 from vae_core.models import Code, build
@@ -54,19 +55,19 @@ def test_a_mean_of_more_draws_has_the_same_mean_and_a_smaller_spread():
     """Groups that overlap or a biased spread would show another law than 1/√L."""
     values = torch.randn(40_000, generator=stream())
     lengths = (1, 4, 16, 100)
-    mean, sd = expectation.repeated(values, lengths, expectation.average)
+    mean, sd = estimators.repeated(values, lengths, estimators.average)
     assert mean == pytest.approx([float(values.mean())] * 4, abs=1e-6)
     for n, spread in zip(lengths, sd, strict=True):
         assert spread == pytest.approx(1 / n**0.5, rel=4 / (2 * 40_000 / n) ** 0.5)  # four errors of an sd
     with pytest.raises(ValueError, match="two groups of 30000"):
-        expectation.repeated(values, (1, 30_000), expectation.average)
+        estimators.repeated(values, (1, 30_000), estimators.average)
 
 
 def test_the_importance_weighted_bound_rises_from_the_elbo_to_the_truth():
     """Log-normal weights have a known mean: with L = 1 the bound is E log w, with many it nears log E w, from below."""
     sd = 0.8
     log_w = sd * torch.randn(40_000, generator=stream())
-    mean, _ = expectation.repeated(log_w, (1, 4, 16, 64, 400), likelihood.importance_bound)
+    mean, _ = estimators.repeated(log_w, (1, 4, 16, 64, 400), likelihood.importance_bound)
     assert mean[0] == pytest.approx(float(log_w.double().mean()), abs=1e-6)
     assert (np.diff(mean) > 0).all()
     assert mean[-1] == pytest.approx(sd**2 / 2, abs=0.02)
@@ -83,7 +84,7 @@ def test_the_exact_gradient_is_the_slope_of_the_expected_log_likelihood(vae, dig
         moved = Code(mean, 2 * log_sigma)
         return float(likelihood.elbo(vae, digit[None], moved) + gaussian_kl(*moved).sum(-1))
 
-    slopes, step = expectation.exact_slopes(vae, digit, code), 1e-2
+    slopes, step = estimators.exact_slopes(vae, digit, code), 1e-2
     for j in range(4):
         delta = torch.zeros(2, 1, 2)
         delta[j // 2, 0, j % 2] = step
@@ -95,8 +96,8 @@ def test_the_exact_gradient_is_the_slope_of_the_expected_log_likelihood(vae, dig
 def test_three_estimators_have_one_mean_and_very_different_variances(vae, digit):
     """An estimator with another mean estimates something else; a baseline that saves nothing is none."""
     code = vae.encode(vae.observe(digit)[None])
-    found = expectation.slopes(vae, digit, code, 2000, stream(), None)
-    assert found.mean.shape == found.variance.shape == (len(expectation.ESTIMATORS), len(expectation.PARAMETERS))
+    found = estimators.slopes(vae, digit, code, 2000, stream(), None)
+    assert found.mean.shape == found.variance.shape == (len(estimators.ESTIMATORS), len(estimators.PARAMETERS))
     assert found.off < 4.5
     reparameterised, score, baseline = found.variance
     assert (score > 50 * reparameterised).all()
@@ -109,13 +110,13 @@ def test_three_estimators_have_one_mean_and_very_different_variances(vae, digit)
 def test_a_denoising_loss_is_scored_against_the_clean_image(digit):
     """Scored against what it was shown, a DAE that copies its noise would be the best one."""
     model = checkpoints.load("mnist-dae-2d")[0]
-    spoilt, drawn, loss = expectation.spoil_and_score(model, digit, "masking", 0.5, 40, stream())
+    spoilt, drawn, loss = estimators.spoil_and_score(model, digit, "masking", 0.5, 40, stream())
     clean = (digit >= 0.5).float()
     expected = -Bernoulli(drawn.double().clamp(1e-12, 1 - 1e-12)).log_prob(clean.double()).sum(-1)
     torch.testing.assert_close(loss.double(), expected, rtol=1e-3, atol=1e-3)
     assert (spoilt <= clean).all() and 0.4 < float(spoilt.sum() / clean.sum() / 40) < 0.6
     assert spoilt.unique(dim=0).shape == spoilt.shape  # each corruption is a draw of its own
-    at_rest = expectation.spoil_and_score(model, digit, "masking", 0.0, 1, stream())[2]
+    at_rest = estimators.spoil_and_score(model, digit, "masking", 0.0, 1, stream())[2]
     assert float(at_rest) == pytest.approx(float(model.nll(clean[None], model.decode(model.encode(clean[None]).mean))))
 
 
@@ -232,8 +233,11 @@ def test_the_running_mean_is_a_mean_with_its_standard_error(n):
 SCRIPT = """
 import numpy as np
 import torch
-from ui import denoising, estimates, links, observation
-from ui.digit import Chosen
+from ui.views.bound import denoising
+from ui.views.bound import sampling
+from ui.parts import links
+from ui.views.bound import observation
+from ui.parts.digit import Chosen
 from vae_core import data
 
 links.hold("Inside the bound")
@@ -244,7 +248,7 @@ elif what == "noise":
     pixels = torch.rand(784, generator=torch.Generator().manual_seed(0)).numpy()
 else:
     pixels = np.full(784, float(what), np.float32)
-part = {{"sampling": estimates.sampling, "denoising": denoising.denoising, "observation": observation.observation}}
+part = {{"sampling": sampling.sampling, "denoising": denoising.denoising, "observation": observation.observation}}
 part[{part!r}]({model!r}, Chosen(pixels, None, "a picture", None, (), ()), {label!r})
 """
 

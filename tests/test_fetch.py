@@ -7,12 +7,13 @@ import streamlit as st
 from mirror import FILES
 from streamlit.testing.v1 import AppTest
 
-from ui import fetch
+from ui.parts import fetch
 from vae_core import data
 
 PAGE = """
 import streamlit as st
-from ui import fetch, store
+from ui.parts import fetch
+from ui.live import store
 st.button("Elsewhere", key="elsewhere")
 fetch.mnist_notice()
 st.text("mnist" if "mnist" in store.sources() else "digits")

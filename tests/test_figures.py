@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from ui import figures
+from ui.parts import figures
 from vae_core import checkpoints
 
 

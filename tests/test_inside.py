@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from ui import inside
+from ui.views.bound import account
 from vae_core import checkpoints, data, likelihood
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +71,7 @@ def told(app: AppTest) -> dict:
     """What the live view is told."""
     for component in app.get("bidi_component"):
         content = json.loads(component.proto.json or "{}") if component.proto.json else {}
-        if content.get("module") == "inside.mjs":
+        if content.get("module") == "views/bound/posterior.mjs":
             return json.loads(content["options"])
     raise AssertionError("The live view is not on the page.")
 
@@ -90,7 +90,7 @@ def test_the_account_is_what_the_integral_says(page, digits):
     assert min(lost) >= 0
 
 
-@pytest.mark.parametrize("kind", list(inside.LISTS))
+@pytest.mark.parametrize("kind", list(account.LISTS))
 def test_a_list_leads_to_its_digit(page, kind):
     """The three lists are ordered by what they say, and a press takes that very digit."""
     app = page(digit=5, inside_list=kind)
@@ -102,7 +102,7 @@ def test_a_list_leads_to_its_digit(page, kind):
         "Lowest log p(x)": int(log_p.argmin()),
     }[kind]
     buttons = [b for b in app.button if b.key and b.key.startswith("inside_take_")]
-    assert len(buttons) == inside.LISTED
+    assert len(buttons) == account.LISTED
     taken = int(buttons[0].key.rsplit("_", 1)[1])
     assert first is None or taken == first
     assert modes[taken] == modes.max() or kind != "Several modes"
@@ -156,7 +156,7 @@ def test_a_link_holds_the_number_of_draws(page):
 
 def test_a_picture_without_ink_gets_numbers_and_a_sentence(page):
     """A visitor brings an empty sheet, or clears it: nothing may break."""
-    found = inside.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
+    found = account.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
     assert math.isfinite(found.ledger.log_p)
     assert found.best <= found.ledger.log_p + 0.05
     book = found.ledger
@@ -169,11 +169,11 @@ def test_a_picture_without_ink_claims_no_hundredths(page):
     def script():
         import numpy as np
 
-        from ui import inside
+        from ui.views.bound import account
 
-        found = inside.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
-        inside.account("mnist-vae-2d", found, None, None)
-        inside.gap(found, None, None)
+        found = account.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
+        account.account("mnist-vae-2d", found, None, None)
+        account.gap(found, None, None)
 
     app = AppTest.from_function(script, default_timeout=PATIENCE).run()
     assert not app.exception
@@ -189,7 +189,7 @@ def test_the_encoders_climb_is_not_credited_with_what_a_mode_won(page):
     exact = checkpoints.load_exact("mnist-vae-2d")
     worst = int((exact["bundled_log_p"] - exact["bundled_elbo"]).argmax())
     split = data.load("digits", "test")
-    found = inside.find("mnist-vae-2d", split.images[worst].numpy().tobytes(), None)
+    found = account.find("mnist-vae-2d", split.images[worst].numpy().tobytes(), None)
     assert found.reached[0] < found.best - 1
     words = next(text.value for text in page(digit=worst).markdown if "Climbing the ELBO" in text.value)
     assert f"wins back {found.reached[0] - found.ledger.elbo:.2f} of them" in words
@@ -199,9 +199,9 @@ def test_the_encoders_climb_is_not_credited_with_what_a_mode_won(page):
 def test_percentiles_count_what_is_lower():
     """A share of the wrong side would praise the worst digit."""
     among = torch.arange(10.0)
-    assert inside.percentile(2.5, among) == "30.0%"
-    assert inside.percentile(-1, among) == "0.0%"
-    assert inside.percentile(1, None) == "—"
+    assert account.percentile(2.5, among) == "30.0%"
+    assert account.percentile(-1, among) == "0.0%"
+    assert account.percentile(1, None) == "—"
 
 
 def test_without_the_integrated_numbers_the_page_still_answers(page, monkeypatch):

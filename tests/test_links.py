@@ -9,19 +9,20 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from ui import digit, frame, inside, links
-from ui.frame import GROUPS
+from ui.parts import digit, links, page
+from ui.shell.pages import GROUPS
+from ui.views.bound import account
 from vae_core import metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {label: path for pages in GROUPS.values() for path, label, _ in pages}
 VIEWS = {  # the modules that read and write a page's address
-    "Studio": ("studio",),
-    "Map": ("map",),
-    "Sliders": ("sliders",),
-    "Styles": ("styles",),
-    "Interpolate": ("interpolate",),
-    "Inside the bound": ("inside", "betas"),
+    "Studio": ("views/studio/studio",),
+    "Map": ("views/map/map",),
+    "Sliders": ("views/sliders",),
+    "Styles": ("views/styles",),
+    "Interpolate": ("views/interpolate/interpolate",),
+    "Inside the bound": ("views/bound/posterior", "views/bound/betas"),
 }
 HOSTILE = (
     *("", "inf", "nan", "1e999", "-1", "9" * 400, "½", "null", "../..", "<b>x</b>", "a" * 5000),
@@ -54,7 +55,7 @@ def test_the_parts_and_lists_of_inside_the_bound_are_those_of_its_links():
         for node in ast.parse(page).body
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PARTS"
     )
-    assert tuple(key.value for key in parts) == links.PARTS and tuple(inside.LISTS) == links.LISTS
+    assert tuple(key.value for key in parts) == links.PARTS and tuple(account.LISTS) == links.LISTS
 
 
 def test_a_start_is_one_of_the_choices():
@@ -105,7 +106,7 @@ def test_a_drawing_goes_through_a_link_and_back():
 )
 def test_an_address_that_is_no_pages_is_not_markdown(asked, named):
     """Otherwise whoever writes a link puts a link of their own, or a picture that tells on its visitor, on our page."""
-    said = frame.no_such_page(asked)
+    said = page.no_such_page(asked)
     assert (f"“{asked}”" in said) is named and (asked in said) is named
     assert said.endswith("; this is the Studio. The sidebar names all pages.")
 

@@ -12,8 +12,9 @@ import torch
 
 from benchmarks.hostile_messages import BITS, HOSTILE, TEXTS, VIEWS, View, Visit, deep, forged, links, places
 from tests.test_layers import ROOT, UI, name_of, tree_of
-from ui import frame, messages
-from ui.messages import Refused, Unreadable
+from ui.live import messages
+from ui.live.messages import Refused, Unreadable
+from ui.shell import failure, pages
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,7 @@ def test_integers_choices_flags_and_texts_are_only_what_was_agreed_on():
 
 def test_a_drawing_is_98_bytes():
     """Otherwise a cut or stretched text raises where its bits are unpacked."""
-    from ui.tiles import bits
+    from ui.parts.tiles import bits
 
     rng = random.Random(0)
     for _ in range(200):
@@ -152,7 +153,7 @@ def test_no_forged_message_takes_anything_from_a_page(name):
 
 def test_sliders_hear_integers_on_the_middle():
     """It ended in an exception. At the prior's middle a VAE's code is 0.00 σ away."""
-    view = VIEWS["sliders.mjs"]
+    view = VIEWS["views/sliders.mjs"]
     visit = Visit(view)
     visit.say(view.says(visit.told()))
     visit.check()
@@ -161,7 +162,7 @@ def test_sliders_hear_integers_on_the_middle():
     assert [row[1] for row in cells if "VAE" in row[0]] == ["0.00", "0.00"]
 
 
-@pytest.mark.parametrize("name", ["sliders.mjs", "styles.mjs"])
+@pytest.mark.parametrize("name", ["views/sliders.mjs", "views/styles.mjs"])
 def test_an_old_digits_message_is_not_this_digits(name):
     """Otherwise codes that were left for another digit are shown as this one's."""
     view = VIEWS[name]
@@ -186,13 +187,13 @@ def test_what_is_ignored_stands_in_the_log(caplog):
 
 def test_every_parameter_of_a_link_meets_every_hostile_text():
     """Otherwise the one that ends in an exception is the one that was never tried."""
-    from ui.links import LINKS
+    from ui.parts.links import LINKS
 
     met = {}
     for page, link in links(0, len(TEXTS)):
         for name, text in link.items():
             met.setdefault((page, name), set()).add(text)
-    assert {page for page, _ in met} == {path for pages in frame.GROUPS.values() for path, _, _ in pages}
+    assert {page for page, _ in met} == {path for pages in pages.GROUPS.values() for path, _, _ in pages}
     assert {name for _, name in met} >= {name for kept in LINKS.values() for name in kept}
     assert len(TEXTS) == 50 and all(texts >= set(TEXTS) for texts in met.values())
 
@@ -220,12 +221,12 @@ def test_every_live_view_is_tried():
 
 
 # The live views, and two that say nothing: what gives the focus back, and what writes the link.
-SPEAKERS = ("ui/live.py", "ui/picture.py", "ui/links.py")
+SPEAKERS = ("ui/live/bridge.py", "ui/parts/picture.py", "ui/parts/links.py")
 
 
 @pytest.mark.parametrize("path", UI, ids=name_of)
 def test_nobody_reads_a_raw_message(path):
-    """What is not read by a form is not bounded: only ui/live.py touches a component's state, and only for a reader."""
+    """What is not read by a form is not bounded: only the bridge touches a component's state, and only for a reader."""
     for node in ast.walk(tree_of(path)):
         raw = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "message"
         raw |= isinstance(node, ast.Attribute) and node.attr == "message"
@@ -234,7 +235,7 @@ def test_nobody_reads_a_raw_message(path):
             and getattr(node.func, "attr", "") == "get"
             and any(isinstance(a, ast.Constant) and a.value == "message" for a in node.args)
         )
-        assert not raw or name_of(path) == "ui/live.py", f"{name_of(path)}:{node.lineno} reads a raw message"
+        assert not raw or name_of(path) == "ui/live/bridge.py", f"{name_of(path)}:{node.lineno} reads a raw message"
         component = isinstance(node, ast.Call) and ast.unparse(node.func).endswith("components.v2.component")
         assert not component or name_of(path) in SPEAKERS, f"{name_of(path)}: a component"
 
@@ -258,12 +259,14 @@ def careful_functions() -> set[str]:
 @pytest.mark.parametrize("path", UI, ids=name_of)
 def test_no_callback_and_no_fragment_can_take_the_page(path):
     """An exception in a callback ends the run before the page is drawn: the visitor is left without a control.
-    `live.view` guards what it calls by itself."""
+    `bridge.view` guards what it calls by itself."""
     known = careful_functions()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "st.fragment":
-            assert name_of(path) == "ui/frame.py", f"{name_of(path)}:{node.lineno}: take ui.frame's fragment"
-        if not isinstance(node, ast.Call) or ast.unparse(node.func) in ("live.view", "show", "live_pages.show"):
+            assert name_of(path) == "ui/shell/failure.py", (
+                f"{name_of(path)}:{node.lineno}: take ui.shell.failure's fragment"
+            )
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) in ("bridge.view", "show", "first.show"):
             continue
         for keyword in node.keywords:
             if keyword.arg in CALLS or re.fullmatch(r"on_\w+_change", keyword.arg or ""):
@@ -274,12 +277,13 @@ def test_no_callback_and_no_fragment_can_take_the_page(path):
 
 def test_an_exception_becomes_a_sentence_and_the_page_keeps_its_controls(monkeypatch, caplog):
     """Otherwise one mistake of ours takes a whole page; and one that stands in no log is never mended."""
-    from ui import picture, store
+    from ui.live import store
+    from ui.parts import picture
 
     def broken(*_):
         return 1 / 0
 
-    visit = Visit(VIEWS["sliders.mjs"])
+    visit = Visit(VIEWS["views/sliders.mjs"])
     app, whole = visit.app, visit.shown()
     for place, name, act in (
         (picture, "next_index", lambda: app.button(key="digit_another").click()),  # in a callback
@@ -289,7 +293,7 @@ def test_an_exception_becomes_a_sentence_and_the_page_keeps_its_controls(monkeyp
         with monkeypatch.context() as patch:
             patch.setattr(place, name, broken)
             act().run()
-        assert not app.exception and [error.value for error in app.error] == [frame.FAILED]
+        assert not app.exception and [error.value for error in app.error] == [failure.FAILED]
         assert visit.controls <= visit._controls() and "ZeroDivisionError" in caplog.text
         app.run()
         assert not app.exception and not app.error and visit.shown() == whole
@@ -302,4 +306,4 @@ def test_the_servers_own_limit_is_below_what_a_picture_needs_with_room_to_spare(
     server = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["server"]
     assert 4 / 3 * messages.LARGEST + 200_000 < server["maxWidgetStateSize"] * 1e6 <= 10e6
     assert json.dumps(messages.LARGEST / 1e6) == "5.0"
-    assert f"const LIMIT = {messages.LARGEST / 1e6:g}e6" in (ROOT / "static/bring.mjs").read_text()
+    assert f"const LIMIT = {messages.LARGEST / 1e6:g}e6" in (ROOT / "static/parts/bring.mjs").read_text()

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from starlette.requests import Request
 
-from ui import networks
+from ui.live import networks
 from vae_core import checkpoints
 from vae_core.storage import StorageError, read_tensors, write_tensors
 

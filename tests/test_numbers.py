@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import quality
-from ui import live_pages, readout
+from ui.parts import readout
+from ui.views import sliders, styles
 from vae_core import checkpoints, latent, metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,16 +109,16 @@ def test_every_cell_has_a_ridge():
 def test_styles_and_sliders_tell_the_cards_of_the_size_that_is_shown(size):
     """A page that says 18 % beside the twenty-number model would be wrong by half."""
     leak = checkpoints.read_card(f"mnist-cvae-{size}d")["leak"]
-    told = live_pages.leaked(leak, size)
+    told = styles.leaked(leak, size)
     for value in (leak["draw"]["accuracy"], leak["mean"]["accuracy"], leak["chance"]):
         assert f"{value:.0%}" in told
     assert ("hand alone" in told) == (size == 20)
-    told = live_pages.accepted_draws(["ae", "dae", "vae", "cvae"], size)
+    told = sliders.accepted_draws(["ae", "dae", "vae", "cvae"], size)
     for kind, name in (("ae", "AE"), ("dae", "DAE"), ("vae", "VAE"), ("cvae", "CVAE")):
         assert f" {name} {checkpoints.read_card(f'mnist-{kind}-{size}d')['draws']['accepted']:.0%}" in told
     assert told.endswith("Hardly one draws anything else." if size == 2 else "The others draw no digit.")
     near = readout.half_within(checkpoints.load_codes(f"mnist-ae-{size}d"))
-    assert f"half of the AE's within {near:.2f} of its" in live_pages.middles(["ae", "vae"], size)
+    assert f"half of the AE's within {near:.2f} of its" in sliders.middles(["ae", "vae"], size)
 
 
 def test_the_cvae_stands_beside_the_vae_with_log_10():

@@ -17,11 +17,11 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from ui import networks, store
-from ui.digit import OPENS
-from ui.family import FAMILY, slug
-from ui.frame import GROUPS
-from ui.studio import any_sample
+from ui.live import networks, store
+from ui.parts.digit import OPENS
+from ui.shell.family import FAMILY, slug
+from ui.shell.pages import GROUPS
+from ui.views.studio import any_sample
 from vae_core import checkpoints, data, latent, metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,7 +142,7 @@ def test_page_says_one_sentence_where_a_checkpoint_is_broken(page, harm, visit, 
     shown = [element.value for kind in (app.error, app.warning, app.caption, app.markdown) for element in kind]
     assert not [text for text in (*shown, markup(app)) if str(tmp_path) in text]
     refused = re.findall(r"The model (\S+) cannot be loaded", " ".join(error.value for error in app.error))
-    assert [record.args[0] for record in caplog.records if record.name == "ui.frame"] == refused
+    assert [record.args[0] for record in caplog.records if record.name == "ui.shell.failure"] == refused
     if harm in ("codes missing", "weights cut") and refused:
         assert str(root / refused[0]) in caplog.text
 
@@ -262,8 +262,8 @@ def test_the_studio_loads_nothing_heavy():
 def test_the_title_does_not_wait_for_torch(page):
     """A cold server needs seconds to import it: until then a visitor would look at an empty page."""
     code = (
-        "import runpy, sys, ui.frame\n"
-        "ui.frame.frame = lambda *_, **__: sys.exit('torch' in sys.modules)\n"
+        "import runpy, sys, ui.parts.page\n"
+        "ui.parts.page.frame = lambda *_, **__: sys.exit('torch' in sys.modules)\n"
         f"runpy.run_path({page!r})\n"
         "sys.exit('the page has no frame')"
     )

@@ -12,12 +12,13 @@ from PIL import Image, ImageDraw
 from sklearn.neighbors import NearestNeighbors
 from streamlit.testing.v1 import AppTest
 
-from ui import store, tiles
-from ui.digit import BROUGHT, OPENS, Chosen, describe, drawing
-from ui.picture import label_for, next_index
-from ui.studio import FIRST
-from ui.tiles import bits
-from ui.ways import START
+from ui.live import store
+from ui.parts import tiles
+from ui.parts.digit import BROUGHT, OPENS, Chosen, describe, drawing
+from ui.parts.picture import label_for, next_index
+from ui.parts.tiles import bits
+from ui.views.interpolate.ways import START
+from ui.views.studio import FIRST
 from vae_core import checkpoints, corruption, latent, measures, metrics
 from vae_core.digitize import digitize
 from vae_core.storage import StorageError
@@ -57,7 +58,7 @@ def box_of(at: AppTest, key: str):
 
 
 def bring(at: AppTest, name: str, content: bytes, key: str = "digit_file") -> AppTest:
-    """A file as static/chooser.mjs and the Studio send it: AppTest's `run`, with what it has no element for."""
+    """A file as static/parts/chooser.mjs and the Studio send it: AppTest's `run`, with what it has no element for."""
     message = {"picture": base64.b64encode(content).decode(), "name": name, "id": 17}
     states, component = at._tree.get_widget_states(), box_of(at, key).id
     if key == "studio":

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ui import readout
+from ui.parts import readout
 from vae_core import losses
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from benchmarks.ways import measure
-from ui.family import FAMILY, slug
-from ui.ways import START, Ways, steps
+from ui.shell.family import FAMILY, slug
+from ui.views.interpolate.ways import START, Ways, steps
 from vae_core import checkpoints, data
 
 MODELS = {kind: checkpoints.load(slug(kind, 2))[0] for kind in FAMILY}

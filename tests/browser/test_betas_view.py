@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from ui import betas
-from ui.digit import Chosen
+from ui.parts.digit import Chosen
+from ui.views.bound import betas
 from vae_core import checkpoints, data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ SETUP = """async options => {
     host.attachShadow({mode: "open"});
     const hear = (name, value) => messages.push([name, value]);
     window.component = {data: {options}, setStateValue: hear, setTriggerValue: hear};
-    window.module = await import("./static/betas.mjs");
+    window.module = await import("./static/views/bound/betas.mjs");
     window.handle = await module.mount(host.shadowRoot, component);
     window.view = host.shadowRoot.querySelector(".view").view;
     window.rested = () => new Promise(done => {

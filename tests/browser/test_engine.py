@@ -75,8 +75,8 @@ def page(browser, zoo):
     page = context.new_page()
     page.goto(ORIGIN)
     page.evaluate("""async () => {
-        for (const name of ["engine", "digit", "random", "safetensors", "kernel", "codes"]) {
-            window[name] = await import(`./static/${name}.mjs`);
+        for (const name of ["engine/engine", "maths/digit", "engine/random", "engine/safetensors", "engine/kernel", "maths/codes"]) {
+            window[name.split("/")[1]] = await import(`./static/${name}.mjs`);
         }
         window.bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
         window.f32 = text => new Float32Array(bytes(text).buffer);
@@ -252,7 +252,7 @@ def test_the_engine_runs_in_a_worker(page, zoo):
     """Where there is no document: the engine must not touch one."""
     assert page.evaluate("""async () => {
         const source = `
-            import { Model } from "${new URL("static/engine.mjs", location).href}";
+            import { Model } from "${new URL("static/engine/engine.mjs", location).href}";
             onmessage = ({data: {bytes, card}}) => {
                 const m = Model.fromSafetensors(bytes, card);
                 postMessage({pixels: m.decode(Float32Array.of(1, 2)), document: typeof document});

@@ -14,9 +14,10 @@ import torch
 from playwright.sync_api import expect
 from scipy.special import expit
 
-from ui import inside_view, live_map, networks
-from ui.digit import Chosen
-from ui.inside import Found
+from ui.live import networks
+from ui.parts import scatter
+from ui.parts.digit import Chosen
+from ui.views.bound.posterior import Found
 from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
 
@@ -27,13 +28,13 @@ CLOSE = 0.02  # nats; eight nodes against twelve, single precision
 SLUGS = {None: "mnist-vae-2d", "label": "mnist-cvae-2d"}
 
 SETUP = """async (options) => {
-    window.registry = await import("./static/registry.mjs");
+    window.registry = await import("./static/engine/registry.mjs");
     if (!options) return;
     window.messages = [];
     const host = document.body.appendChild(document.createElement("div"));
     host.attachShadow({mode: "open"});
     window.component = {data: {options}, setStateValue: (name, value) => messages.push(value)};
-    const {mount} = await import("./static/inside.mjs");
+    const {mount} = await import("./static/views/bound/posterior.mjs");
     await mount(host.shadowRoot, component);
     window.view = host.shadowRoot.querySelector(".view").view;
     window.frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())));
@@ -58,13 +59,13 @@ def picture(i: int, slug: str = SLUGS[None], steps: int = 12) -> dict:
     start = Code(*(torch.cat([part, torch.zeros(1, 2)]) for part in code))
     climb = likelihood.climb(model, x, start, label, steps=steps)
     chosen = Chosen(x.numpy(), label, f"sample {i}", i, (), ())
-    extent = live_map.extent(checkpoints.load_codes(slug)["test_mean"].numpy())
+    extent = scatter.extent(checkpoints.load_codes(slug)["test_mean"].numpy())
     names = ("from the encoder", "from the prior")
     posterior = likelihood.posterior(model, x, label)
     ledger = likelihood.ledger(model, x, label, code, posterior)
     ends = [Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True)]
     reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
-    return inside_view.options(slug, chosen, label, Found(code, posterior, ledger, climb, names, reached), extent)
+    return posterior.options(slug, chosen, label, Found(code, posterior, ledger, climb, names, reached), extent)
 
 
 def elbo(told: dict, mean, logvar, nodes: int = 12, **_) -> float:
@@ -156,7 +157,7 @@ def drag(page, at, by) -> None:
 def test_the_rule_is_gauss_hermite(visit):
     """A mistyped node or weight would bend every ELBO by an amount that no one could see."""
     eps, weight = visit(None).evaluate(
-        "import('./static/bound.mjs').then(({GRID}) => [[...GRID.eps], [...GRID.weight]])"
+        "import('./static/maths/bound.mjs').then(({GRID}) => [[...GRID.eps], [...GRID.weight]])"
     )
     nodes, share = np.polynomial.hermite_e.hermegauss(8)
     expected = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), -1).reshape(-1, 2)
@@ -179,8 +180,8 @@ def test_every_number_is_pythons_and_none_crosses_the_line(visit, slug):
     page = visit(None)
     found = page.evaluate(
         """async ([{digit, label}, codes, network]) => {
-            const {Bound} = await import("./static/bound.mjs");
-            const {pixelsOf} = await import("./static/controls.mjs");
+            const {Bound} = await import("./static/maths/bound.mjs");
+            const {pixelsOf} = await import("./static/parts/controls.mjs");
             const model = await registry.model(network);
             const bound = new Bound(model, model.observe(pixelsOf(digit)), label);
             return codes.map(([mean, logvar]) => ({...bound.at({mean, logvar}), cost: [...bound.cost]}));
@@ -383,7 +384,7 @@ def test_a_q_of_one_model_is_not_anothers(visit):
     told, other = picture(CLEAR), picture(CLEAR, SLUGS["label"])
     page = visit(told, "?q=0.25,-0.5,-5.0,-6.5")
     again = """async (options) => {
-        const { mount } = await import("./static/inside.mjs");
+        const { mount } = await import("./static/views/bound/posterior.mjs");
         const { root } = view;
         view.destroy();
         view = await mount(root, { ...component, data: { options } });
@@ -402,7 +403,8 @@ def test_contours_lie_at_one_and_two_sigma(visit):
     values = np.rint(255 * np.exp(-0.5 * (across[None] ** 2 + across[:, None] ** 2) / sigma**2)).astype(np.uint8)
     raster = {"bounds": [0, 0, 1, 1], "n": n, "data": base64.b64encode(values.tobytes()).decode()}
     lines = visit(None).evaluate(
-        """raster => import("./static/heat.mjs").then(({Heat}) => new Heat(raster).contours.map(c => [...c]))""", raster
+        """raster => import("./static/parts/heat.mjs").then(({Heat}) => new Heat(raster).contours.map(c => [...c]))""",
+        raster,
     )
     for radius, line in zip((sigma, 2 * sigma), lines, strict=True):
         at = np.reshape(line, (-1, 2)) - 46.0

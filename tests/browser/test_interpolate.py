@@ -13,9 +13,9 @@ import torch
 from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 
-from ui.studio import FIRST
-from ui.tiles import bits
-from ui.ways import START, steps
+from ui.parts.tiles import bits
+from ui.views.interpolate.ways import START, steps
+from ui.views.studio import FIRST
 from vae_core import checkpoints, data, latent
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -270,7 +270,7 @@ def test_the_ring_on_a_map_is_pulled_along_its_path(visit, finger):
 
 def code_places(tab, i: int) -> list[tuple[float, float]]:
     """Where both ends of the VAE's path lie on its map, shares of it: the view looks at 1.7 times the longer side of
-    the path's box, or at a quarter of the map where that is more (static/interpolate.mjs, lookAt)."""
+    the path's box, or at a quarter of the map where that is more (static/views/interpolate/interpolate.mjs, lookAt)."""
     x, _ = samples(2, 3)
     kind = ("ae", "dae", "vae", "cvae")[i]
     z = latent.embed(checkpoints.load(f"mnist-{kind}-2d")[0], x).mean

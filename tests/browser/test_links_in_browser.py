@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Error, TimeoutError, expect
 
-from ui import links
-from ui.studio import FIRST
+from ui.parts import links
+from ui.views.studio import FIRST
 
 RESTS = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 PATIENCE = 90_000  # milliseconds

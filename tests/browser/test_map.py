@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from ui.family import slug
+from ui.shell.family import slug
 from vae_core import checkpoints, latent
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -507,7 +507,7 @@ def test_the_first_picture_takes_the_live_maps_place(visit, server, browser):
         context = browser.new_context(viewport=viewport)
         tab = context.new_page()
         held = []
-        tab.route("**/static/map.mjs", partial(_hold, held))
+        tab.route("**/static/views/map/map.mjs", partial(_hold, held))
         tab.goto(f"{server}/Map", timeout=PATIENCE)
         tab.wait_for_selector(".first img", timeout=PATIENCE)
         tab.wait_for_selector("text=Nearest codes", timeout=PATIENCE)
@@ -529,7 +529,7 @@ def test_damaged_payloads_give_one_sentence(visit, damage):
     tab.evaluate(
         """async damage => {
             const at = name => new URL(`app/static/${name}`, document.baseURI).href;
-            const map = await import(at("map.mjs"));
+            const map = await import(at("views/map/map.mjs"));
             const network = structuredClone(V.options.models.find(({kind}) => kind === "vae").network);
             network.slug = "broken";
             if (damage === "activation") network.card.config.model.activation = "swoosh";

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from ui.glossary import GLOSSARY, in_text
+from ui.shell.glossary import GLOSSARY, in_text
 
 ROOT = Path(__file__).resolve().parents[2]
 # The list is the folder: a new page cannot be forgotten.

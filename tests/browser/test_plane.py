@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ui import live_map
-from ui.family import DIGIT_COLOURS
+from ui.parts import scatter
+from ui.shell.family import DIGIT_COLOURS
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 ORIGIN = "https://plane.test/"  # answered from the disk
@@ -14,7 +14,7 @@ SIDE = 400  # CSS pixels of the map
 
 # A plane with its events listed; `pixel(x, y)` is the painted colour, `frames()` waits until it is painted.
 SETUP = """async ({codes, labels, colours, side}) => {
-    const { Plane } = await import("./plane.mjs");
+    const { Plane } = await import("./parts/plane.mjs");
     document.body.innerHTML = `<div id="host" style="width:${side}px;height:${side}px"></div>`;
     window.events = [];
     window.plane = new Plane(document.getElementById("host"), {labelText: "Map under test"});
@@ -173,7 +173,7 @@ def test_circles_are_one_and_two_units(open_plane, cloud):
 def test_the_first_view_is_the_servers(open_plane, cloud):
     """The picture from the server and the live map must show the same square, or everything jumps."""
     page = open_plane(*cloud)
-    centre, half = live_map.extent(cloud[0])
+    centre, half = scatter.extent(cloud[0])
     assert page.evaluate("plane.home.centre") == pytest.approx(centre.tolist(), rel=1e-5)
     assert page.evaluate("plane.home.half") == pytest.approx(half, rel=1e-5)
 

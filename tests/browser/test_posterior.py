@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ui.family import slug
-from ui.studio import FIRST
-from ui.tiles import bits
+from ui.parts.tiles import bits
+from ui.shell.family import slug
+from ui.views.studio import FIRST
 from vae_core import checkpoints, likelihood
 
 PATIENCE = 120_000  # milliseconds: the lattice of two models is decoded while the machine does other things

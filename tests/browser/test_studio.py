@@ -15,8 +15,8 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
-from ui import studio as page
-from ui.family import FAMILY, slug
+from ui.shell.family import FAMILY, slug
+from ui.views import studio as page
 from vae_core import checkpoints, data, likelihood, losses
 from vae_core.digitize import digitize
 
@@ -894,7 +894,8 @@ def test_the_verdict_is_in_words(visit, nats, text):
         for k, v in nats.items()
     ]
     tab = visit()
-    say = "models => import(new URL('app/static/verdict.mjs', document.baseURI)).then(m => m.verdict(models))"
+    say = """models => import(new URL("app/static/views/studio/verdict.mjs", document.baseURI))
+        .then(m => m.verdict(models))"""
     assert tab.evaluate(say, models) == text
     models[0] |= {"now": nats["ae"] + 41.3, "held": True}
     assert tab.evaluate(say, models) == (
@@ -906,7 +907,7 @@ def test_the_best_of_those_without_a_label_is_called_so(visit):
     """A card that says "best" beside a smaller number reads as an error: the CVAE is told which digit it is."""
     tab = visit()
     say = """async ([told, ...others]) => {
-        const { badge, nearest } = await import(new URL("app/static/verdict.mjs", document.baseURI));
+        const { badge, nearest } = await import(new URL("app/static/views/studio/verdict.mjs", document.baseURI));
         const models = [...others.map((own) => ({ label: null, own })), { label: 3, own: told }];
         return [null, "masking"].map((spoilt) => badge(nearest(models.slice(0, -1)), models, spoilt));
     }"""

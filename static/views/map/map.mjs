@@ -1,0 +1,736 @@
+// The page "Map": two models side by side, the same image marked on both; what lies under the pointer is decoded live.
+// Python hears one message when an image or a place is picked, when a walk begins and when the visitor has said what a
+// drawing is (and when another model is put up), never while a hand moves.
+
+import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
+import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
+import { EngineError, PIXELS } from "../../engine/engine.mjs";
+import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
+import { COLOURS, announcer, digitCanvas, frameLoop, link, paint } from "../../parts/paint.mjs";
+import { Plane } from "../../parts/plane.mjs";
+import * as registry from "../../engine/registry.mjs";
+import { Walk } from "./walk.mjs";
+
+const NEIGHBOURS = 8; // as many as Python shows
+const LAYERS = {
+  points: ["Points", "One dot for each test image, at the mean of its posterior or at its code"],
+  circles: ["Prior", "Circles of 1 and 2 σ of N(0, I)"],
+  ellipses: ["Posteriors", "Ellipses with half-axes σ, true to scale"],
+  tiles: ["Tiles", "What the decoder draws at each place, lying where its z lies"],
+  density: ["Density", "Where the codes lie close together"],
+  arrows: ["Round trip", "Arrows from z to the code of the drawing of z (binarised): long ones mean that the model does not know its own drawing again"],
+};
+const DEFAULT = ["points", "circles"];
+
+const remembered = {}; // survives a switch of pages, as this module does
+
+const STYLE = `
+:host { display: block; }
+.map { container-type: inline-size; max-width: max(46rem, 200dvh - 320px); /* the maps end above the fold */
+  color: var(--st-text-color); font-family: var(--st-font); font-size: 14px;
+  font-variant-numeric: tabular-nums; line-height: 1.35; }
+.map * { box-sizing: border-box; }
+.bar { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; min-height: 36px; margin-bottom: 8px; }
+.group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
+.push { margin-left: auto; }
+button, select, input[type=number] { font: inherit; color: inherit; height: 34px; border-radius: 8px; padding: 0 10px;
+  background: var(--st-background-color); border: 1px solid var(--st-border-color); cursor: pointer; }
+input[type=number] { width: 86px; cursor: text; }
+select { padding-right: 4px; }
+button:hover:not(:disabled), select:hover, input:hover { border-color: var(--st-primary-color); }
+:is(button, select, input):focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+button[aria-pressed=true] { border-color: var(--st-primary-color); color: var(--st-primary-color); font-weight: 600;
+  background: color-mix(in srgb, var(--st-primary-color) 9%, var(--st-background-color)); }
+button:disabled { opacity: 0.45; cursor: default; }
+.layers button { height: 30px; padding: 0 9px; font-size: 13px; border-radius: 15px; }
+.quiet { opacity: 0.74; }
+.grid { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); gap: 10px 16px;
+  grid-template-areas: "hl . hr" "left middle right" "walk walk walk" "cl . cr"; }
+.head { display: flex; gap: 8px; align-items: center; min-height: 36px; }
+.head select.model { font-weight: 650; font-size: 15px; }
+.head .quiet { font-size: 13px; flex: 1; min-width: 0; }
+.hl { grid-area: hl; } .hr { grid-area: hr; } .cl { grid-area: cl; } .cr { grid-area: cr; }
+.left { grid-area: left; } .right { grid-area: right; } .middle { grid-area: middle; } .walk { grid-area: walk; }
+.host { position: relative; width: 100%; aspect-ratio: 1; }
+.zoom { position: absolute; right: 8px; top: 8px; display: flex; flex-direction: column; gap: 4px; }
+.zoom button { width: 32px; height: 32px; padding: 0; font-size: 17px; line-height: 1; }
+.caption { margin: 0; font-size: 13px; opacity: 0.8; }
+.caption[role=alert] { opacity: 1; font-weight: 600; }
+.middle { display: flex; flex-direction: column; gap: 8px; justify-content: center; }
+.what { min-height: 38px; font-weight: 600; }
+.card { min-height: 174px; }
+.card .tile { width: 112px; }
+.card p { margin: 4px 0 0 0; font-size: 13px; }
+.card b { font-weight: 650; }
+.card small { font-size: 12.5px; display: block; }
+.walking .card .tile { width: 104px; }
+.card .brief { display: none; }
+.ask { display: flex; gap: 6px; margin-top: 4px; }
+.ask button { height: 30px; padding: 0 9px; font-size: 13px; flex: 1; }
+.card dl { margin: 4px 0 0 0; display: grid; grid-template-columns: auto auto; gap: 0 8px; font-size: 12.5px; }
+.card dd { margin: 0; text-align: right; font-weight: 600; }
+.card dt { opacity: 0.8; }
+.way { display: flex; gap: 12px; align-items: center; flex-wrap: wrap; }
+.way input[type=range] { flex: 1 1 200px; min-width: 0; height: 34px; appearance: none; background: none; cursor: pointer; }
+.way input::-webkit-slider-runnable-track { height: 5px; border-radius: 3px;
+  background: color-mix(in srgb, var(--st-text-color) 20%, transparent); }
+.way input::-moz-range-track { height: 5px; border-radius: 3px;
+  background: color-mix(in srgb, var(--st-text-color) 20%, transparent); }
+.way input::-webkit-slider-thumb { appearance: none; width: 18px; height: 18px; margin-top: -6.5px; border-radius: 50%;
+  background: var(--st-primary-color); }
+.way input::-moz-range-thumb { width: 18px; height: 18px; border: 0; border-radius: 50%; background: var(--st-primary-color); }
+.way .end { display: flex; gap: 8px; align-items: center; }
+.way .end canvas { border: 2px solid; flex: none; }
+.way .end small { display: block; opacity: 0.8; }
+.verdicts { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); gap: 6px 16px; margin-top: 6px; }
+.verdicts p { margin: 0; padding: 6px 10px; border-left: 3px solid var(--st-primary-color); border-radius: 0 8px 8px 0;
+  background: var(--st-secondary-background-color); }
+.verdicts p:last-child { grid-column: 3; }
+.curves { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; margin-top: 6px; }
+.curves figure { margin: 0; }
+.curves figcaption { font-size: 12.5px; opacity: 0.8; }
+.curves canvas { width: 100%; height: 86px; display: block; }
+[hidden] { display: none !important; }
+@container (max-width: 820px) { .push { margin-left: 0; } }
+@container (max-width: 760px) {
+  .bar { flex-wrap: nowrap; flex-direction: column; align-items: stretch; }
+  .layers { flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none; padding: 2px; }
+  .layers button { flex: none; }
+  .long { display: none; }
+  .grid { grid-template-columns: minmax(0, 1fr); gap: 8px;
+    grid-template-areas: "middle" "hl" "left" "walk" "cl" "hr" "right" "cr"; }
+  .middle { position: sticky; top: 3.6rem; z-index: 2; background: var(--st-background-color); padding: 4px 0 6px 0;
+    flex-direction: row; flex-wrap: wrap; gap: 4px 10px; } /* in sight from both maps, above the finger */
+  .what { flex-basis: 100%; min-height: 0; }
+  .card { flex: 1 1 0; min-width: 0; min-height: 84px; display: grid; grid-template-columns: 84px minmax(0, 1fr);
+    grid-template-rows: auto auto 1fr; gap: 0 8px; align-content: start; }
+  .card .tile, .walking .card .tile { width: 84px; grid-row: 1 / span 3; }
+  .card p { margin: 0; }
+  .card .ask, .card dl { grid-column: 1 / -1; }
+  .card .brief { display: block; }
+  .curves, .verdicts { grid-template-columns: 1fr; }
+  .verdicts p:last-child { grid-column: 1; }
+  .way { gap: 8px; justify-content: space-between; }
+  .way input[type=range] { flex-basis: 100%; order: 1; }
+  .way button { order: 2; flex: 1; }
+}
+`;
+
+/** Shows {models: [{kind, slug, title, name, code}], start: {left, right, image}, digit} (options) in root. digit: the one
+ * that all pages share, {id, pixels, label, name, origin, link} or null; its origin names a test image, or it is own. */
+export async function mount(root, component) {
+  const view = new MapView(root, component);
+  await view.start();
+  return view;
+}
+
+class MapView {
+  constructor(root, component) {
+    this.root = root;
+    this.component = component;
+    this.options = JSON.parse(component.data.options);
+    this.known = new Map(this.options.models.map((m) => [m.kind, m]));
+    this.state = this.#startingState();
+    this.hover = null; // {side, z, index} under the pointer
+    this.request = frameLoop(() => this.#draw());
+  }
+
+  update(component) {
+    this.component = component;
+    for (const side of this.sides ?? []) side.plane.retheme();
+    this.options = JSON.parse(component.data.options);
+    remembered.digit = this.options.digit?.id; // what was picked here has become the digit of all pages
+    this.walk?.hear(this.options.walk);
+    this.request();
+  }
+
+  destroy() {
+    this.gone = true;
+    this.walk?.work?.abort();
+    this.request.stop();
+    for (const side of this.sides ?? []) {
+      side.tiles.stop();
+      side.arrows.stop();
+      side.plane.destroy();
+    }
+  }
+
+  // State: the link first, then what this tab remembers, then what Python says -----------------------------------------
+
+  #startingState() {
+    const { start, digit } = this.options;
+    const kinds = [...this.known.keys()];
+    const kind = (text, otherwise) => (this.known.has(text) ? text : otherwise);
+    const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
+    const fresh = !["left", "right", "image", "layers", "walk"].some((name) => link.get(name) !== null);
+    const old = fresh ? { ...remembered } : {};
+    // The digit of all pages comes along where another page, or the link, has named it since.
+    if (digit && (["d", "digit"].some((name) => link.get(name) !== null) || (fresh && digit.id !== remembered.digit))) {
+      const [, image] = /^mnist:(\d+)$/.exec(digit.origin ?? "") ?? [];
+      Object.assign(old, { own: image === undefined, image: Number(image ?? old.image ?? 0), place: null, walk: null });
+    }
+    if (digit && !/^mnist:/.test(digit.origin ?? "")) this.own = { ...digit, pixels: pixelsOf(digit) };
+    remembered.digit = digit?.id;
+    const left = kind(link.get("left"), kind(old.left, kind(start.left, kinds[0])));
+    const rest = kinds.filter((k) => k !== left);
+    const right = kind(link.get("right"), kind(old.right, kind(start.right, rest[0])));
+    const layers = link.get("layers")?.split(".") ?? old.layers ?? DEFAULT;
+    const label = /^\d$/.test(link.get("y") ?? "") ? Number(link.get("y")) : (old.label ?? null);
+    return {
+      left, right: right === left ? (rest[0] ?? left) : right,
+      image: whole(link.get("image"), old.image ?? start.image ?? 0),
+      place: parsePlace(link.get("z")) ?? old.place ?? null, // a picked place without an image: {side, z}
+      own: Boolean(this.own && old.own), // the visitor's own digit is picked
+      label,
+      layers: new Set(Object.keys(LAYERS).filter((name) => layers.includes(name))),
+      walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
+      views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
+    };
+  }
+
+  /** Into the link and into this tab's memory; the link only says what differs from the page as it opens. */
+  remember() {
+    const { left, right, image, place, own, label, layers, views } = this.state;
+    const { way, said } = this.walk;
+    const list = [...layers];
+    Object.assign(remembered, { left, right, image, place, own, label, layers: list, walk: way && { ...way, said }, views });
+    const view = (v) => (v ? toLink([...v.centre, v.span], 4) : null);
+    link.set({
+      left, right, image: place || own ? null : image,
+      ...(own ? this.own.link : { d: null, digit: null, is: null }),
+      z: place && `${place.side},${toLink(place.z)}`,
+      y: label,
+      layers: String(list) === String(DEFAULT) ? null : list.join(".") || "none",
+      walk: way && way.ends.join("-"), t: way && toLink([way.t]),
+      lv: view(views.left), rv: view(views.right),
+    });
+  }
+
+  // Building -----------------------------------------------------------------------------------------------------------
+
+  async start() {
+    const { left, right } = this.state;
+    const [one, two] = await Promise.all([this.#fetch(left), this.#fetch(right)]);
+    if (this.gone) return;
+    this.#build();
+    this.#put(this.sides[0], left, one);
+    this.#put(this.sides[1], right, two);
+    const last = one.codes.label.length - 1;
+    this.state.image = Math.min(this.state.image, last);
+    this.elements.image.max = last;
+    this.#applyLayers();
+    const { walk, place, own, image } = this.state;
+    const { start } = this.options;
+    if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
+    // Only the maps know where a place and an own digit lie, and what Python says below them is of what they show.
+    else this.#pickChanged({ tell: Boolean(place || own || start.own) || image !== start.image });
+    this.box.view = this; // for whoever looks from outside, such as a test
+  }
+
+  async #fetch(kind) {
+    const { slug, network } = this.known.get(kind);
+    const [model, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
+    if (model.latentDim !== 2) {
+      throw new EngineError(`A map needs a model with two latent dimensions; ${slug} has ${model.latentDim}.`);
+    }
+    if (codes.mean.length !== 2 * codes.label.length) {
+      throw new EngineError(`The codes of ${slug} are damaged: ${codes.mean.length} numbers for ${codes.label.length} labels. ` +
+        "Restore codes.safetensors.");
+    }
+    return { model, codes };
+  }
+
+  #build() {
+    const box = (this.box = element("div", { className: "map" }));
+    this.walk = new Walk(this);
+    this.walk.hear(this.options.walk);
+    const bar = element("div", { className: "bar" });
+    const e = (this.elements = {});
+
+    const picker = element("div", { className: "group" });
+    e.image = element("input", { type: "number", min: 0, step: 1, id: "image" });
+    e.image.onchange = () => this.#pickImage(Math.min(Number(e.image.max), Math.max(0, Math.round(e.image.valueAsNumber || 0))));
+    const another = () => this.#pickImage(Math.floor(Math.random() * (Number(e.image.max) + 1)));
+    e.walk = element("button", { type: "button", title: "Walk between two digits", onclick: () => this.#toggleWalk() },
+      "Walk", element("span", { className: "long" }, " between two digits"));
+    picker.append(element("label", { htmlFor: "image" }, "Test image"), e.image,
+      element("button", { type: "button", onclick: another }, "Another"));
+    if (this.own) {
+      e.own = element("button", { type: "button", title: this.own.name, onclick: () => this.#pickOwn() },
+        this.own.origin ? "Chosen digit" : "My digit"); // a sample of another data set is nobody's own
+      picker.append(e.own);
+    }
+    picker.append(e.walk);
+
+    const layers = element("div", { className: "group layers push", role: "group" });
+    layers.setAttribute("aria-label", "What the maps show");
+    e.layers = {};
+    for (const [name, [label, title]] of Object.entries(LAYERS)) {
+      const button = (e.layers[name] = element("button", { type: "button", textContent: label, title }));
+      button.onclick = () => this.#toggleLayer(name);
+      layers.append(button);
+    }
+    bar.append(picker, layers);
+
+    const grid = (e.grid = element("div", { className: "grid" }));
+    const middle = element("div", { className: "middle" });
+    e.what = element("div", { className: "what" });
+    middle.append(e.what);
+    this.sides = ["left", "right"].map((name) => this.#buildSide(name, grid, middle));
+    grid.append(middle, this.walk.element);
+    box.append(bar, grid);
+    this.root.replaceChildren(element("style", { textContent: STYLE }), box);
+    this.say = announcer(box);
+    for (const side of this.sides) this.#buildPlane(side);
+  }
+
+  #buildSide(name, grid, middle) {
+    const side = { name };
+    const short = name[0];
+    const head = element("div", { className: `head h${short}` });
+    side.select = element("select", { className: "model" });
+    side.select.setAttribute("aria-label", `Model of the ${name} map`);
+    for (const { kind, title } of this.known.values()) side.select.append(new Option(title, kind));
+    side.select.onchange = () => this.#choose(side, side.select.value);
+    side.note = element("span", { className: "quiet" });
+    side.label = element("select");
+    side.label.setAttribute("aria-label", `Label that the model of the ${name} map is told`);
+    side.label.append(new Option("told: its own label", ""));
+    for (let y = 0; y < 10; y++) side.label.append(new Option(`told: ${y}`, y));
+    side.label.onchange = () => {
+      this.state.label = side.label.value === "" ? null : Number(side.label.value);
+      this.#labelChanged();
+    };
+    head.append(side.select, side.note, side.label);
+    side.host = element("div", { className: `host ${name}` });
+    side.caption = element("p", { className: `caption c${short}` });
+
+    side.card = element("div", { className: "card" });
+    side.tile = digitCanvas({ label: "" });
+    const frame = element("div", { className: "tile" });
+    frame.append(side.tile);
+    side.title = element("p");
+    side.reading = element("p", { className: "quiet" });
+    side.card.append(frame, side.title, side.reading);
+    middle.append(side.card);
+    grid.append(head, side.host, side.caption);
+    side.pixels = new Float32Array(PIXELS);
+    return side;
+  }
+
+  #buildPlane(side) {
+    const plane = (side.plane = new Plane(side.host, { labelText: "" }));
+    const zoom = element("div", { className: "zoom" });
+    for (const [sign, words, act] of [
+      ["+", "Zoom in", () => plane.zoom(1 / 1.5)], ["−", "Zoom out", () => plane.zoom(1.5)], ["⤢", "Whole map", () => plane.fit()],
+    ]) {
+      const button = element("button", { type: "button", textContent: sign, title: words });
+      button.setAttribute("aria-label", `${words}, ${side.name} map`);
+      button.onclick = act;
+      zoom.append(button);
+    }
+    side.host.append(zoom);
+    side.tiles = new Tiles(plane);
+    side.arrows = new Arrows(plane);
+    side.density = new Density(plane);
+    plane.under.push(side.density.draw, side.tiles.draw);
+    plane.over.push((ctx) => this.#drawEllipses(ctx, side), side.arrows.draw);
+    plane.layers.push((ctx) => this.#drawNeighbours(ctx, side));
+    this.walk.buildCard(side);
+    plane.onHover = (z, index) => {
+      this.hover = z ? { side, z, index } : null;
+      this.request();
+    };
+    plane.onPick = (z, index) => this.#pick(side, z, index);
+    plane.onView = () => {
+      if (!side.model) return;
+      side.tiles.refresh();
+      side.arrows.refresh();
+      const whole = plane.span === 2 * plane.home.half && String(plane.centre) === String(plane.home.centre);
+      this.state.views[side.name] = whole ? null : { centre: [...plane.centre], span: plane.span };
+      this.remember();
+    };
+  }
+
+  /** A model on one side: its codes, its layers, what is said of it. */
+  #put(side, kind, { model, codes }) {
+    const about = this.known.get(kind);
+    Object.assign(side, { kind, model, codes, about });
+    side.select.value = kind;
+    side.note.textContent = about.code;
+    side.label.hidden = !model.conditional;
+    side.label.value = this.state.label ?? "";
+    side.note.hidden = model.conditional;
+    side.plane.canvas.setAttribute("aria-label",
+      `Map of ${codes.label.length} codes of the ${about.name}. Arrow keys move, page keys move far, Home goes to the ` +
+      "origin, plus and minus zoom, Enter picks.");
+    side.whitened = whiten(codes.mean);
+    const view = this.state.views[side.name];
+    side.plane.setCodes(codes, COLOURS);
+    if (view) side.plane.setView(view.centre, view.span);
+    else side.plane.fit();
+    side.density.setCodes(codes);
+    this.#layerLabels(side);
+    side.plane.setCircles(this.#circles(side));
+  }
+
+  async #choose(side, kind) {
+    const other = this.sides.find((s) => s !== side);
+    const swap = kind === other.kind ? side.kind : null;
+    const asked = (side.asked = kind);
+    try {
+      const loaded = await this.#fetch(kind);
+      if (side.asked !== asked || this.gone) return;
+      const mine = { model: side.model, codes: side.codes };
+      this.state.views = { left: null, right: null };
+      this.#put(side, kind, loaded);
+      if (swap) this.#put(other, swap, mine);
+    } catch (error) {
+      side.select.value = side.kind;
+      side.caption.setAttribute("role", "alert");
+      side.caption.textContent = error.message;
+      return;
+    }
+    this.state.left = this.sides[0].kind;
+    this.state.right = this.sides[1].kind;
+    this.state.place = null; // it was a place of the map that has gone
+    this.hover = null;
+    this.#captions();
+    this.#pickChanged({ tell: !this.walk.way });
+    this.walk.restart();
+  }
+
+  // What a conditional model is told ------------------------------------------------------------------------------------
+
+  /** The label for a model at an image or an empty place; null where the model takes none. */
+  told(side, index) {
+    if (!side.model.conditional) return null;
+    if (this.state.own && index === null) return this.state.label ?? this.#labelOfOwn(side);
+    return this.state.label ?? side.codes.label[index ?? this.state.image];
+  }
+
+  /** What the visitor says that it is, else what the model takes it for. */
+  #labelOfOwn({ model }) {
+    return this.own.label ?? (this.own.guess ??= likeliest(model, this.own.pixels));
+  }
+
+  #labelChanged() {
+    for (const side of this.sides) side.label.value = this.state.label ?? "";
+    for (const side of this.sides) this.#layerLabels(side);
+    if (this.walk.way) this.walk.restart(); // tells it itself
+    else this.tell();
+    this.remember();
+    this.#captions();
+    this.request();
+  }
+
+  #layerLabels(side) {
+    const label = this.told(side, null);
+    side.tiles.setModel(side.model, label);
+    side.arrows.setModel(side.model, label);
+  }
+
+  // Layers -------------------------------------------------------------------------------------------------------------
+
+  #toggleLayer(name) {
+    const { layers } = this.state;
+    if (layers.has(name)) layers.delete(name);
+    else layers.add(name);
+    this.#applyLayers();
+    this.remember();
+  }
+
+  #circles(side) {
+    return this.state.layers.has("circles") ? (side.model.probabilistic ? "prior" : "yardstick") : null;
+  }
+
+  #applyLayers() {
+    const { layers } = this.state;
+    for (const [name, button] of Object.entries(this.elements.layers)) {
+      press(button, layers.has(name));
+    }
+    for (const side of this.sides) {
+      side.plane.showPoints = layers.has("points");
+      side.plane.setCircles(this.#circles(side));
+      side.tiles.toggle(layers.has("tiles"));
+      side.arrows.toggle(layers.has("arrows"));
+      side.density.on = layers.has("density");
+      side.plane.redraw();
+    }
+    this.#captions();
+  }
+
+  /** One sentence a layer, where it needs one. */
+  #captions() {
+    const { layers } = this.state;
+    for (const side of this.sides) {
+      const { model, about } = side;
+      const words = [];
+      if (layers.has("circles")) {
+        const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))}%`);
+        words.push((model.probabilistic
+          ? "Dashed: 1σ and 2σ of the prior N(0, I), towards which training pulled every posterior."
+          : "Dotted: 1σ and 2σ of N(0, I), a yardstick only: nothing in training pulled the codes there.") +
+          ` Inside lie ${within[0]} and ${within[1]} of the codes; of N(0, I), 39% and 86%.`);
+      }
+      if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
+      if (model.conditional && (layers.has("tiles") || layers.has("arrows"))) {
+        words.push(`Drawn for the label ${this.told(side, null)}.`);
+      }
+      if (layers.has("arrows")) words.push("Arrows: z to the code of its own drawing (binarised).");
+      const far = beyond(side.codes.mean, side.plane.home);
+      if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);
+      side.caption.removeAttribute("role");
+      side.caption.textContent = words.join(" ");
+    }
+  }
+
+  #drawEllipses(ctx, side) {
+    if (this.state.layers.has("ellipses") && side.codes?.logvar) drawEllipses(ctx, side.plane, side.codes, COLOURS);
+  }
+
+  // Picking ------------------------------------------------------------------------------------------------------------
+
+  #pick(side, z, index) {
+    if (index !== null) this.#pickImage(index);
+    else if (!this.walk.way) {
+      this.state.place = { side: side.name, z: [...z] };
+      this.state.own = false;
+      this.#pickChanged({ tell: true });
+    }
+  }
+
+  #pickImage(index) {
+    if (this.walk.way) {
+      this.elements.image.value = index;
+      this.walk.choose(index);
+      return;
+    }
+    this.state.image = index;
+    this.state.place = null;
+    this.state.own = false;
+    this.hover = null;
+    for (const { plane, codes } of this.sides) { // a number may name a dot that is out of sight
+      const z = [codes.mean[2 * index], codes.mean[2 * index + 1]];
+      const [x, y] = plane.toScreen(z);
+      if (x < 0 || y < 0 || x > plane.width || y > plane.height) plane.setView(z, plane.span);
+    }
+    this.#pickChanged({ tell: true });
+  }
+
+  #pickOwn() {
+    if (this.walk.way) this.#walkOff();
+    Object.assign(this.state, { own: true, place: null });
+    this.hover = null;
+    this.#pickChanged({ tell: true });
+  }
+
+  #pickChanged({ tell }) {
+    const { image, place, own } = this.state;
+    if (this.elements.own) press(this.elements.own, own);
+    this.elements.image.value = image;
+    for (const side of this.sides) this.#layerLabels(side);
+    const at = this.#look(this.#picked(), { marker: this.walk.way ? null : "pick" });
+    for (const side of this.sides) {
+      side.near = place || own ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
+      side.plane.request();
+    }
+    this.#captions();
+    this.remember();
+    this.request();
+    this.places = (place || own) && Object.fromEntries(this.sides.map((side, k) => [side.name, at[k].map((v) => Number(v.toFixed(4)))]));
+    if (tell) this.tell();
+  }
+
+  /** The one message: what is picked or walked on, for what only Python knows of it. */
+  tell() {
+    const { image, place, own, left, right, label } = this.state;
+    this.component.setStateValue("message", {
+      left, right, image, own, told: label, z: this.places || null, drawn: place?.side ?? null,
+      walk: this.walk.message(),
+    });
+  }
+
+  #picked() {
+    const { image, place, own } = this.state;
+    if (own) return { side: null, z: null, index: null };
+    if (!place) return { side: this.sides[0], z: null, index: image };
+    return { side: this.sides.find((s) => s.name === place.side), z: place.z, index: null };
+  }
+
+  #drawNeighbours(ctx, { near, codes, plane }) {
+    if (!near?.length || this.walk.way) return;
+    ctx.strokeStyle = plane.theme.accent;
+    ctx.lineWidth = 1.5;
+    ctx.beginPath();
+    const [px, py] = plane.toScreen([codes.mean[2 * this.state.image], codes.mean[2 * this.state.image + 1]]);
+    for (const i of near) {
+      const [x, y] = plane.toScreen([codes.mean[2 * i], codes.mean[2 * i + 1]]);
+      if (Math.hypot(x - px, y - py) < 12) continue; // inside the picked one's own ring
+      ctx.moveTo(x + 5, y);
+      ctx.arc(x, y, 5, 0, 2 * Math.PI);
+    }
+    ctx.stroke();
+  }
+
+  // Every frame: what is looked at on both maps -------------------------------------------------------------------------
+
+  #draw() {
+    if (!this.sides?.[1].model) return;
+    if (this.walk.way) {
+      this.#ringHovered();
+      this.walk.draw();
+      return;
+    }
+    const target = this.hover ?? this.#picked();
+    const z = this.#look(target, { marker: this.hover ? "hover" : null });
+    this.#words(target, z);
+  }
+
+  /** Decode an image's codes, or an empty place of one map and what the other model makes of that drawing. */
+  #look({ side: own, z, index }, { marker }) {
+    const places = this.sides.map((side) => {
+      if (!own) return [...this.#placeOfOwn(side).mean];
+      if (index !== null) return [side.codes.mean[2 * index], side.codes.mean[2 * index + 1]];
+      return side === own ? [...z] : null;
+    });
+    const decode = (side, at) => side.model.decode(Float32Array.from(at), this.told(side, index), side.pixels);
+    const order = own === this.sides[1] ? [1, 0] : [0, 1];
+    for (const k of order) {
+      const side = this.sides[k];
+      if (!places[k]) {
+        const { mean } = side.model.encode(side.model.observe(own.pixels), this.told(side, null));
+        places[k] = [mean[0], mean[1]];
+      }
+      decode(side, places[k]);
+      paint(side.tile, side.pixels);
+      side.tile.style.border = `2px solid ${index === null ? "transparent" : COLOURS[side.codes.label[index]]}`;
+    }
+    this.sides.forEach((side, k) => {
+      side.plane.setMarker("hover", null);
+      this.#markOwn(side);
+      if (!marker) return;
+      const sigma = this.#sigma(side, own, index);
+      const hidden = marker === "hover" && index === null && side === own; // the pointer is there itself
+      side.plane.setMarker(marker, hidden ? null : {
+        z: places[k], sigma, colour: marker === "pick" ? side.plane.theme.accent : side.plane.theme.text,
+        size: marker === "pick" ? 9 : 8, shape: index === null && side === own ? "cross" : "ring",
+      });
+    });
+    return places;
+  }
+
+  /** Where a model puts the visitor's own digit: {mean, logvar}. */
+  #placeOfOwn(side) {
+    return side.model.encode(side.model.observe(this.own.pixels), this.state.own ? this.told(side, null)
+      : side.model.conditional ? this.#labelOfOwn(side) : null);
+  }
+
+  /** The own digit stays marked on both maps, whatever else is looked at. */
+  #markOwn(side) {
+    if (!this.own) return;
+    side.plane.setMarker("own", this.walk.way ? null : {
+      z: [...this.#placeOfOwn(side).mean], shape: "dot", size: 5, text: this.own.origin ? "chosen digit" : "your digit", colour: side.plane.theme.accent,
+    });
+  }
+
+  /** σ of the posterior at what is looked at; null where it is a point, or a place that no image was put at. */
+  #sigma(side, own, index) {
+    const { logvar } = side.codes;
+    if (!logvar || (own && index === null)) return null;
+    const of = own ? logvar.subarray(2 * index, 2 * index + 2) : this.#placeOfOwn(side).logvar;
+    return Array.from(of, (v) => Math.exp(0.5 * v));
+  }
+
+  #words({ side: own, index }, places) {
+    const e = this.elements;
+    const label = !own ? this.own.label : index === null ? null : own.codes.label[index];
+    const said = this.own?.origin ? "" : "said to be ";  // be it to see what a CVAE draws then
+    e.what.textContent = !own ? `${this.own.origin ? "The chosen digit" : "Your digit"}${label === null ? "" : `, ${said}${article(label)} ${label}`}`
+      : index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${article(label)} ${label}`;
+    const parts = [e.what.textContent];
+    this.sides.forEach((side, k) => {
+      const name = side.about.name;
+      const told = side.model.conditional ? `, told ${this.told(side, index)}` : "";
+      let title = `${name} draws it`;
+      if (own && index === null) title = side === own ? `${name} decodes it` : `${name} redraws that`;
+      set(side.title, title + told, "b");
+      const spread = this.#sigma(side, own, index);
+      const sigma = spread ? `σ ${spread.map((v) => v.toFixed(2)).join(", ")}` : "";
+      // An encoder with a posterior answers with its mean; what a hand points at is a z.
+      const code = `${side.model.probabilistic && !(index === null && side === own) ? "μ" : "z"} ` +
+        places[k].map((v) => signed(v)).join(", ");
+      side.reading.replaceChildren(small(code), small(sigma));
+      side.tile.setAttribute("aria-label", `${title}${told}`);
+      parts.push(`${name}: ${code}`);
+    });
+    this.say(parts.join(". ") + ".");
+  }
+
+  // Walk ---------------------------------------------------------------------------------------------------------------
+
+  #toggleWalk() {
+    if (this.walk.way) this.#walkOff();
+    else this.#walkOn(this.state.image);
+  }
+
+  #walkOn(way) {
+    this.hover = null;
+    Object.assign(this.state, { place: null, own: false });
+    this.#pickChanged({ tell: false });
+    this.walk.start(way);
+    this.#walkShown(true);
+  }
+
+  #walkOff() {
+    this.hover = null;
+    this.walk.stop();
+    this.#pickChanged({ tell: true });
+    this.#walkShown(false);
+  }
+
+  #walkShown(on) {
+    press(this.elements.walk, on);
+    this.elements.grid.classList.toggle("walking", on);
+    this.remember();
+  }
+
+  /** On a walk the tiles are the walk's; a dot under the pointer is still ringed on both maps. */
+  #ringHovered() {
+    const index = this.hover?.index ?? null;
+    for (const { plane, codes } of this.sides) {
+      plane.setMarker("hover", index === null ? null : {
+        z: [codes.mean[2 * index], codes.mean[2 * index + 1]], colour: plane.theme.text, text: String(codes.label[index]),
+      });
+    }
+  }
+}
+
+// Helpers ----------------------------------------------------------------------------------------------------------------
+
+const small = (text) => element("small", {}, text);
+
+function set(parent, text, tag) {
+  if (parent.textContent !== text) parent.replaceChildren(element(tag, {}, text));
+}
+
+const article = (digit) => (digit === 8 ? "an" : "a");
+
+/** "z₁,z₂,span" of a link → {centre, span}, or null. */
+function parseView(text) {
+  const v = numbersOf(text, 3);
+  return v && v[2] > 0 ? { centre: [v[0], v[1]], span: v[2] } : null;
+}
+
+/** "left,z₁,z₂" of a link → {side, z}, or null. */
+function parsePlace(text) {
+  const [, side, rest] = /^(left|right),(.*)$/.exec(text ?? "") ?? [];
+  const z = numbersOf(rest, 2);
+  return z && { side, z };
+}
+
+/** "12-345" and "0.5" of a link → {ends, t}, or null. */
+function parseWalk(ends, t) {
+  const found = /^(\d{1,5})-(\d{1,5})$/.exec(ends ?? "");
+  return found && { ends: [Number(found[1]), Number(found[2])], t: numbersOf(t, 1, 1)?.[0] ?? 0.5 };
+}

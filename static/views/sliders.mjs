@@ -1,0 +1,370 @@
+// The page "Sliders": one live slider for each number of the code, under it what it does to the picture. Several models
+// move together: slider k moves each of them along its own k-th busiest dimension, by as many of its own σ.
+//
+// The code of a model is its starting code plus the sliders' offsets; the sliders show it for one model, the lead.
+
+import { PIXELS, slices } from "../engine/engine.mjs";
+import { button, dimension, element, numbersOf, pixelsOf, press, signed, styleSheet, toLink } from "../parts/controls.mjs";
+import { announcer, digitCanvas, frameLoop, link, paint } from "../parts/paint.mjs";
+import { Random } from "../engine/random.mjs";
+import * as registry from "../engine/registry.mjs";
+
+const IDLE = 0.01; // nats; a dimension with less KL says next to nothing about the digit
+const STRIP = 9; // pictures under a slider
+const SIDE = 28;
+const UNFAIR = "Nothing in training placed a deterministic model's codes around the origin: a failure here is not its fault.";
+
+const remembered = new Map(); // size → state: survives a switch of pages, as this module does
+let latest = null; // the state of the view that was opened last, whatever its size and its digit
+
+/**
+ * Shows {models: [{kind, slug, title, name, centre, sd, reach, order, worth, source}], digit} (options) in root; centre
+ * and sd are the robust middle and σ, source {mean, factor} the Gaussian of random codes, null where the prior is it.
+ */
+export async function mount(root, component) {
+  const view = new Sliders(root, component);
+  await view.start();
+  return view;
+}
+
+class Sliders {
+  constructor(root, component) {
+    this.root = root;
+    this.component = component;
+    this.options = JSON.parse(component.data.options);
+    this.size = this.options.models[0].centre.length;
+    this.request = frameLoop(() => this.draw());
+    latest = this.state = this.#startingState();
+    this.#keep();
+    this.pixels = new Float32Array(PIXELS);
+    this.stripPixels = new Float32Array(STRIP * PIXELS);
+  }
+
+  async start() {
+    const [style, ...models] = await Promise.all([
+      styleSheet(this.root), ...this.options.models.map(({ network }) => registry.model(network)),
+    ]);
+    if (this.gone) return;
+    this.members = this.options.models.map((about, i) => ({
+      ...about, model: models[i], z: new Float32Array(this.size), base: new Float32Array(this.size),
+    }));
+    this.#build(style);
+    this.#rebase();
+    this.#show();
+    this.#remember();
+  }
+
+  update(component) {
+    this.component = component;
+    const { digit } = this.options;
+    this.options = JSON.parse(component.data.options);
+    if (!this.members || digit.id === this.options.digit.id) return;
+    this.state.label = this.options.digit.label;
+    this.label.value = this.state.label;
+    this.#go("digit");
+  }
+
+  destroy() {
+    this.gone = true;
+    this.request.stop();
+    for (const timer of [this.keys, this.rest]) clearTimeout(timer); // the next page's address is not ours
+    this.work?.abort();
+  }
+
+  // State --------------------------------------------------------------------------------------------------------------
+
+  /** As ui/live_pages.py decides, too: the link opens the tab's first view and no other, for later it tells what a view
+   * of perhaps another size and another digit wrote. Then the hand that was left for this size and this digit counts,
+   * else the digit's own code with the models of the view before. */
+  #startingState() {
+    const { models, digit } = this.options;
+    const linked = (name) => (latest ? null : link.get(name));
+    const left = remembered.get(this.size);
+    const old = left?.digit === digit.id ? left : { shown: latest?.shown, lead: latest?.lead };
+    const kinds = models.map((m) => m.kind);
+    const asked = kinds.filter((k) => linked("models")?.split(".").includes(k) ?? old.shown?.has(k));
+    const shown = new Set(asked.length ? asked : kinds);
+    const lead = [linked("lead"), old.lead, "vae", ...shown].find((k) => shown.has(k));
+    const [from, y] = [linked("from") ?? old.from ?? "", linked("y") ?? ""];
+    return {
+      shown, lead, from: /^(digit|mean|[ru]\d{1,10})$/.test(from) ? from : "digit",
+      label: /^\d$/.test(y) ? Number(y) : old.label ?? digit.label,
+      offset: Float64Array.from(numbersOf(linked("s"), this.size) ?? old.offset ?? new Float64Array(this.size)),
+    };
+  }
+
+  #keep() {
+    const { shown, offset } = this.state;
+    const copies = { shown: new Set(shown), offset: Float64Array.from(offset) };
+    remembered.set(this.size, { ...this.state, ...copies, digit: this.options.digit.id });
+  }
+
+  #remember() {
+    this.#keep();
+    const { shown, lead, from, label, offset } = this.state;
+    link.set({
+      models: shown.size === this.options.models.length ? null : [...shown].join("."), lead: lead === "vae" ? null : lead,
+      y: label === this.options.digit.label ? null : label, from: from === "digit" ? null : from,
+      s: offset.some((v) => v) ? toLink(offset) : null,
+    });
+  }
+
+  /** Where each model starts from: its code of the digit, the middle, or a random code of the same ε. */
+  #rebase() {
+    const { from, label } = this.state;
+    const eps = /^[ru]/.test(from) ? new Random(Number(from.slice(1))).normals(new Float64Array(this.size)) : null;
+    const digit = pixelsOf(this.options.digit);
+    paint(this.mine, digit);
+    for (const m of this.members) {
+      if (from === "digit") {
+        const own = this.options.digit.label ?? label; // the digit is encoded as what it is
+        m.base.set(m.model.encode(m.model.observe(digit), own).mean);
+      } else if (!eps) m.base.set(m.centre);
+      else if (from[0] === "u" || !m.source) m.base.set(eps);
+      else m.base.set(m.source.mean.map((c, i) => m.source.factor[i].reduce((sum, f, j) => sum + f * eps[j], c)));
+    }
+  }
+
+  get lead() {
+    return this.members.find((m) => m.kind === this.state.lead);
+  }
+
+  get shown() {
+    return this.members.filter((m) => this.state.shown.has(m.kind));
+  }
+
+  /** z of every model from its starting code and the offsets. */
+  #place() {
+    for (const m of this.members) {
+      m.z.set(m.base);
+      m.order.forEach((j, k) => (m.z[j] += this.state.offset[k] * m.sd[j]));
+    }
+  }
+
+  // Building -----------------------------------------------------------------------------------------------------------
+
+  #build(style) {
+    const bar = element("div", { className: "bar" });
+    const toggles = element("span", { className: "toggles", role: "group", ariaLabel: "Models that are shown" });
+    toggles.style.cssText = "display:flex;gap:4px;margin-right:10px";
+    for (const m of this.members) {
+      m.toggle = button(m.title, () => this.#toggle(m));
+      toggles.append(m.toggle);
+    }
+    this.label = element("select", { ariaLabel: "Label that the CVAE is told" });
+    for (let y = 0; y < 10; y++) this.label.append(new Option(`CVAE told: ${y}`, y));
+    this.label.value = this.state.label;
+    this.label.onchange = () => {
+      this.state.label = Number(this.label.value);
+      this.#changed();
+      this.#settle();
+    };
+    const starts = { // under the first letter of where the codes start from
+      d: button("My digit", () => this.#go("digit"), "Where each model places the digit that is chosen above"),
+      r: button("Random code", () => this.#go(`r${this.#seed()}`),
+        "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes"),
+      u: button("N(0, I), unfair", () => this.#go(`u${this.#seed()}`), UNFAIR),
+      m: button("Middle", () => this.#go("mean"), "The prior's mean, or the median of a deterministic model's codes"),
+    };
+    this.mine = digitCanvas({ label: "", size: SIDE });
+    this.mine.ariaHidden = "true"; // the button says whose code it is
+    this.mine.style.cssText = "";
+    this.mine.className = "mine";
+    starts.d.prepend(this.mine);
+    this.starts = Object.entries(starts);
+    this.unfair = starts.u;
+    bar.append(toggles, ...Object.values(starts), this.label);
+
+    this.stage = element("div", { className: "stage" });
+    for (const m of this.members) {
+      m.canvas = digitCanvas({ label: `What the ${m.name} draws` });
+      m.canvas.style.cssText = "";
+      m.note = element("small", { className: "quiet" });
+      m.figure = element("figure", { className: "tile" }, m.canvas,
+        element("figcaption", {}, element("b", { textContent: m.title }), m.note));
+      this.stage.append(m.figure);
+    }
+    const head = element("div", { className: "head" });
+    this.leadBox = element("select", { ariaLabel: "Model whose code the sliders show" });
+    this.leadBox.onchange = () => {
+      this.state.lead = this.leadBox.value;
+      this.#show();
+      this.#settle();
+    };
+    this.others = element("span", { className: "quiet" });
+    head.append(element("span", { textContent: "Sliders of the" }), this.leadBox, this.others);
+    this.rows = element("div", { className: `rows${this.size > 2 ? " many" : ""}` });
+    this.idleRows = element("div", { className: "rows many" });
+    this.summary = element("summary");
+    this.idle = element("details", { ontoggle: () => this.#refreshStrips() }, this.summary, this.idleRows);
+    const right = element("div", {}, head, this.rows, this.idle);
+    const box = element("div", { className: "view" }, bar, element("div", { className: "sliders" }, this.stage, right));
+    this.root.replaceChildren(style, box);
+    this.say = announcer(box);
+  }
+
+  /** Everything that depends on which models are shown and which one leads. */
+  #show() {
+    const { shown, lead } = this;
+    for (const m of this.members) {
+      press(m.toggle, this.state.shown.has(m.kind));
+      m.figure.hidden = !this.state.shown.has(m.kind);
+    }
+    this.stage.classList.toggle("one", shown.length === 1);
+    this.unfair.hidden = !shown.some((m) => !m.model.probabilistic);
+    this.label.hidden = !shown.some((m) => m.model.conditional);
+    this.leadBox.replaceChildren(...shown.map((m) => new Option(m.title, m.kind)));
+    this.leadBox.value = lead.kind;
+    this.others.textContent = shown.length > 1 ? "The others move by as many of their own σ, each in its own order." : "";
+    const busy = lead.order.filter((j) => lead.worth[j] >= IDLE || !lead.model.probabilistic).length;
+    this.sliders = lead.order.map((j, k) => this.#row(j, k, lead));
+    this.rows.replaceChildren(...this.sliders.slice(0, busy).map((s) => s.box));
+    this.idleRows.replaceChildren(...this.sliders.slice(busy).map((s) => s.box));
+    this.idle.hidden = busy === this.size;
+    this.summary.textContent = `Idle dimensions: ${this.size - busy}, each with less than ${IDLE} nats of KL`;
+    this.#changed();
+  }
+
+  #row(j, k, lead) {
+    const most = lead.worth[lead.order[0]];
+    const nats = lead.model.probabilistic;
+    const words = nats ? `${lead.worth[j].toFixed(2)} nats` : `σ ${lead.sd[j].toFixed(2)}`;
+    const range = element("input", { type: "range", step: "any" });
+    range.setAttribute("aria-label", `${dimension(j)} of the ${lead.name}, ${words}`);
+    const value = element("span", { className: "value" });
+    const worth = element("span", { className: "worth", title: nats ? "Mean KL of this number" : "Spread of the codes" },
+      element("i"));
+    worth.style.setProperty("--share", nats ? lead.worth[j] / most : Math.sqrt(lead.worth[j] / most));
+    const strip = element("canvas", { className: "strip", width: STRIP * SIDE, height: SIDE });
+    strip.setAttribute("role", "img");
+    strip.setAttribute("aria-label", `The picture along ${dimension(j)}, the other numbers staying`);
+    range.oninput = () => this.#set(k, range.valueAsNumber);
+    range.onchange = () => this.#settle();
+    range.onkeydown = (e) => { // a step of "any" leaves the arrows to us
+      const far = { ArrowLeft: -0.1, ArrowDown: -0.1, ArrowRight: 0.1, ArrowUp: 0.1, PageUp: 1, PageDown: -1 }[e.key];
+      if (!far && e.key !== "Home") return;
+      e.preventDefault();
+      const at = far ? this.#standard(k) + far : 0;
+      this.#set(k, Math.min(range.max, Math.max(range.min, at)));
+      clearTimeout(this.keys);
+      this.keys = setTimeout(() => this.#settle(), 400);
+    };
+    const box = element("label", { className: "row" }, element("b", { textContent: dimension(j) }), worth,
+      element("small", { className: "quiet", textContent: words }), value, range, strip);
+    return { j, k, box, range, value, strip, reach: lead.reach[j] / lead.sd[j], context: strip.getContext("2d"),
+      image: new ImageData(STRIP * SIDE, SIDE) };
+  }
+
+  // Moving -------------------------------------------------------------------------------------------------------------
+
+  /** The lead's number of rank k in its own σ from its own middle. */
+  #standard(k) {
+    const { lead } = this;
+    const j = lead.order[k];
+    return (lead.base[j] - lead.centre[j]) / lead.sd[j] + this.state.offset[k];
+  }
+
+  #set(k, value) {
+    this.state.offset[k] += value - this.#standard(k);
+    this.hand = k;
+    this.#changed();
+  }
+
+  #toggle(m) {
+    const { shown } = this.state;
+    if (shown.has(m.kind) && shown.size === 1) return; // one stays
+    if (!shown.delete(m.kind)) shown.add(m.kind);
+    if (!shown.has(this.state.lead)) this.state.lead = this.shown[0].kind;
+    this.#show();
+    this.#settle();
+  }
+
+  #seed() {
+    return crypto.getRandomValues(new Uint32Array(1))[0];
+  }
+
+  #go(from) {
+    this.state.from = from;
+    this.state.offset.fill(0);
+    this.hand = null;
+    this.#rebase();
+    this.#changed();
+    this.#settle();
+  }
+
+  #changed() {
+    this.request();
+  }
+
+  #settle() {
+    this.#place();
+    this.#remember();
+    const codes = Object.fromEntries(this.shown.map((m) => [m.kind, Array.from(m.z, (v) => Number(v.toFixed(4)))]));
+    const { state: { label, lead }, options: { digit } } = this;
+    this.component.setStateValue("message", { codes, label, lead, digit: digit.id }); // of which digit: it may change
+  }
+
+  // Drawing ------------------------------------------------------------------------------------------------------------
+
+  draw() {
+    this.#place();
+    const { shown, lead, state: { label, from, offset } } = this;
+    const moved = offset.some((v) => v);
+    for (const [letter, start] of this.starts) press(start, letter === from[0] && !moved);
+    for (const m of shown) {
+      m.model.decode(m.z, m.model.conditional ? label : null, this.pixels);
+      paint(m.canvas, this.pixels);
+      m.note.textContent = this.size === 2 ? `z = (${signed(m.z[0])}, ${signed(m.z[1])})`
+        : `${this.#far(m).toFixed(1)} σ from the middle`;
+    }
+    for (const slider of this.sliders) {
+      const { j, k, range, value } = slider;
+      const at = this.#standard(k);
+      if (k !== this.hand || !slider.limit) { // a code far out stretches its slider, but not under the hand
+        slider.limit = Math.max(slider.reach, Math.abs(at), Math.abs(at - offset[k]));
+        [range.min, range.max] = [-slider.limit, slider.limit];
+      }
+      if (k !== this.hand || range.valueAsNumber !== at) range.value = at;
+      value.textContent = signed(lead.z[j]);
+    }
+    if (this.hand !== null && this.hand !== undefined) {
+      const j = lead.order[this.hand];
+      this.say(`${dimension(j)} of the ${lead.name}: ${signed(lead.z[j])}`);
+    }
+    clearTimeout(this.rest);
+    if (this.size === 2) this.#refreshStrips();
+    else this.rest = setTimeout(() => this.#refreshStrips(), 60);
+  }
+
+  /** Distance from the middle in σ: `Scale.distance` of vae_core/latent.py. */
+  #far({ z, centre, sd }) {
+    return Math.hypot(...centre.map((c, j) => (z[j] - c) / sd[j]));
+  }
+
+  /** The strips, a few at a time: what the hand wants next comes first. A strip's pictures lie under their values. */
+  async #refreshStrips() {
+    this.work?.abort();
+    const work = this.work = new AbortController();
+    const rows = this.sliders.filter((s) => !this.idle.contains(s.box) || this.idle.open);
+    for await (const _ of slices(rows.length, (i) => this.#drawStrip(rows[i]), { signal: work.signal }));
+  }
+
+  #drawStrip({ j, limit, context, image }) {
+    const { lead } = this;
+    const z = new Float32Array(STRIP * this.size);
+    for (let i = 0; i < STRIP; i++) {
+      z.set(lead.z, i * this.size);
+      z[i * this.size + j] = lead.centre[j] + lead.sd[j] * limit * ((2 * i + 1) / STRIP - 1);
+    }
+    const told = lead.model.conditional ? this.state.label : null;
+    const pixels = lead.model.decode(z, told, this.stripPixels);
+    const words = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < STRIP; i++) {
+      for (let p = 0; p < PIXELS; p++) {
+        const v = (255 * pixels[i * PIXELS + p] + 0.5) | 0;
+        words[((p / SIDE) | 0) * STRIP * SIDE + i * SIDE + (p % SIDE)] = 0xff000000 | (v << 16) | (v << 8) | v;
+      }
+    }
+    context.putImageData(image, 0, 0);
+  }
+}

@@ -1,0 +1,119 @@
+"""Live views: what is dragged runs in the browser, on the networks of static/engine/engine.mjs.
+
+A view is an ES module in static/ that exports `mount(root, component) → {update(component), destroy()}`. Python sends
+it options and hears one message when the hand lets go. Networks are fetched by registry.mjs, which all views of
+the document share, from the addresses that `network` gives.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui.live import messages, networks
+from ui.shell.failure import callback, give_up, leave_out
+from vae_core.storage import StorageError, is_there
+
+# Inline modules are blobs and cannot import relatively: the base address of the document leads to static/.
+_LOADER = """
+const at = (name) => new URL(`app/static/${name}`, document.baseURI).href;
+const views = new WeakMap();
+
+function sentence(root, error) {
+  const p = document.createElement("p");
+  p.setAttribute("role", "alert");
+  p.textContent = error?.name === "EngineError" ? error.message
+    : `This part of the page could not start (${error?.message ?? error}). Reload the page.`;
+  root.replaceChildren(p);
+  console.warn(p.textContent);
+}
+
+export default function (component) {
+  const root = component.parentElement;
+  let view = views.get(root);
+  if (view) {
+    view.then((v) => v.update?.(component)).catch((error) => sentence(root, error));
+  } else {
+    if (component.data.first) (root.querySelector("div") ?? root).innerHTML = component.data.first;
+    view = import(at(component.data.module)).then((module) => module.mount(root, component));
+    import(at("parts/coming.mjs")).then(({ coming }) => coming(root, component, view));
+    view.then((v) => v.started).catch((error) => sentence(root, error));
+    views.set(root, view);
+  }
+  return () => setTimeout(() => {
+    if (root.isConnected) return;  // the same place is about to be drawn again
+    views.delete(root);
+    view.then((v) => v.destroy?.()).catch(() => {});
+  }, 0);
+}
+"""
+
+_view = st.components.v2.component("lse_view", html="<div></div>", js=_LOADER, isolate_styles=True)
+_once = st.components.v2.component("lse_once", html="<div></div>", js=_LOADER, isolate_styles=True)
+
+
+def whole(slugs: Iterable[str]) -> list[str]:
+    """Those of these models that are here and can be shown. One that is broken is named on the page, which goes on
+    without it as long as there is another."""
+    found, broken = [], {}
+    for slug in slugs:
+        if is_there(networks.CHECKPOINTS / slug / "card.json"):
+            try:
+                networks.network(slug)
+                found.append(slug)
+            except StorageError as error:
+                broken[slug] = error
+    for slug, error in broken.items():
+        leave_out(slug, error, alone=not found)
+    return found
+
+
+def network(slug: str) -> dict[str, Any]:
+    """What a view is told of a network, or one sentence and the end of the page where its files are broken."""
+    try:
+        return networks.network(slug)
+    except StorageError as error:
+        give_up(slug, error)
+
+
+def heard(key: str, reader: messages.Reader) -> Any:
+    """What the view of this key said last, clean; None where it said nothing, or nothing of its form."""
+    state = st.session_state.get(key)
+    return messages.read(reader, state.get("message")) if isinstance(state, Mapping) else None
+
+
+def view(
+    module: str,
+    *,
+    key: str,
+    reader: messages.Reader | None = None,
+    options: dict[str, Any] | None = None,
+    first: str = "",
+    on_message: Callable[[Any], None] | None = None,
+    height: int | str = "content",
+    once: bool = False,
+) -> Any:
+    """Show static/<module>. Returns the last message of the view (`setStateValue("message", …)`), or None.
+
+    reader: of the view's messages; None for a view that says nothing. `on_message` gets each message before the next
+    run. `first` is the page's own HTML that stands until the module has mounted; it should take the same room. `once`:
+    a message is heard and gone (`setTriggerValue`), where a state of this size would travel with every later click.
+    """
+
+    @callback
+    def hear() -> None:
+        said = reader and messages.read(reader, st.session_state[key].get("message"), log=True)
+        if on_message and said is not None:
+            on_message(said)
+
+    result = (_once if once else _view)(
+        key=key,
+        data={"module": module, "options": json.dumps(options or {}), "first": first},
+        default={} if once else {"message": None},
+        on_message_change=hear,
+        height=height,
+    )
+    return reader and messages.read(reader, result.get("message"))

@@ -1,0 +1,156 @@
+"""Models, codes and samples, loaded once for all visitors and never changed."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+
+from ui.shell.failure import give_up
+from vae_core import checkpoints, contents, data, measures, metrics
+from vae_core.config import KINDS
+from vae_core.judge import Judge
+from vae_core.models import Autoencoder
+from vae_core.storage import StorageError
+
+_log = logging.getLogger(__name__)
+
+
+@st.cache_resource(max_entries=40, show_spinner="Loading the model …")
+def model(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
+    torch.set_num_threads(1)  # decoding one digit is too little work to share, and threads of visitors collide
+    return checkpoints.load(slug)
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def codes(slug: str) -> dict[str, torch.Tensor]:
+    found = checkpoints.load_codes(slug)
+    contents.check_split(slug, len(found["test_mean"]))
+    return found
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def slugs(latent_dim: int | None = None, dataset: str = "mnist") -> list[str]:
+    """The shipped models of a data set in the family's order; every model where no dimension is named."""
+    found = [s for s in checkpoints.available() if s.startswith(f"{dataset}-")]
+    if latent_dim is not None:
+        wanted = {f"{dataset}-{kind}-{latent_dim}d": i for i, kind in enumerate(KINDS)}
+        found = sorted((s for s in found if s in wanted), key=wanted.__getitem__)
+    return found
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the sample digits …")
+def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
+    """The test images (N, 784) in [0, 1] and labels (N,) of one of `sources`."""
+    split = data.load(source, "test")
+    images, labels = split.images.numpy(), split.labels.numpy()
+    images.flags.writeable = labels.flags.writeable = False  # shared by all sessions
+    return images, labels
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _whole(stamp: tuple[tuple[str, int, int], ...]) -> bool:
+    """Whether MNIST's test files of this stamp can be read: what is broken is read, and logged, once."""
+    try:
+        samples("mnist")
+    except data.DataError as error:
+        _log.warning("%s", error)
+        return False
+    return True
+
+
+def sources() -> list[str]:
+    """The data sets that samples can be taken from, MNIST first where it is on this machine and whole."""
+    try:
+        whole = data.is_available("mnist", splits=["test"]) and _whole(data.stamp("mnist", splits=["test"]))
+    except OSError:  # a file that was deleted meanwhile
+        whole = False
+    return ["mnist", "digits"] if whole else ["digits"]
+
+
+def originals() -> np.ndarray | None:
+    """MNIST's test images (N, 784), to which the stored codes belong, or None where they are not on this machine."""
+    return samples("mnist")[0] if "mnist" in sources() else None
+
+
+def guard(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
+    """The model, or one sentence and the end of the page where its files are broken or missing."""
+    try:
+        return model(slug)
+    except StorageError as error:
+        give_up(slug, error)
+
+
+def guard_codes(slug: str) -> dict[str, torch.Tensor]:
+    """The stored codes, or one sentence and the end of the page."""
+    try:
+        return codes(slug)
+    except StorageError as error:
+        give_up(slug, error)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _exact(slug: str) -> dict[str, torch.Tensor]:
+    found = checkpoints.load_exact(slug)
+    contents.check_split(slug, len(found["log_p"]))
+    return found
+
+
+def exact(slug: str) -> dict[str, torch.Tensor] | None:
+    """Exact log p(x) of the test split, or None where nobody has integrated this model."""
+    try:
+        return _exact(slug)  # an absence is not kept: what is integrated meanwhile is found
+    except StorageError:
+        return None
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def baselines() -> dict[str, Any]:
+    """Test means of what needs no network; empty where they are not there, so that a page shows "—"."""
+    try:
+        return checkpoints.load_baselines()
+    except StorageError:
+        return {}
+
+
+@st.cache_data(max_entries=80, show_spinner=False)
+def _measured(name: str, slug: str) -> dict[str, Any]:
+    found = measures.measured(name, slug)
+    if found is None:
+        raise StorageError(f"{slug} has no {name}.")
+    return found
+
+
+def measured(name: str, slug: str) -> dict[str, Any] | None:
+    """What a command found of this model later and put on its card, or None where nobody ran it for these weights."""
+    try:
+        return _measured(name, slug)  # an absence is not kept: what is measured meanwhile is found
+    except StorageError:
+        return None
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def ridges() -> dict[str, metrics.Ridge]:
+    """The regressions behind Restore's three headline cells, by kind; empty where their file is not there."""
+    try:
+        return measures.load_ridges()
+    except StorageError as error:
+        _log.warning("%s", error)
+        return {}
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _judge() -> Judge:
+    return checkpoints.load_judge()
+
+
+def judge() -> Judge | None:
+    """The classifier behind "is a digit", or None while it is not there."""
+    try:
+        return _judge()  # an absence is not kept: a judge that is trained meanwhile is found
+    except StorageError as error:
+        _log.warning("%s", error)
+        return None

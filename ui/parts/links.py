@@ -1,0 +1,188 @@
+"""What the address of each page holds, and the one way in and out of it.
+
+A page's state stands in `st.session_state` under its parameter's own name. `hold` reads the address when a page is
+entered, gives every control its value, and keeps the address up to date. What a live view keeps by itself is listed
+here as VIEW. Streamlit's own binding of widgets to the address is not used: its copy of the address is as old as the
+page's first run, so that each of its corrections would undo what the views have written since, and a value that was cut
+(`?dim=`) would arrive as None.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from ui.parts import digit
+
+
+class Param(NamedTuple):
+    """One parameter that a page's controls hold."""
+
+    start: Any  # the page opens with it, and the address leaves it out
+    read: Callable[[str], Any]  # text of the address → value; ValueError where it is none
+    write: Callable[[Any], str] = str
+
+
+VIEW = None  # read and written by the page's live view, in static/
+
+
+KINDS = {  # ways to spoil a digit: name, what the amount is, where its slider starts
+    "masking": ("Masking", "Share of pixels put out", 0.5),
+    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
+    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
+    "blur": ("Blur, never seen by the DAE", "σ in pixels", 1.5),
+}
+
+
+def choice(options: Iterable[Any], start: Any) -> Param:
+    """One of a few values, written as themselves."""
+    by_text = {str(option): option for option in options}
+
+    def read(text: str) -> Any:
+        if text not in by_text:
+            raise ValueError(f"Expected one of {', '.join(by_text)}; got {text}.")
+        return by_text[text]
+
+    return Param(start, read)
+
+
+def count(start: int = 0, most: int = 10**9) -> Param:
+    """A whole number from 0 to most."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,10}", text) or int(text) > most:
+            raise ValueError(f"Expected a whole number from 0 to {most}; got {text[:40]}.")
+        return int(text)
+
+    return Param(start, read)
+
+
+def amount(kind: str) -> Param:
+    """How much a digit is spoilt: one of the amounts for which test means are known."""
+
+    def read(text: str) -> float:
+        from vae_core.metrics import AMOUNTS  # brings torch, and other links do not need it
+
+        return choice(AMOUNTS[kind], None).read(text)
+
+    return Param(KINDS[kind][2], read)
+
+
+SWITCH = Param(False, lambda text: choice((0, 1), 0).read(text) == 1, lambda on: str(int(on)))
+SIZES = (2, 20)
+LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # L, draws in one estimate
+TRAINED_ON = tuple(kind for kind in KINDS if kind != "blur")  # the ways to spoil a digit that a DAE has seen
+PARTS = ("Posterior", "Sampling", "Observation model", "β", "Denoising")
+LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
+LABEL = choice(range(10), None)
+BY = choice(digit.BY, "Sample")
+
+# Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top: DIGITS.
+LINKS: dict[str, dict[str, Param | None]] = {
+    "Studio": dict.fromkeys(
+        ("label", "spoil", "centred", "brush", "numbers", "posterior", "sampled", "coins", "pull", "throw"), VIEW
+    ),
+    "Map": {
+        **dict.fromkeys(("left", "right", "image", "z", "y", "layers", "walk", "t", "lv", "rv"), VIEW),
+        "learning": SWITCH,
+    },
+    "Sliders": {
+        "sliders_dim": choice(SIZES, 20),  # where a random code often draws no digit; with two it nearly always does
+        "digit_only": LABEL,
+        **dict.fromkeys(("models", "lead", "from", "s", "y"), VIEW),
+    },
+    "Styles": {
+        "styles_dim": choice(SIZES, 2),
+        "styles_label": choice(range(10), 3),
+        "digit_only": LABEL,
+        **dict.fromkeys(("z", "keep"), VIEW),
+    },
+    "Interpolate": {
+        "walk_dim": choice(SIZES, 2),
+        "walk_way": choice(("linear", "spherical"), "linear"),
+        "walk_steps": choice(range(5, 16), 9),
+        "digit_by": BY,
+        "to_by": BY,
+        "digit_only": LABEL,
+        "to_only": LABEL,
+        "t": VIEW,
+    },
+    "Restore": {
+        "spoil_kind": choice(KINDS, "masking"),
+        **{f"spoil_{kind}": amount(kind) for kind in KINDS},
+        "spoil_seed": count(),
+        "spoil_dim": choice(SIZES, 20),
+        "digit_only": LABEL,
+    },
+    "Inside the bound": {
+        "part": choice(PARTS, "Posterior"),
+        "inside_model": choice(("vae", "cvae"), "vae"),
+        "inside_list": choice(LISTS, None),
+        "inside_labels": SWITCH,
+        "sampling_length": choice(LENGTHS, 10),
+        "sampling_seed": count(),
+        "denoising_kind": choice(TRAINED_ON, "masking"),
+        **{f"denoising_{kind}": amount(kind) for kind in TRAINED_ON},
+        "denoising_length": choice(LENGTHS, 50),
+        "denoising_seed": count(),
+        "digit_only": LABEL,
+        **dict.fromkeys(("q", "beta"), VIEW),
+    },
+}
+OLD = {"from": digit.KEY, "from_d": "d", "from_by": "digit_by"}  # names of Interpolate's first end in older links
+# The digits of each page, and whether Python writes them into the address or the live view does.
+DIGITS: dict[str, dict[str, bool]] = {
+    page: {digit.KEY: page not in ("Studio", "Map")} | ({"to": True} if page == "Interpolate" else {}) for page in LINKS
+}
+
+# Inline modules are blobs and cannot import relatively. The path is asked before anything is awaited: whoever has left
+# for another page meanwhile must not find this page's state in its address.
+_WRITER = """
+export default function ({ data }) {
+  const path = location.pathname;
+  import(new URL("app/static/parts/paint.mjs", document.baseURI).href).then(({ link }) => {
+    if (path === location.pathname) link.set(JSON.parse(data.values));
+  });
+}
+"""
+_write = st.components.v2.component("lse_link", html="<span hidden></span>", js=_WRITER)
+
+
+def hold(page: str) -> None:
+    """Call before the page's first control: its address counts where the page is entered, later its controls do."""
+    state, kept = st.session_state, LINKS[page]
+    if state.get("page") != page:
+        state["page"] = page
+        address = st.query_params.to_dict()
+        if page == "Interpolate":
+            address = {OLD.get(name, name): text for name, text in address.items()}
+        _enter(address, kept, DIGITS[page])
+    values: dict[str, str | None] = {}
+    for name, param in kept.items():
+        if param is not VIEW:
+            state.setdefault(name, param.start)
+            values[name] = None if state[name] == param.start else param.write(state[name])
+    if page == "Interpolate":
+        values |= dict.fromkeys(OLD)
+    for key, python_writes in DIGITS[page].items():
+        values |= digit.in_link(key) if python_writes else {}
+    _write(key=f"link {page}", data={"values": json.dumps(values)}, height="content")
+
+
+def _enter(address: dict[str, str], kept: dict[str, Param | None], keys: Iterable[str]) -> None:
+    state = st.session_state
+    for name in kept.keys() & address.keys():
+        if (param := kept[name]) is not VIEW:
+            try:
+                state[name] = param.read(address[name])
+            except ValueError:  # links get cut
+                continue
+    for key in keys:
+        digit.take_from_link(address, key)
+        # What the digit is and what its control says are one thing.
+        if (chosen := digit.shared(key)) and f"{key}_by" in kept and f"{key}_by" not in address:
+            state[f"{key}_by"] = next(by for by, kind in digit.BY.items() if kind == (chosen.how or digit.SAMPLE))

@@ -1,0 +1,324 @@
+"""The part "Posterior" of Inside the bound: the account of one digit, its true posterior beside q, and the E-step.
+
+Nats throughout; what is exact comes from `vae_core.likelihood`, what it is compared with from the checkpoint's files.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from ui.live import store
+from ui.parts import digit
+from ui.parts.digit import Chosen
+from ui.parts.picture import take_sample
+from ui.parts.readout import dimension
+from ui.parts.tiles import Bar, Tile, bars, numbers, row
+from ui.shell.failure import fragment
+from ui.shell.family import DIGIT_COLOURS
+from ui.views.bound import posterior
+from vae_core import latent, likelihood, losses
+from vae_core.models import Code
+
+LISTED = 8  # digits in each list
+LISTS = {
+    "Largest gap": "KL(q ‖ p(z | x)) in nats: q is far from the true posterior.",
+    "Several modes": "The true posterior has this many separate peaks of at least 1 % each; q can cover one.",
+    "Lowest log p(x)": "The model finds these digits least likely; nats.",
+}
+FORMULAS = r"""
+For every q,
+
+$$
+\log p(x) = \underbrace{\mathbb E_q \log p(x \mid z) - \mathrm{KL}\big(q \,\|\, p(z)\big)}_{\mathrm{ELBO}}
++ \mathrm{KL}\big(q \,\|\, p(z \mid x)\big), \qquad p(x) = \int p(x \mid z)\, p(z)\, dz .
+$$
+
+The last KL cannot be negative, so the ELBO is a lower bound, and $-\log p(x)$ is at most reconstruction plus KL, not
+equal to it. The encoder gives $q(z \mid x)$, not the posterior $p(z \mid x)$ itself. With
+
+$$
+\mathrm{KL}\big(\mathcal N(\mu, \sigma^2) \,\|\, \mathcal N(0, 1)\big)
+= \tfrac12 \sum_j (\mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1)
+$$
+
+in closed form and the expectation by Gauss–Hermite quadrature there is no noise in the ELBO here. In a q that is almost
+as wide as the prior the likelihood has cliffs which no such rule meets; its numbers carry a ≈ in the view. $p(x)$ is a
+sum over small squares: a lattice over ±7 is refined wherever mass can lie, until its squares are at most half as wide
+as the posterior's own standard deviation, which is often below 0.02. With a CVAE every $p$ and $q$ is given $y$ as
+well.
+
+The E-step climbs the ELBO in $(\mu, \log \sigma)$ along natural gradients. A step that would lose is not taken and the
+next one is half as long, so no climb falls.
+"""
+STEPS, WAY_NODES = 40, 6  # of a climb; its ends are measured as everything else is
+MOST_MODES = 6  # that a climb each starts from
+
+
+@st.cache_resource(max_entries=32, show_spinner="Integrating …")
+def find(name: str, pixels: bytes, label: int | None) -> posterior.Found:
+    """The exact account of an image of 784 float32 pixels; cached, since every visitor may ask for the same digit."""
+    model, _ = store.model(name)
+    x = torch.frombuffer(bytearray(pixels), dtype=torch.float32)
+    y = None if label is None else torch.tensor([label])
+    code = latent.embed(model, x[None], y)
+    exact = likelihood.posterior(model, x, label)
+    modes = exact.modes[:MOST_MODES]
+    start = Code(
+        torch.cat([code.mean, torch.zeros(1, 2), modes]),
+        torch.cat([code.logvar, torch.zeros(1, 2), code.logvar.expand(len(modes), -1)]),
+    )
+    climb = likelihood.climb(model, x, start, label, STEPS, WAY_NODES)
+    ends = (Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True))
+    reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
+    ledger = likelihood.ledger(model, x, label, code, exact)
+    names = [f"from mode {k + 1}" for k in range(len(modes))] if len(modes) > 1 else ["from the mode"]
+    return posterior.Found(code, exact, ledger, climb, ("from the encoder", "from the prior", *names), reached)
+
+
+@st.cache_data(max_entries=4, show_spinner="Integrating under ten labels …")
+def every_label(name: str, pixels: bytes) -> np.ndarray:
+    """log p(x | y) of one image under each of ten labels, (10,)."""
+    x = torch.frombuffer(bytearray(pixels), dtype=torch.float32)
+    return likelihood.label_evidence(store.model(name)[0], x).numpy()
+
+
+def exact_account(model_slug: str, chosen: Chosen, label: int | None) -> None:
+    """The live view of p(z | x) and q, the ledger with percentiles, the gap's two parts, and digits worth a look."""
+    exact = store.exact(model_slug)
+    card = store.guard(model_slug)[1]
+    try:
+        found = find(model_slug, chosen.pixels.tobytes(), label)
+    except likelihood.LikelihoodError as error:
+        st.warning(str(error))
+        return
+    if exact is not None and chosen.pixels.any() and found.ledger.log_p < float(exact["log_p"].min()):
+        st.info("No test digit is less likely: to this model the picture is hardly a digit. The numbers hold even so.")
+    view(model_slug, chosen, label, found)
+    if exact is not None:
+        lists(exact)
+    account(model_slug, found, exact, label)
+    gap(found, card.get("exact"), label)
+    if label is not None:
+        labels(model_slug, chosen, label)
+    with st.expander("What is computed here, in formulas"):
+        st.markdown(FORMULAS)
+
+
+@fragment
+def view(model_slug: str, chosen: Chosen, label: int | None, found: posterior.Found) -> None:
+    """What the hand pulls; a release runs this alone."""
+    modes = found.posterior.mass
+    if len(modes) > 1:
+        shares = ", ".join(f"{share:.0%}" for share in modes.tolist())
+        shape = f"The true posterior has {len(modes)} peaks ({shares} of its mass). One Gaussian cannot cover them."
+    elif found.best - found.ledger.elbo > found.ledger.log_p - found.best:
+        shape = (
+            "The true posterior has one peak. Most of the gap is the encoder's: its q does not sit on the peak as well "
+            "as an upright ellipse could."
+        )
+    else:
+        shape = (
+            "The true posterior has one peak, and q can only be an upright ellipse: where the peak leans or bends, it "
+            "pays."
+        )
+    posterior.show(model_slug, chosen, label, found)
+    st.markdown(shape)
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------
+
+
+def account(name: str, found: posterior.Found, exact: dict[str, Tensor] | None, label: int | None) -> None:
+    """The ledger: each term in nats, where it stands among the test digits, and what is good."""
+    book, codes = found.ledger, store.guard_codes(name)
+    x = "x" if label is None else f"x | y = {label}"
+    y = "" if label is None else ", y"
+    kl = losses.gaussian_kl(codes["test_mean"], codes["test_logvar"])
+    exact = exact or {}
+    rows = [
+        (
+            f"−log p(x | z = μ{y}): the drawing at μ",
+            book.reconstruction_at_mean,
+            codes.get("test_reconstruction_at_mean"),
+            "Less is better: the pixels are likely.",
+        ),
+        (
+            f"−E_q log p(x | z{y}): the drawing, averaged over q",
+            book.reconstruction,
+            codes.get("test_reconstruction"),
+            "Less is better; close to the line above, if q is narrow enough.",
+        ),
+        *(
+            (
+                f"KL of {dimension(j)}",
+                book.kl[j],
+                kl[:, j],
+                "The code's price; cheap is good if the drawing stays.",
+            )
+            for j in range(2)
+        ),
+        ("ELBO", book.elbo, exact.get("elbo"), "More is better; never above the next line."),
+        (
+            f"log p({x}), exact",
+            book.log_p,
+            exact.get("log_p"),
+            "More is better: how likely the model finds this digit.",
+        ),
+        (
+            f"KL(q ‖ p(z | x{y})): the gap",
+            book.posterior_kl,
+            exact["log_p"] - exact["elbo"] if exact else None,
+            "Less is better: 0 would be the true posterior itself.",
+        ),
+    ]
+    averages = (book.reconstruction, book.elbo, book.posterior_kl)
+    st.subheader("The account of this digit")
+    numbers(
+        ("nats", "this digit", "test digits below it", "what is good"),
+        [
+            (term, _nats(value, rough(book) and value in averages), percentile(value, among), good)
+            for term, value, among, good in rows
+        ],
+        words=(0, 3),
+    )
+    left = abs(book.log_p - book.elbo - book.posterior_kl)
+    agree = f"they agree to {max(left, 1e-5):.5f} nats"
+    if rough(book):
+        agree = f"they agree to {left:.1f} nats only, since q is wide and its averages are known no better: hence the ≈"
+    st.caption(
+        f"log p({x}) = ELBO + KL(q ‖ p(z | x{y})). The three are computed on their own and nothing by subtraction; "
+        f"here {agree}. The middle column: share of MNIST's 10,000 test digits with a lower value."
+    )
+
+
+def rough(book: likelihood.Ledger) -> bool:
+    """Whether averages over q are not known to hundredths of a nat: what was computed apart does not add up."""
+    return abs(book.log_p - book.elbo - book.posterior_kl) > 0.05
+
+
+def percentile(value: float, among: Tensor | None) -> str:
+    """Share of the test split that lies below a value; "—" where nothing was stored."""
+    return "—" if among is None else f"{float((among < value).double().mean()):.1%}"
+
+
+def gap(found: posterior.Found, card: dict[str, Any] | None, label: int | None) -> None:
+    """What the bound loses: to the shape of q, and to the encoder's one guess."""
+    book, x = found.ledger, "x" if label is None else f"x | y = {label}"
+    about = rough(book)
+    shape, guess = max(0.0, book.log_p - found.best), max(0.0, found.best - book.elbo)
+    st.subheader("Who loses the nats, and what the E-step wins back")
+    numbers(
+        ("nats", "this digit", "median", "mean", "whose it is"),
+        (
+            (
+                f"approximation: log p({x}) − best ELBO",
+                _nats(shape, about),
+                *_stored(card, "approximation"),
+                "The family's: no upright Gaussian that was found does better.",
+            ),
+            (
+                "amortisation: best ELBO − encoder's ELBO",
+                _nats(guess, about),
+                *_stored(card, "amortisation"),
+                "The encoder's: it answers at once, for all digits.",
+            ),
+        ),
+        words=(0, 4),
+    )
+    won = max(0.0, found.reached[0] - book.elbo)
+    share = f"{won / (shape + guess):.0%}" if shape + guess > 0.005 else "nothing is left to win"
+    words = (
+        f"The encoder leaves {_nats(shape + guess, about)} nats. Climbing the ELBO for this digit alone, {STEPS} steps "
+        f"from the encoder's q, wins back {_nats(won, about)} of them ({share})."
+    )
+    if guess - won > 0.05:
+        best = found.starts[found.reached.index(max(found.reached))]
+        words += f" The climb {best} wins back {_nats(guess, about)}" + (
+            "; where that is only the integral tells." if "mode" in best else "."
+        )
+    st.markdown(
+        f"{words} This is the E-step of EM, one optimisation for each digit; the encoder is the other idea: learn to "
+        "answer for all digits in one pass."
+    )
+    if card:
+        st.caption(
+            "Median and mean over the first 1,000 test digits. The best ELBO is the highest that climbs reach, a lower "
+            "bound of the family's best: here from the encoder's q, from the prior and from every mode, for the 1,000 "
+            "from the encoder's q and from the heaviest mode."
+        )
+
+
+def labels(name: str, chosen: Chosen, label: int) -> None:
+    """The CVAE's ten answers: log p(x | y), log p(x, y) and, summed over equally likely labels, log p(x)."""
+    st.subheader("Without being told the label")
+    if not st.toggle("Integrate under all ten labels", key="inside_labels", persist_state="session"):
+        st.caption("Ten integrals in place of one: a few seconds for a digit that nobody has asked for yet.")
+        return
+    given = torch.from_numpy(every_label(name, chosen.pixels.tobytes()))
+    share = given.softmax(0)
+    total = float(given.logsumexp(0)) - math.log(10)
+    bars(
+        (Bar(float(share[y]), str(y), f"{given[y]:.0f}".replace("-", "−"), DIGIT_COLOURS[y]) for y in range(10)),
+        alt="p(y | x) of each label, exact",
+    )
+    st.caption("Height: p(y | x), exact. Below: log p(x | y) in nats, higher is better.")
+    numbers(
+        ("nats", "this digit"),
+        (
+            (f"log p(x | y = {label})", _nats(float(given[label]))),
+            (f"log p(x, y = {label}) = log p(x | y) − log 10", _nats(float(given[label]) - math.log(10))),
+            ("log p(x) = log Σ p(x | y) / 10", _nats(total)),
+        ),
+    )
+    st.caption("Only the last may stand beside a VAE's log p(x): the VAE was not told the label.")
+
+
+# Digits worth a look --------------------------------------------------------------------------------------------------
+
+
+def lists(exact: dict[str, Tensor]) -> None:
+    """Three lists of sample digits, each a row of tiles and buttons; the samples are MNIST's or the bundled ones."""
+    source = digit.data_set()
+    images, digits = store.samples(source)
+    kind = st.segmented_control("Digits worth a look", list(LISTS), key="inside_list", persist_state="session")
+    if kind is None:
+        return
+    values, wanted = ranking(kind, exact, "" if source == "mnist" else "bundled_", len(images))
+    with st.container(horizontal=True, gap="small"):
+        for i in wanted:
+            with st.container(width=84, gap=None, key=f"lse_take_{i}"):  # the button lies over the tile, see frame.py
+                row([Tile(images[i], edge=DIGIT_COLOURS[digits[i]])], size=80)
+                text = f"{values[i]:.0f}" if kind == "Several modes" else _nats(values[i])
+                st.button(
+                    text,
+                    key=f"inside_take_{i}",
+                    on_click=take_sample,
+                    args=(source, i),
+                    help=f"Take digit {i}",
+                    width=84,
+                )
+    st.caption(LISTS[kind])
+
+
+def ranking(kind: str, exact: dict[str, Tensor], prefix: str, n: int) -> tuple[list[float], list[int]]:
+    """What a list is ordered by, one value a sample, and the numbers of its first digits."""
+    log_p, bound, modes = (exact[f"{prefix}{name}"][:n] for name in ("log_p", "elbo", "modes"))
+    gap = log_p - bound
+    by = {"Largest gap": gap, "Several modes": modes.float(), "Lowest log p(x)": log_p}[kind]
+    # Among digits of as many modes those of the larger gap say more.
+    score = {"Largest gap": gap, "Several modes": modes.float() + 1e-4 * gap, "Lowest log p(x)": -log_p}[kind]
+    return by.tolist(), score.argsort(descending=True)[:LISTED].tolist()
+
+
+def _stored(card: dict[str, Any] | None, name: str) -> tuple[str, str]:
+    return (_nats(card[f"{name}_median"]), _nats(card[name])) if card else ("—", "—")
+
+
+def _nats(value: float, about: bool = False) -> str:
+    return (f"≈ {value:.0f}" if about else f"{value:.2f}").replace("-", "−")

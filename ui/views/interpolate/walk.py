@@ -1,0 +1,90 @@
+"""Interpolate from the server's side: what its live view is told and shows first, and what is drawn at an end."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import streamlit as st
+import torch
+
+from ui.live import bridge, messages
+from ui.parts import digit, first
+from ui.parts.digit import Chosen
+from ui.parts.tiles import data_uri
+from ui.shell.family import FAMILY, slug, title
+from ui.views.interpolate.ways import Ways
+
+# t, and what is drawn where an end has a pad: null where nothing is yet, "" where it was cleared.
+DRAWN = messages.maybe(messages.text(131, f"({messages.DRAWING})?"))
+WALK = messages.form({"t": messages.number(0, 1)}, {"from": DRAWN, "to": DRAWN})
+
+
+def asked_t() -> float:
+    """The place on the way that the page's address names, else the middle."""
+    at = first.asked("t", 1)
+    return at[0] if at and 0 <= at[0] <= 1 else 0.5
+
+
+ENDS = {"from": digit.KEY, "to": "to"}  # as the view calls them, and whose digit it is
+
+
+def on_the_pad(key: str) -> str | None:
+    """The drawing that is the digit, as views write it: "" where the pad was cleared, None where nothing is drawn."""
+    chosen = digit.shared(key)
+    if chosen is None or chosen.how != digit.DRAWN:
+        return None
+    return digit.as_text(chosen) if chosen.pixels.any() else ""
+
+
+def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: Ways) -> float:
+    """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it."""
+    members = [
+        {
+            **{"kind": k, "slug": slug(k, size), "title": title(k), "name": FAMILY[k].name},
+            "network": bridge.network(slug(k, size)),
+        }
+        for k in kinds
+    ]
+    key, state = f"walk {size}", st.session_state
+
+    def picture() -> str:
+        tiles = ""
+        for way in ways(torch.tensor([asked_t()])):
+            edge = f' style="--edge:{way.edges[0]}"' if way.edges else ""
+            tiles += (
+                f'<figure class="tile"{edge}><img src="{data_uri(way.pictures[0])}" alt="{html.escape(way.alt)}">'
+                f'<figcaption><b>{html.escape(way.name)}</b><small class="quiet">{html.escape(way.note)}</small>'
+                '</figcaption><span class="pace"></span></figure>'
+            )
+        maps = (
+            "".join(f"<div><h3>{m['title']}</h3>{first.square(m['slug'])}</div>" for m in members) if size == 2 else ""
+        )
+        count = tiles.count("<figure")
+        below = f'<p class="reading"></p><div class="maps">{maps}</div>'
+        return f'{first.BAR}<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
+
+    def hear(message: dict[str, Any]) -> None:
+        for end, name in ENDS.items():
+            if end not in message or message[end] == on_the_pad(name):
+                continue
+            before, drawn = on_the_pad(name), message[end]
+            if drawn is None:  # all strokes were taken back
+                digit.give_back(name)
+            else:
+                digit.draw(drawn, digit.shared(name).label if before and drawn else None, name)
+            state["walk drew"] = True
+
+    told: dict[str, Any] = {"models": members, "spherical": ways.spherical}
+    for (end, name), chosen, label in zip(ENDS.items(), ends, ways.labels, strict=True):
+        drawing = {
+            "draw": state[f"{name}_by"] == "Draw",
+            "drawn": on_the_pad(name),
+            "sure": chosen.how is not None and chosen.label is not None,  # a sample's label is not its drawing's
+        }
+        told[end] = digit.option(chosen, label) | drawing
+    kind = "walk drawing" if told["from"]["draw"] or told["to"]["draw"] else "walk"
+    message = first.show("views/interpolate/interpolate.mjs", key, told, picture, kind, WALK, hear)
+    if state.pop("walk drew", False):
+        st.rerun()  # the whole page: this is a fragment, and the rows below walk between the same ends
+    return message.get("t", asked_t())

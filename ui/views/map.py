@@ -1,0 +1,327 @@
+"""The page "Map" from the server's side: its first picture, and what only Python knows of a picked image."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from ui.live import bridge, messages, networks
+from ui.parts import digit, scatter
+from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
+from vae_core import contents
+from vae_core.storage import StorageError
+
+if TYPE_CHECKING:
+    from vae_core.judge import Judge
+
+# torch is imported where it is needed first: the maps paint before that.
+
+SIDES = ("left", "right")
+NEIGHBOURS = 8  # as many as static/views/map/map.mjs rings
+
+# The same places as in static/views/map/map.mjs, with nothing in them yet.
+_FIRST = """<style>
+:host { display: block; }
+.first { container-type: inline-size; max-width: max(46rem, 200dvh - 320px);
+  font-family: var(--st-font); color: var(--st-text-color); font-size: 14px; }
+.first .grid { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); column-gap: 16px;
+  padding-top: 44px; }
+.first figure { margin: 0; }
+.first figcaption { height: 46px; line-height: 36px; font-size: 15px; font-weight: 650; padding-left: 11px; }
+.first .square { position: relative; aspect-ratio: 1; border-radius: 8px; overflow: hidden;
+  background: var(--st-secondary-background-color); }
+.first img { width: 100%; display: block; }
+.first b { position: absolute; transform: translate(-50%, -50%); font-size: 13px; line-height: 16px; width: 18px;
+  text-align: center; background: var(--st-background-color); border-radius: 3px; border: 2px solid; }
+.first b span { color: var(--st-text-color); }
+.first .middle { align-self: center; opacity: 0.74; text-align: center; }
+@container (max-width: 820px) { .first .grid { padding-top: 84px; } }
+@container (max-width: 760px) {
+  .first .grid { display: block; padding-top: 206px; }
+  .first figcaption { height: 44px; }
+  .first figure + .middle + figure { margin-top: 77px; }
+  .first .middle { display: none; }
+}
+.first .way { height: 98px; }
+</style>"""
+
+
+def kinds() -> list[str]:
+    """The members of the family whose two-dimensional checkpoint is here and whole, in the family's order."""
+    whole = bridge.whole(slug(k, 2) for k in FAMILY)
+    return [k for k in FAMILY if slug(k, 2) in whole]
+
+
+def start(here: list[str]) -> dict[str, Any]:
+    """What the page opens with: its link, else what this session saw last, else an AE beside a VAE."""
+    link, last = st.query_params, st.session_state.get("map", {})
+    if not {"left", "right", "image"} & set(link):
+        link = last
+    left = link["left"] if link.get("left") in here else ("ae" if "ae" in here else here[0])
+    rest = [k for k in here if k != left]
+    right = link["right"] if link.get("right") in rest else ("vae" if "vae" in rest else (rest or here)[0])
+    image = str(link.get("image", 0))
+    image = int(image) if re.fullmatch("[0-9]{1,5}", image) else 0
+    own, chosen = False, digit.shared()
+    if chosen is not None and "image" not in st.query_params:  # the digit of all pages comes along
+        own = chosen.source != "mnist"  # the visitor's, or another data set's; a test image is only a number
+        image = image if own else chosen.index
+    y = st.query_params.get("y", "")
+    told = int(y) if re.fullmatch("[0-9]", y) else (last.get("told") if link is last else None)
+    walk = last.get("walk") if link is last else None
+    if ends := re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", st.query_params.get("walk", "")):
+        walk = {"ends": [int(end) for end in ends.groups()], "said": {}}
+    return {"left": left, "right": right, "image": image, "told": told, "walk": walk, "own": own}
+
+
+def _pick(picked: dict[str, Any]) -> None:
+    """A test image that was picked is the digit of all pages, where its original is here."""
+    from ui.live import store
+
+    if picked.get("own") or picked["z"] or picked["walk"] or "mnist" not in store.sources():
+        return
+    index = min(picked["image"], len(store.samples("mnist")[1]) - 1)
+    digit.share(digit.sample(index, "mnist"))
+
+
+def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
+    """Show both maps. Returns what is picked, {left, right, image, own, told, z (a side) or None, drawn, walk or None}.
+
+    `told` is the label that a conditional model is told, None for the image's own.
+    A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.
+    """
+    models = [
+        {
+            **{"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code},
+            "network": bridge.network(slug(k, 2)),
+        }
+        for k in here
+    ]
+    said = reader(here)
+    message = bridge.heard("map_view", said)
+    walk = (message or st.session_state.get("map", {})).get("walk")
+    if walk != (message or opening)["walk"]:  # one that only the link has named: what Python knows of it takes torch,
+        walk = None  # and the page paints before that
+    message = bridge.view(
+        "views/map/map.mjs",
+        key="map_view",
+        reader=said,
+        options={"models": models, "start": opening, "walk": walk and heard(walk), "digit": _digit()},
+        # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
+        first="" if message else _first(opening["left"], opening["right"], walk=bool(opening["walk"])),
+        on_message=_pick,
+    )
+    if message:
+        st.session_state["map"] = message  # the component's own state ends with the page
+    return message or {**opening, "z": None, "drawn": None}
+
+
+def _digit() -> dict[str, Any] | None:
+    """The digit of all pages as map.mjs reads it, and what a link to it says; None where nobody chose one."""
+    chosen = digit.shared()
+    if chosen is None or not chosen.pixels.any():  # a pad that was cleared is no digit to mark
+        return None
+    return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "link": digit.in_link()}
+
+
+def reader(here: list[str]) -> messages.Reader:
+    """Of the view's messages, as `view` returns them."""
+    image, z = messages.integer(0, 99_999), messages.vector(2)
+    guess = messages.form(
+        {
+            "answer": messages.choice(("digit", "not")),
+            "t": messages.number(0, 1),
+            "kind": messages.choice(here),
+            "z": z,
+            "label": messages.maybe(messages.label),
+        }
+    )
+    guess = messages.where(guess, lambda g: g["label"] is not None or g["kind"] != "cvae", "the label of a CVAE")
+    walk = messages.form({"ends": messages.several(2, image), "said": messages.each(SIDES, guess)})
+    fields = {
+        "left": messages.choice(here),
+        "right": messages.choice(here),
+        "image": image,
+        "z": messages.maybe(messages.form(dict.fromkeys(SIDES, z))),
+        "drawn": messages.maybe(messages.choice(SIDES)),
+        "walk": messages.maybe(walk),
+    }
+    return messages.form(fields, {"own": messages.flag, "told": messages.maybe(messages.label)})
+
+
+def heard(walk: dict[str, Any]) -> dict[str, Any]:
+    """What only Python knows of a walk: {ends, originals: two images as base64 or None, verdicts by side or None}.
+
+    A drawing is judged only after the visitor has said what it is: the judge's word would be theirs.
+    """
+    from ui.live import store
+
+    images, judge = store.originals(), store.judge()
+    return {
+        "ends": walk["ends"],
+        "originals": None if images is None else [_grey(images[min(i, len(images) - 1)]) for i in walk["ends"]],
+        "verdicts": None if judge is None else {side: _verdict(judge, said) for side, said in walk["said"].items()},
+    }
+
+
+def _verdict(judge: Judge, said: dict[str, Any]) -> dict[str, Any]:
+    """{said, digit: is it one, read: the most probable digit} of what a model draws at the place of a guess."""
+    import torch
+
+    from ui.live import store
+    from vae_core import latent
+
+    model, _ = store.guard(slug(said["kind"], 2))
+    label = torch.tensor([said["label"]]) if model.conditional else None
+    drawn = latent.decode(model, torch.tensor([said["z"]], dtype=torch.float32), label)
+    return {"said": said, "digit": bool(judge.is_digit(drawn)), "read": int(judge.label(drawn))}
+
+
+def _grey(pixels: np.ndarray) -> str:
+    """(784,) in [0, 1] as static/parts/controls.mjs reads it."""
+    return base64.b64encode(np.rint(255 * pixels).astype(np.uint8).tobytes()).decode()
+
+
+def answers(picked: dict[str, Any]) -> None:
+    """What only Python knows: the original, its nats, the images of the nearest codes; both models side by side."""
+    from ui.live import store
+
+    walk = picked.get("walk")
+    for side, column in zip(SIDES, st.columns(2, gap="large"), strict=True):
+        kind = picked[side]
+        codes = store.guard_codes(slug(kind, 2))
+        with column:
+            if walk:
+                if said := walk["said"].get(side):
+                    _place(kind, codes, said["z"], f"the drawing at t = {said['t']:.2f}")
+                else:
+                    st.caption(
+                        f"Say whether the {FAMILY[kind].name}'s drawing is a digit: what lies nearest comes then."
+                    )
+            elif picked.get("own"):
+                _own(kind, codes, picked["z"] and picked["z"][side])
+            elif picked["z"]:
+                own = picked["drawn"] == side
+                _place(
+                    kind,
+                    codes,
+                    picked["z"][side],
+                    "the place you picked" if own else "where this model puts that drawing",
+                )
+            else:
+                _image(kind, codes, min(picked["image"], len(codes["test_label"]) - 1), picked.get("told"))
+
+
+def notice() -> None:
+    """Say so where MNIST itself is not here, and offer to fetch it. Where it is, the maps show it and no other set."""
+    from ui.live import store
+    from ui.parts import fetch
+
+    if "mnist" not in store.sources():
+        fetch.mnist_notice()
+
+
+def _image(kind: str, codes: dict[str, Any], i: int, told: int | None) -> None:
+    """What one model makes of test image i: its drawing, its code, its nats, its neighbours.
+
+    A conditional model draws for the label that the view tells it, too; code and nats are those of the image's own.
+    """
+    import torch
+
+    from ui.live import store
+    from ui.parts import readout
+    from ui.parts.tiles import Tile, numbers, row
+    from vae_core import latent
+
+    model, _ = store.guard(slug(kind, 2))
+    label, originals = int(codes["test_label"][i]), store.originals()
+    note, y = "its drawing", label if told is None else told
+    if model.conditional and y != label:
+        note = f"told {y}"
+    drawn = latent.decode(model, codes["test_mean"][[i]], torch.tensor([y]) if model.conditional else None)
+    left, right = st.columns([1, 1.25])
+    with left:
+        original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {label}")]
+        row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, note)], size=86)
+    with right:
+        numbers(readout.posterior_head(codes), readout.posterior(codes, i))
+    numbers(readout.SCORES_HEAD, readout.scores(codes, i, conditional=model.conditional))
+    less = "Less −ELBO is better." if model.probabilistic else "A point has no q: no KL, no ELBO."
+    own = f" Code and nats are those for its own label, {label}." if model.conditional and y != label else ""
+    st.caption(f"Percentile: the share of test images with less. {less}{own}")
+    near = readout.nearest(codes, i, NEIGHBOURS)
+    same = int((codes["test_label"][near] == label).sum())
+    _neighbours(kind, codes, near, f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {label}, too.")
+
+
+def _place(kind: str, codes: dict[str, Any], z: list[float], where: str) -> None:
+    """Whose codes lie nearest to a place that no image was put at."""
+    import torch
+
+    from vae_core import latent
+
+    near, distance = latent.neighbours(codes["test_mean"], torch.tensor(z), NEIGHBOURS)
+    text = f"{FAMILY[kind].name}: codes nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
+    _neighbours(kind, codes, near.tolist(), text)
+
+
+def _own(kind: str, codes: dict[str, Any], z: list[float] | None) -> None:
+    """The visitor's own digit: whose codes lie nearest to where a model puts it; z as the map says it, once it has."""
+    chosen = digit.shared()
+    if chosen is None or z is None:
+        return
+    st.caption(digit.describe(chosen))
+    _place(kind, codes, z, "your digit's" if chosen.how else "the chosen digit's")
+
+
+def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) -> None:
+    from ui.live import store
+    from ui.parts.tiles import Tile, row
+    from vae_core import latent
+
+    labels, originals = codes["test_label"][near], store.originals()
+    if originals is None:
+        model, _ = store.guard(slug(kind, 2))
+        pictures = latent.decode(model, codes["test_mean"][near], labels if model.conditional else None).numpy()
+        text += " The originals are not on this machine: these are the model's drawings."
+    else:
+        pictures = originals[near]
+    st.caption(text)
+    row(
+        (Tile(p, str(y), edge=DIGIT_COLOURS[y]) for p, y in zip(pictures, labels.tolist(), strict=True)),
+        columns=NEIGHBOURS,
+    )
+
+
+# The first picture ---------------------------------------------------------------------------------------------------
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _figure(kind: str) -> str:
+    """One map as it looks before the browser has the codes; nothing where the files are broken (`models` says so)."""
+    try:
+        stored = contents.read_codes(networks.CHECKPOINTS / slug(kind, 2))
+    except StorageError:
+        return ""
+    mean, label = stored["test_mean"].astype(np.float32), stored["test_label"]
+    uri = "data:image/png;base64," + base64.b64encode(scatter.draw_points(mean, label)).decode()
+    centre, half = scatter.extent(mean)
+    numerals = ""
+    for y in np.unique(label).tolist():
+        x, up = 50 + 50 * (np.median(mean[label == y], axis=0) - centre) / half
+        numerals += f'<b style="left:{x:.1f}%;top:{100 - up:.1f}%;border-color:{DIGIT_COLOURS[y]}">{y}</b>'
+    alt = f"Map of {len(label)} codes of the {FAMILY[kind].full}, coloured by digit"
+    return (
+        f'<figure><figcaption>{title(kind)}</figcaption><div class="square">'
+        f'<img src="{uri}" alt="{alt}">{numerals}</div></figure>'
+    )
+
+
+def _first(left: str, right: str, *, walk: bool = False) -> str:
+    waiting = '<p class="middle">The models are on their way …</p>'
+    way = '<div class="way"></div>' if walk else ""
+    return f'{_FIRST}<div class="first"><div class="grid">{_figure(left)}{waiting}{_figure(right)}</div>{way}</div>'

@@ -1,0 +1,194 @@
+"""Sliders from the server's side: what its live view is told and shows first, and what the numbers mean."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import streamlit as st
+import torch
+
+from ui.live import bridge, messages, store
+from ui.parts import digit, first, readout
+from ui.parts.digit import Chosen
+from ui.parts.tiles import data_uri
+from ui.shell.family import FAMILY, slug, title
+from vae_core import latent
+
+RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
+IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
+START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
+
+
+def slider_option(kind: str, size: int) -> dict[str, Any]:
+    """A model as sliders.mjs reads it: the scale, the reach and the worth of every dimension, busiest first."""
+    name = slug(kind, size)
+    codes = store.guard_codes(name)
+    order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
+    by_dimension = torch.empty(size, dtype=worth.dtype)
+    by_dimension[order] = worth
+    scale, source = readout.scale(codes), readout.source(codes)
+    return {
+        "kind": kind,
+        "slug": name,
+        "network": bridge.network(name),
+        "title": title(kind),
+        "name": FAMILY[kind].name,
+        "centre": scale.middle.tolist(),
+        "sd": scale.sigma.tolist(),
+        "reach": readout.reach(codes).tolist(),
+        "order": order.tolist(),
+        "worth": by_dimension.tolist(),
+        "source": None if "test_logvar" in codes else {k: v.tolist() for k, v in source._asdict().items()},
+    }
+
+
+OTHERS = "The others move by as many of their own σ, each in its own order."
+
+
+def middles(kinds: list[str], size: int) -> str:
+    """Where random codes and a deterministic model's own lie, in the σ of the table."""
+    from scipy.special import gammaincinv
+
+    near = [
+        f"half of the {FAMILY[kind].name}'s within {readout.half_within(codes):.2f} of its"
+        for kind in kinds
+        if "test_logvar" not in (codes := store.guard_codes(slug(kind, size)))
+    ]
+    own = f" A deterministic model's σ is its codes' own, robust: {', '.join(near)}." if near else ""
+    half = math.sqrt(2 * gammaincinv(size / 2, 0.5))  # the median of a χ distribution
+    return f"Half of all draws from the prior lie within {half:.2f} σ of the middle.{own}"
+
+
+def accepted_draws(kinds: list[str], size: int) -> str:
+    """How many random codes of each model draw a digit, as `python -m vae_core draws` put it on the cards."""
+    found = {kind: store.measured("draws", slug(kind, size)) for kind in kinds}
+    there = {kind: one for kind, one in found.items() if one}
+    if not there:
+        return ""
+    shares = ", ".join(f"{FAMILY[kind].name} {one['accepted']:.0%}" for kind, one in there.items())
+    few = min(one["accepted"] for one in there.values()) < RARELY
+    verdict = "The others draw no digit." if few else "Hardly one draws anything else."
+    n = max(one["draws"] for one in there.values())
+    return f"**How many random codes draw a digit, to the judge?** Of {n:,} of {size} numbers: {shares}. {verdict}"
+
+
+def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
+    """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
+    key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
+    shown = digit.option(chosen, label)
+    state, reader = st.session_state, slider_reader(kinds, size)
+
+    def hear(hand: dict[str, Any]) -> None:
+        state[f"{key} last"] = state["sliders last"] = hand  # at once: the next run may be of the other size
+
+    hand = bridge.heard(key, reader) or first.last(key)
+    if hand.get("digit") != shown["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
+        hand = slider_hand(options, shown, chosen, first.last("sliders"))
+    told = {"models": options, "digit": shown}
+    first.show("views/sliders.mjs", key, told, lambda: slider_picture(options, chosen, hand), "", reader, hear)
+    state[f"{key} last"] = state["sliders last"] = hand
+    return hand
+
+
+def slider_reader(kinds: list[str], size: int) -> messages.Reader:
+    """The codes of the models that are shown, the CVAE's label, whose sliders they are, and of which digit."""
+    fields = {
+        "codes": messages.each(kinds, messages.vector(size)),
+        "label": messages.label,
+        "lead": messages.choice(kinds),
+        "digit": first.DIGIT,
+    }
+    return messages.where(messages.form(fields), lambda m: m["lead"] in m["codes"], "a code of the model that leads")
+
+
+def slider_hand(options: list[dict], digit: dict[str, Any], chosen: Chosen, old: dict[str, Any]) -> dict[str, Any]:
+    """What the view opens with where no hand was left for its size and digit, as static/views/sliders.mjs decides, too.
+
+    The link's state in the first view of the session, when `old` is empty. Later the link tells what a view of perhaps
+    another size and another digit wrote: then the digit's code, with the models of `old`, the hand before.
+    In the form of the view's message: {codes: {kind: z} of the models that are shown, label, lead, digit: its id}.
+    """
+    query, kinds, size = st.query_params, [m["kind"] for m in options], len(options[0]["sd"])
+    asked_for = old["codes"] if old else query.get("models", "").split(".")
+    shown = [kind for kind in kinds if kind in asked_for] or kinds
+    leads = (old["lead"] if old else query.get("lead"), "vae", *shown)
+    origin, offset, label = "digit", None, digit["label"]
+    if not old:
+        origin = query.get("from", "") if START.fullmatch(query.get("from", "")) else "digit"
+        offset = first.asked("s", size)
+        label = int(query["y"]) if re.fullmatch("[0-9]", query.get("y", "")) else label
+    eps, codes = torch.tensor(normals(int(origin[1:]), size)) if origin[0] in "ru" else None, {}
+    for m in options:
+        if m["kind"] not in shown:
+            continue
+        centre, scale = torch.tensor(m["centre"]), torch.tensor(m["sd"])
+        if origin == "digit":
+            model, y = store.model(m["slug"])[0], torch.tensor([digit["label"]])  # it is encoded as what it is
+            mean = latent.embed(model, torch.tensor(chosen.pixels)[None], y if model.conditional else None).mean
+            z = mean[0].clone()  # no longer an inference tensor
+        elif eps is None:
+            z = centre
+        else:
+            z = eps.clone()
+            if origin[0] == "r" and m["source"]:
+                z = torch.tensor(m["source"]["mean"]) + torch.tensor(m["source"]["factor"]) @ eps
+        if offset:
+            z[m["order"]] += torch.tensor(offset) * scale[m["order"]]
+        codes[m["kind"]] = z.tolist()
+    return {"codes": codes, "label": label, "lead": next(k for k in leads if k in shown), "digit": digit["id"]}
+
+
+def normals(seed: int, n: int) -> list[float]:
+    """n draws from N(0, 1), those of static/engine/random.mjs for this seed: sfc32, then Box and Muller."""
+    a, b, c, mask = 0x9E3779B9, 0x243F6A88, seed & 0xFFFFFFFF, 0xFFFFFFFF
+    draws = []
+    for counter in range(1, 16 + 2 * n):
+        bits = (a + b + counter) & mask
+        a, b, c = b ^ b >> 9, (c + (c << 3)) & mask, ((c << 21 | c >> 11) + bits) & mask
+        draws.append(bits / 2**32)
+    pairs = zip(draws[15::2], draws[16::2], strict=True)  # the first 15 are thrown away
+    return [math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v) for u, v in pairs]
+
+
+def slider_picture(options: list[dict], chosen: Chosen, hand: dict[str, Any]) -> str:
+    """The view as it will stand: every model's drawing, and the sliders of the one that leads."""
+    tiles, y = "", torch.tensor([hand["label"]])
+    for m in options:
+        if m["kind"] not in hand["codes"]:
+            continue
+        model, z = store.model(m["slug"])[0], torch.tensor(hand["codes"][m["kind"]])
+        drawn = latent.decode(model, z[None], y if model.conditional else None)[0]
+        far = readout.distance(store.guard_codes(m["slug"]), z)
+        place = f"z = ({', '.join(map(readout.signed, z.tolist()))})" if len(z) == 2 else f"{far:.1f} σ from the middle"
+        tiles += first.figure(drawn, m["title"], place, alt=f"What the {m['name']} draws")
+    lead, rows = next(m for m in options if m["kind"] == hand["lead"]), ""
+    z, nats, most = hand["codes"][lead["kind"]], lead["source"] is None, max(lead["worth"])
+    for j in lead["order"]:
+        centre, sd, reach, worth = (lead[name][j] for name in ("centre", "sd", "reach", "worth"))
+        reach = max(reach, abs(z[j] - centre))
+        if nats and worth < IDLE:
+            continue
+        share = worth / most if nats else math.sqrt(worth / most)
+        words = f"{worth:.2f} nats" if nats else f"σ {sd:.2f}"
+        rows += (
+            f'<div class="row"><b>{readout.dimension(j)}</b><span class="worth" style="--share:{share}"><i></i></span>'
+            f'<small class="quiet">{words}</small><span class="value">{readout.signed(z[j])}</span><input '
+            f'type="range" disabled min="{-reach}" max="{reach}" step="any" value="{z[j] - centre}">'
+            '<span class="strip"></span></div>'
+        )
+    one, many = " one" if len(hand["codes"]) == 1 else "", " many" if len(z) > 2 else ""
+    # Disabled and in the same words, for they take as many lines as those of the view.
+    mine = f'<img class="mine" src="{data_uri(chosen.pixels)}" alt="">My digit'
+    words = (mine, "Random code", "N(0, I), unfair", "Middle", f"CVAE told: {hand['label']}")
+    bar = "".join(f"<button disabled>{word}</button>" for word in (*(m["title"] for m in options), *words))
+    head = f"<span>Sliders of the</span><select disabled><option>{lead['title']}</option></select>"
+    if not one:
+        head += f'<span class="quiet">{OTHERS}</span>'
+    idle = sum(nats and worth < IDLE for worth in lead["worth"])
+    rest = f"<details><summary>Idle dimensions: {idle}</summary></details>" if idle else ""
+    return (
+        f'<div class="bar">{bar}</div><div class="sliders"><div class="stage{one}">{tiles}</div><div>'
+        f'<div class="head">{head}</div><div class="rows{many}">{rows}</div>{rest}</div></div>'
+    )
