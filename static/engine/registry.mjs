@@ -16,14 +16,14 @@ const entries = new Map(); // address → {promise, have}: bytes that have come
 const listeners = new Set();
 let queue = Promise.resolve(); // the end of the last file that was asked for
 
-const base = () => globalThis.document?.baseURI ?? import.meta.url;
+const BASE = new URL("../../../", import.meta.url); // of the app, which serves this module as app/static/engine/registry.mjs
 
 /** @returns {Promise<Uint8Array>} a whole file; `entry` follows it on its way. */
 async function download(address, slug, entry) {
   const lost = `The network ${slug} did not come: the server could not be reached. Reload the page.`;
   let answer;
   try {
-    answer = await fetch(new URL(address, base()));
+    answer = await fetch(new URL(address, BASE));
   } catch {
     throw new EngineError(lost);
   }

@@ -9,7 +9,7 @@ import { PIXELS, slices } from "../engine/engine.mjs";
 import { Heat } from "./heat.mjs";
 
 export const SIDE = 64; // cells along the lattice
-export const REACH = 4; // it covers ±REACH
+const REACH = 4; // it covers ±REACH
 const STEP = (2 * REACH) / SIDE;
 const CELLS = SIDE * SIDE;
 const TOGETHER = 16; // codes decoded at a time: as many as the engine keeps in the cache

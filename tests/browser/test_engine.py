@@ -75,8 +75,9 @@ def page(browser, zoo):
     page = context.new_page()
     page.goto(ORIGIN)
     page.evaluate("""async () => {
-        for (const name of ["engine/engine", "maths/digit", "engine/random", "engine/safetensors", "engine/kernel", "maths/codes"]) {
-            window[name.split("/")[1]] = await import(`./static/${name}.mjs`);
+        const rooms = {engine: ["engine", "random", "safetensors", "kernel"], maths: ["digit", "codes"]};
+        for (const [room, names] of Object.entries(rooms)) {
+            for (const name of names) window[name] = await import(`./static/${room}/${name}.mjs`);
         }
         window.bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
         window.f32 = text => new Float32Array(bytes(text).buffer);

@@ -9,7 +9,7 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 ICON = STATIC / "icon.svg"  # a Material icon would come from a foreign host
 
 FRONT = "studio.py"  # the page at the empty address
-# A page that is not listed here is not reachable; tests/test_pages.py compares the list with the folder.
+# A page that is not listed here is not reachable; tests/views/test_pages.py compares the list with the folder.
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Explore": (
         (FRONT, "Studio", "Draw a digit, four models answer."),

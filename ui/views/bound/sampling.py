@@ -1,6 +1,6 @@
 """A part of the page Inside the bound: what one draw z ~ q(z | x), L draws and repeated draws say of the bound.
 
-Nats throughout; what is computed is in `expectation`.
+Nats throughout; what is computed is in vae_core/estimators.py.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from ui.live import networks
 from vae_core import checkpoints, contents, judge
 from vae_core.storage import Layout, NotFiniteError, StorageError, read_json, read_tensors, write_files, write_tensors
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["studio.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
 VICTIM, OTHER = "digits-vae-2d", "digits-ae-2d"
 Harm = Callable[[Path], None]

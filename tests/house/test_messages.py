@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks.hostile_messages import BITS, HOSTILE, TEXTS, VIEWS, View, Visit, deep, forged, links, places
-from tests.test_layers import ROOT, UI, name_of, tree_of
+from tests.house.test_layers import ROOT, UI, name_of, tree_of
 from ui.live import messages
 from ui.live.messages import Refused, Unreadable
 from ui.shell import failure, pages
@@ -263,9 +263,7 @@ def test_no_callback_and_no_fragment_can_take_the_page(path):
     known = careful_functions()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "st.fragment":
-            assert name_of(path) == "ui/shell/failure.py", (
-                f"{name_of(path)}:{node.lineno}: take ui.shell.failure's fragment"
-            )
+            assert name_of(path) == "ui/shell/failure.py", f"{name_of(path)}:{node.lineno}: take the shell's"
         if not isinstance(node, ast.Call) or ast.unparse(node.func) in ("bridge.view", "show", "first.show"):
             continue
         for keyword in node.keywords:

@@ -24,7 +24,7 @@ from ui.shell.pages import GROUPS
 from ui.views.studio import any_sample
 from vae_core import checkpoints, data, latent, metrics
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # The list is the folder: a new page cannot be forgotten.
 PAGES = ["studio.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
 PATIENCE = 120  # seconds, on a machine that is busy otherwise

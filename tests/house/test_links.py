@@ -14,7 +14,7 @@ from ui.shell.pages import GROUPS
 from ui.views.bound import account
 from vae_core import metrics
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = {label: path for pages in GROUPS.values() for path, label, _ in pages}
 VIEWS = {  # the modules that read and write a page's address
     "Studio": ("views/studio/studio",),

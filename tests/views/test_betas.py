@@ -18,7 +18,7 @@ from ui.views.bound import betas
 from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds, on a machine that is busy otherwise
 HERE = [b for b in betas.BETAS if (checkpoints.ROOT / betas.name_of(b) / "card.json").is_file()]
 

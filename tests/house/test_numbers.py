@@ -10,7 +10,7 @@ from ui.parts import readout
 from ui.views import sliders, styles
 from vae_core import checkpoints, latent, metrics
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = {path.stem.split("_", 1)[1]: path.read_text(encoding="utf-8") for path in (ROOT / "pages").glob("*.py")}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 JUDGE = checkpoints.read_json(checkpoints.ROOT / "judge" / "card.json")["test"]

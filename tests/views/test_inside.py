@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from ui.views.bound import account
 from vae_core import checkpoints, data, likelihood
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds, on a machine that is busy otherwise
 
 

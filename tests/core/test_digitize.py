@@ -564,7 +564,7 @@ def test_too_little_memory_is_said(root):
     code = """
 import resource
 from PIL import Image
-from tests.test_digitize import encoded, PAGE
+from tests.core.test_digitize import encoded, PAGE
 from vae_core.digitize import DigitizeError, digitize
 large = encoded(PAGE.convert("RGBA").resize((3900, 3900), Image.Resampling.NEAREST))
 digitize(PAGE)

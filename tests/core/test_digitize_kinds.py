@@ -7,10 +7,10 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage as ndi
 
-from tests.test_digitize import CLEAN, GLYPHS, PAPER, coloured, encoded, ink, likeness
+from tests.core.test_digitize import CLEAN, GLYPHS, PAPER, coloured, encoded, ink, likeness
 from vae_core.digitize import DigitizeError, digitize
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).resolve().parents[1] / "cases"
 
 
 def strokes(lines, size: int, height: float, pen: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # An import goes down only, and files of one layer do not import each other.
 LAYERS = {
@@ -129,6 +129,99 @@ def test_the_core_imports_downwards(path):
         )
 
 
+# Rooms: what stands higher may know what stands lower, in Python and in the browser. A view knows no other view.
+ROOMS = {"ui": ("shell", "live", "parts", "views"), "static": ("engine", "maths", "parts", "views")}
+MODULES = sorted((ROOT / "static").rglob("*.mjs"))
+
+
+def modules_of(path: Path) -> Iterator[Path]:
+    """The modules of ui/ or static/ that one of them imports."""
+    if path.suffix == ".mjs":
+        for name in re.findall(r"""(?:from|import\() ?["'](\.[^"']+)["']""", path.read_text(encoding="utf-8")):
+            yield (path.parent / name).resolve()
+        return
+    for dotted in imports(path):
+        parts = dotted.split(".")
+        for n in (len(parts), len(parts) - 1):
+            module = ROOT.joinpath(*parts[:n]).with_suffix(".py")
+            if parts[0] == "ui" and module.is_file():
+                yield module
+                break
+
+
+def room_of(path: Path) -> tuple[int, str]:
+    """Its floor, and the view it belongs to."""
+    house, room, *rest = path.relative_to(ROOT).parts
+    return ROOMS[house].index(room), rest[0].split(".")[0] if room == "views" else ""
+
+
+@pytest.mark.parametrize("path", [p for p in [*UI, *MODULES] if name_of(p).startswith(("ui/", "static/"))], ids=name_of)
+def test_rooms_know_only_what_lies_below(path):
+    """Otherwise a page cannot be deleted, and what every page needs drags one page's needs along."""
+    if path.name == "__init__.py":
+        return
+    floor, view = room_of(path)
+    for other in modules_of(path):
+        below, its_view = room_of(other)
+        assert below <= floor, f"{name_of(path)} imports {name_of(other)}, which stands above it"
+        assert not its_view or its_view == view, f"{name_of(path)} imports {name_of(other)}, another view"
+
+
+@pytest.mark.parametrize("house", ROOMS)
+def test_no_module_comes_back_to_itself(house):
+    """A circle has no first module to read, and none that can be taken out."""
+    known = [p for p in (*UI, *MODULES) if name_of(p).startswith(house + "/")]
+    knows = {path: [other for other in modules_of(path) if other != path] for path in known}
+    open_: list[Path] = []
+    done: set[Path] = set()
+
+    def follow(path: Path) -> None:
+        assert path not in open_, " → ".join(name_of(p) for p in (*open_[open_.index(path) :], path))
+        if path in done:
+            return
+        open_.append(path)
+        for other in knows[path]:
+            follow(other)
+        done.add(open_.pop())
+
+    for path in known:
+        follow(path)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_engine_and_maths_run_without_a_page(path):
+    """They are tried in node, and run in a worker: a document is there in neither."""
+    if room_of(path)[0] < ROOMS["static"].index("parts"):
+        code = re.sub(r"//.*|/\*.*?\*/", "", path.read_text(encoding="utf-8"))
+        assert not re.search(r"\b(document|window|localStorage|sessionStorage|location)\b", code)
+
+
+def test_every_public_name_of_a_module_is_used():
+    """What nobody imports is read and kept right by everybody, for nobody."""
+    used: dict[Path, set[str]] = {path: {"mount"} for path in MODULES}
+    for path in MODULES:
+        code = path.read_text(encoding="utf-8")
+        for names, module in re.findall(r"""import \{([^}]*)\} from ["'](\.[^"']+)["']""", code):
+            used[(path.parent / module).resolve()] |= {name.split(" as ")[0].strip() for name in names.split(",")}
+        for alias, module in re.findall(r"""import \* as (\w+) from ["'](\.[^"']+)["']""", code):
+            used[(path.parent / module).resolve()] |= set(re.findall(rf"\b{alias}\.(\w+)", code))
+        for names, module in re.findall(r"""export \{([^}]*)\} from ["'](\.[^"']+)["']""", code):
+            used[(path.parent / module).resolve()] |= {name.strip() for name in names.split(",")}
+    outside = " ".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("ui", "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    assert not [
+        f"{name_of(path)}: {name}"
+        for path in MODULES
+        for name in re.findall(
+            r"^export (?:async )?(?:function\*?|class|const|let) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        if name not in used[path] and not re.search(rf"\b{name}\b", outside)
+    ]
+
+
 @pytest.mark.parametrize("path", CORE, ids=name_of)
 def test_the_core_knows_no_screen(path):
     """The same numbers must come out of a terminal; a core that imports the UI cannot be used without it."""
@@ -164,9 +257,7 @@ def test_the_screen_keeps_to_its_rooms(path):
     assert not any(dotted.split(".")[0][:1].isdigit() for dotted in imports(path))
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in UI if name_of(path).startswith("pages/") or "/" not in name_of(path)], ids=name_of
-)
+@pytest.mark.parametrize("path", [path for path in UI if not name_of(path).startswith("ui/")], ids=name_of)
 def test_a_page_has_no_main(path):
     """Streamlit runs a page under the name __main__: such a block would run in the browser as well."""
     names = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name) and node.id == "__name__"]
@@ -252,7 +343,7 @@ def test_the_readme_shows_the_house_as_it_is():
     tracked = git.stdout.split("\n")[:-1]
     listed = tree_in(readme.read_text(encoding="utf-8"))
 
-    modules = {path for path in tracked if re.fullmatch(r"(vae_core|ui|pages)/\w+\.py", path)}
+    modules = {path for path in tracked if re.fullmatch(r"(vae_core|pages)/\w+\.py|ui/(?!views)\w+/\w+\.py", path)}
     wanted = {path.split("/")[0] for path in tracked} | {p for p in modules if not p.endswith("__init__.py")}
     shown = listed | {path.split("/")[0] for path in listed}
     assert not wanted - shown, f"not in README.md's tree: {sorted(wanted - shown)}"
