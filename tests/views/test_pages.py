@@ -234,7 +234,7 @@ def test_a_broken_data_set_is_read_once_and_again_when_it_has_changed(monkeypatc
     whole = images.read_bytes()
     images.write_bytes(whole[:1000])
     assert [store.sources() for _ in range(3)] == [["digits"]] * 3
-    assert len([record for record in caplog.records if record.name == "ui.store"]) == 1
+    assert len([record for record in caplog.records if record.name == "ui.live.store"]) == 1
     images.write_bytes(whole)
     assert store.sources() == ["mnist", "digits"]
     images.unlink()

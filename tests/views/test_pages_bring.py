@@ -503,7 +503,8 @@ def test_label_for_takes_the_word_of_the_one_who_knows():
     label, how = label_for(chosen._replace(label=None), CVAE)
     assert label == 0 and "highest ELBO" in how
     assert describe(chosen._replace(label=8)) == "Your picture, said to be an 8."
-    assert describe(chosen._replace(name="your picture (a\n\n# b\r\n- c.png)")) == r"Your picture (a \# b - c.png)."
+    told = describe(chosen._replace(label=None, name="your picture (a\n\n# b\r\n- c.png)"))
+    assert told == r"Your picture (a \# b - c.png)."
     assert describe(chosen._replace(how=None, source="mnist", index=5)).endswith(", a 6.")
 
 
