@@ -128,7 +128,7 @@ def test_a_view_is_answered_alike_for_integers_and_floats(name, caplog):
         visit.say(message)
         visit.check()
         if not name.startswith("betas"):  # it says nothing, and is heard by nobody
-            assert not [record for record in caplog.records if record.name == "ui.messages"]
+            assert not [record for record in caplog.records if record.name == "ui.live.messages"]
         shown.append(visit.shown())
     assert shown[0] == shown[1]
 
