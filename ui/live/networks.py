@@ -50,7 +50,7 @@ def _network(root: Path, slug: str, _stamp: tuple[int, ...]) -> dict[str, Any]:
     contents.read_codes(folder)
     files = {name: (folder / f"{name}.safetensors").read_bytes() for name in FILES}
     addresses = {name: f"weights/{slug}/{_print(file)}/{name}.safetensors" for name, file in files.items()}
-    told = {key: card[key] for key in ("slug", "kind", "config", "test")}
+    told = {key: card[key] for key in ("slug", "kind", "config", "dataset", "test")}
     return {"slug": slug, "card": told, **addresses, "bytes": {name: len(file) for name, file in files.items()}}
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from ui.parts import digit
+from ui.shell.family import FAMILY
 
 
 class Param(NamedTuple):
@@ -81,6 +82,22 @@ LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
 LABEL = choice(range(10), None)
 BY = choice(digit.BY, "Sample")
 
+
+def models(most: int) -> Param:
+    """Some models by their keys; whether they are there and fit is the page's question."""
+
+    def read(text: str) -> list[str]:
+        names = list(dict.fromkeys(text.split("~")))
+        if len(names) > most or not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,120}", name) for name in names):
+            raise ValueError(f"Expected up to {most} names of models; got {text[:40]}.")
+        return names
+
+    return Param(list(FAMILY), read, "~".join)
+
+
+CAST = models(4)
+SIZE = choice(range(1, 65), None)  # of a code; which of them there are is the page's question
+
 # Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top: DIGITS.
 LINKS: dict[str, dict[str, Param | None]] = {
     "Studio": dict.fromkeys(
@@ -91,7 +108,10 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "learning": SWITCH,
     },
     "Sliders": {
-        "sliders_dim": choice(SIZES, 20),  # where a random code often draws no digit; with two it nearly always does
+        "sliders_cast": CAST,
+        "sliders_dim": SIZE._replace(
+            start=20
+        ),  # where a random code often draws no digit; with two it nearly always does
         "digit_only": LABEL,
         **dict.fromkeys(("models", "lead", "from", "s", "y"), VIEW),
     },
@@ -102,7 +122,8 @@ LINKS: dict[str, dict[str, Param | None]] = {
         **dict.fromkeys(("z", "keep"), VIEW),
     },
     "Interpolate": {
-        "walk_dim": choice(SIZES, 2),
+        "walk_cast": CAST,
+        "walk_dim": SIZE._replace(start=2),
         "walk_way": choice(("linear", "spherical"), "linear"),
         "walk_steps": choice(range(5, 16), 9),
         "digit_by": BY,
@@ -115,7 +136,8 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "spoil_kind": choice(KINDS, "masking"),
         **{f"spoil_{kind}": amount(kind) for kind in KINDS},
         "spoil_seed": count(),
-        "spoil_dim": choice(SIZES, 20),
+        "spoil_cast": CAST,
+        "spoil_dim": SIZE._replace(start=20),
         "digit_only": LABEL,
     },
     "Inside the bound": {

@@ -1,0 +1,55 @@
+"""The one control by which other models come onto a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ui.live import bridge, cast
+from ui.live.cast import Standing
+from ui.parts.links import CAST
+from ui.shell.failure import callback
+
+MOST = 4  # models on a page at once
+
+
+def choose(page: str, size: int, fits: Callable[[Standing], str | None], most: int = MOST) -> list[Standing]:
+    """Show the control *Add a model*, and give the models that stand on the page, in the order of every list.
+
+    page: its state is `<page>_cast`, keys of models (ui/parts/links.py holds it; the page opens with the family).
+    size: numbers in the code of the shipped ones. fits: why a model cannot stand here, as the end of a sentence, or
+    None where it can. What is broken or fits no more is left out.
+    """
+    key, state = f"{page}_cast", st.session_state
+    there = {one.key: one for one in cast.everybody() if one.key != one.kind or one.latent_dim == size}
+    reasons = {name: fits(one) for name, one in there.items()}
+    can = [name for name, reason in reasons.items() if reason is None]
+    asked = [name for name in state[key] if name in can]
+    # Of a shipped one that is broken the page says so; any other may have gone since.
+    bridge.whole(cast.slug_of(name, size) for name in state[key] if name not in there)
+    state[key] = asked or [name for name in CAST.start if name in can] or can[:most]
+
+    @callback
+    def some_stay() -> None:
+        state[key] = state[key] or asked
+
+    with st.popover("Add a model"):
+        st.multiselect(
+            f"Models on this page, at most {most}",
+            can,
+            format_func=lambda name: told(there[name]),
+            max_selections=most,
+            key=key,
+            on_change=some_stay,
+            persist_state="session",
+        )
+        if left := {told(there[name]): reason for name, reason in reasons.items() if reason}:
+            st.caption("Not here:\n" + "\n".join(f"- {name}: {reason}" for name, reason in left.items()))
+    return [there[name] for name in can if name in state[key]][:most]
+
+
+def told(one: Standing) -> str:
+    """A model in a list of all: its name, its data set, the size of its code."""
+    numbers = "1 number" if one.latent_dim == 1 else f"{one.latent_dim} numbers"
+    return f"{one.title} ({one.dataset}, {numbers})"
