@@ -36,7 +36,7 @@ def small(content: dict[str, bytes], monkeypatch) -> dict[str, bytes]:
 
     monkeypatch.setattr(data, "IMAGES", {"train": 12, "test": 10})
     sums = {name: hashlib.sha256(file).hexdigest() for name, file in content.items()}
-    monkeypatch.setitem(data._KNOWN, "mnist", data._KNOWN["mnist"]._replace(sums=sums))
+    monkeypatch.setitem(data.DATASETS, "mnist", data.DATASETS["mnist"]._replace(sums=sums))
     return content
 
 

@@ -15,16 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vae_core.config import (
-    ACTIVATIONS,
-    KINDS,
-    LIKELIHOODS,
-    PRECISIONS,
-    Config,
-    ConfigError,
-    ModelConfig,
-    TrainingConfig,
-)
+from vae_core.config import KINDS, Config, ConfigError, ModelConfig, TrainingConfig
+from vae_core.data import DATASETS
 
 EPILOG = """\
 examples
@@ -38,6 +30,7 @@ examples
 exit codes: 0 done, 1 it could not be done (one sentence says why), 2 wrong usage, 130 interrupted;
 an interrupted training goes on from its last whole epoch when the same command is given again.
 """
+KINDS_TOLD = "\n".join(["kinds", *(f"  {name:6} {kind.words}" for name, kind in KINDS.items())])
 ELSEWHERE = "Make room, or name a folder that can be written with --root (checkpoints) or --data-dir (data sets)."
 
 
@@ -126,15 +119,11 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         _train,
         "train a model and save its checkpoint",
-        """\
+        f"""\
 Train one model and save it as checkpoints/NAME with its codes and its card. NAME is made of the data set, the
 kind, the size of the code and the tag, such as mnist-vae-2d. Losses are nats per image, on pixels binarised at 0.5.
 
-kinds
-  ae     a point code
-  dae    the AE with a spoilt input
-  vae    a Gaussian code with a KL to N(0, I)
-  cvae   the VAE with the label beside x and z; its data set says how many labels there are
+{KINDS_TOLD}
   judge  the classifier behind every "is a digit"; it has one recipe of its own and takes no option of training""",
         """\
   python -m vae_core train vae --latent-dim 2
@@ -144,82 +133,8 @@ kinds
 A training that is interrupted goes on from its last whole epoch when the same command is given again.""",
         "The same command goes on from the last whole epoch; where none was whole, it begins again.",
     )
-    model, run = ModelConfig(), TrainingConfig()
     train.add_argument("kind", choices=[*KINDS, "judge"], help="what is trained, see above")
-    group = train.add_argument_group("the model")
-    group.add_argument(
-        "--latent-dim", type=int, default=model.latent_dim, help="numbers in a code (default %(default)s)"
-    )
-    widths = ",".join(map(str, model.encoder))
-    group.add_argument(
-        "--encoder", type=_widths, default=model.encoder, metavar="W,W", help=f"hidden widths (default {widths})"
-    )
-    group.add_argument(
-        "--decoder",
-        type=_widths,
-        default=model.decoder,
-        metavar="W,W",
-        help=f"hidden widths, code side first (default {widths})",
-    )
-    group.add_argument(
-        "--activation", choices=ACTIVATIONS, default=model.activation, help="after a hidden layer (default %(default)s)"
-    )
-    group.add_argument(
-        "--likelihood", choices=LIKELIHOODS, default=model.likelihood, help="of a pixel given z (default %(default)s)"
-    )
-    group.add_argument(
-        "--sigma",
-        type=_sigma,
-        default=model.sigma,
-        help="standard deviation of Gaussian pixels, in units of a pixel's range from 0 to 1, or 'learned' for one "
-        "scalar (default %(default)s)",
-    )
-    group.add_argument(
-        "--beta",
-        type=float,
-        default=model.beta,
-        help="weight of the KL in the objective; the ELBO is always stated at 1 (default %(default)s)",
-    )
-    group.add_argument(
-        "--encoder-noise",
-        type=float,
-        default=model.encoder_noise,
-        help="share of pixels flipped on the encoder's input in training, 0 to 0.5; VAE and CVAE (default %(default)s)",
-    )
-    group.add_argument(
-        "--corruptions",
-        type=int,
-        default=model.corruptions,
-        help="spoilt copies an image and step; DAE (default %(default)s)",
-    )
-    group = train.add_argument_group("the training")
-    group.add_argument(
-        "--dataset",
-        choices=["mnist", "fashion_mnist", "kmnist", "digits"],
-        default=run.dataset,
-        help="what it learns from; digits is bundled (default %(default)s)",
-    )
-    for name, kind, said in (
-        ("epochs", int, "passes through the training images"),
-        ("batch-size", int, "images a step"),
-        ("learning-rate", float, "Adam's, after the warm-up; it falls to 0 along half a cosine"),
-        ("warmup-epochs", float, "epochs in which the learning rate comes to its value"),
-        ("weight-average", float, "decay of the average of the weights that is kept, a step; 0 for none"),
-        ("augmentation", float, "strength of random affine maps; 1 is up to 15°, 10 %% and a shear of 0.15"),
-        ("clean-epochs", int, "last epochs without augmentation"),
-        ("kl-warmup-epochs", float, "epochs in which the KL's weight comes to β"),
-        ("kl-start", float, "factor of β at their start"),
-        ("held-out", int, "last training images kept back and scored in place of the test split"),
-        ("seed", int, "of the first weights, the order of the images and every draw"),
-    ):
-        default = getattr(run, name.replace("-", "_"))
-        group.add_argument(f"--{name}", type=kind, default=default, help=f"{said} (default %(default)s)")
-    group.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default=run.precision,
-        help="of matrix products; bfloat16 is faster where the processor has it (default %(default)s)",
-    )
+    _add_settings(train)
     group = train.add_argument_group("the checkpoint")
     group.add_argument(
         "--tag",
@@ -321,35 +236,55 @@ its card; its weights and its threshold stay.""",
   python -m vae_core list --json --root ~/checkpoints""",
         "Nothing was written.",
     )
+    fetched = {name: found for name, found in DATASETS.items() if not found.bundled}
+    sizes = ", ".join(f"{found.title}: {found.megabytes} MB" for found in fetched.values())
     download = command(
         "download",
         _download,
         "fetch a data set",
-        """\
+        f"""\
 Fetch a data set through torchvision's mirrors, test files first, and check each file against its md5. Files that are
-there and sound stay; of MNIST, one that is not the official one is fetched again. MNIST is 12 MB, Fashion-MNIST 31 MB,
-KMNIST 21 MB.""",
+there and sound stay; of MNIST, one that is not the official one is fetched again.
+{sizes}.""",
         """\
   python -m vae_core download mnist
   python -m vae_core download kmnist --data-dir ~/data --time-limit 1200""",
         "Files that are complete are kept: the same command fetches the rest.",
     )
-    download.add_argument("dataset", choices=["mnist", "fashion_mnist", "kmnist"], help="which")
+    download.add_argument("dataset", choices=list(fetched), help="which")
     download.add_argument(
         "--time-limit", type=_seconds, default=300.0, help="seconds for all files together (default %(default)g)"
     )
     return parser
 
 
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """An option for each field of the configs, by its name, default and words."""
+    for title, cls in (("the model", ModelConfig), ("the training", TrainingConfig)):
+        group = parser.add_argument_group(title)
+        for each in dataclasses.fields(cls):
+            if not each.metadata["flag"]:
+                continue
+            default = ",".join(map(str, each.default)) if isinstance(each.default, tuple) else each.default
+            group.add_argument(
+                f"--{each.name.replace('_', '-')}",
+                type=_READERS[each.type],
+                choices=list(DATASETS if each.name == "dataset" else each.metadata["choices"]) or None,
+                default=each.default,
+                metavar="W,W" if isinstance(each.default, tuple) else None,
+                help=f"{each.metadata['said']} (default {default})".replace("%", "%%"),
+            )
+
+
 def _train(args: argparse.Namespace, argv: list[str]) -> int:
     if args.kind == "judge":
         return _train_judge(args, argv)
     command = shlex.join(["python", "-m", "vae_core", *_without_places(argv)])
-    from vae_core import data, metrics
+    from vae_core import metrics
     from vae_core.checkpoints import available, load_or_train, splits
     from vae_core.training import Epoch, Step
 
-    args.n_classes = data.n_classes(args.dataset)
+    args.n_classes = DATASETS[args.dataset].n_classes
     config = Config(_fields(ModelConfig, args), _fields(TrainingConfig, args), args.tag)
     if args.retrain or config.slug not in available(args.root):
         _say_what_is_strange(args, args.dataset)
@@ -680,6 +615,10 @@ def _sigma(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"a number, or 'learned'; got {text[:40]!r}") from None
+
+
+# How an option is read, by the type of its field.
+_READERS = {"int": int, "float": float, "str": str, "tuple[int, ...]": _widths, "float | None": _sigma}
 
 
 if __name__ == "__main__":

@@ -70,30 +70,58 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def setting(
+    default: Any,
+    said: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    choices: Iterable[str] = (),
+    flag: bool = True,
+) -> Any:
+    """A field of a config: what it is, in words for the reader and for the command line, and what it may be. `flag` is
+    False where no option sets it."""
+    return field(default=default, metadata={"said": said, "low": low, "high": high, "choices": choices, "flag": flag})
+
+
+def _check(config: Any) -> None:
+    """Each field by what its `setting` says."""
+    for each in dataclasses.fields(config):
+        value, how = getattr(config, each.name), each.metadata
+        if how["choices"]:
+            _one_of(each.name, value, how["choices"])
+        elif how["low"] is not None and (value is not None or each.type != "float | None"):
+            (_whole if each.type == "int" else _number)(each.name, value, how["low"], how["high"])
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything that is needed to rebuild a network before its weights are loaded."""
 
-    kind: str = "vae"  # one of KINDS
-    latent_dim: int = 2  # D, numbers in a code
-    encoder: tuple[int, ...] = (512, 512)  # hidden widths, input side first
-    decoder: tuple[int, ...] = (512, 512)  # hidden widths, code side first
-    activation: str = "gelu"  # after every hidden layer
-    likelihood: str = "bernoulli"  # of a pixel given z
-    sigma: float | None = 1.0  # Gaussian pixels only: fixed standard deviation, None learns one scalar
-    beta: float = 1.0  # weight of the KL in the training objective; the ELBO is always stated at 1
-    encoder_noise: float = 0.0  # share of the pixels flipped on a VAE's or CVAE's encoder input in training
-    corruptions: int = 1  # DAE only: L, corrupted copies per image and step
-    n_classes: int = 10  # labels a CVAE knows
+    kind: str = setting("vae", "what is trained", choices=KINDS, flag=False)
+    latent_dim: int = setting(2, "numbers in a code", 1, 1024)  # D
+    encoder: tuple[int, ...] = setting((512, 512), "hidden widths")  # input side first
+    decoder: tuple[int, ...] = setting((512, 512), "hidden widths, code side first")
+    activation: str = setting("gelu", "after a hidden layer", choices=ACTIVATIONS)
+    likelihood: str = setting("bernoulli", "of a pixel given z", choices=LIKELIHOODS)
+    sigma: float | None = setting(
+        1.0,
+        "standard deviation of Gaussian pixels, in units of a pixel's range from 0 to 1, or 'learned' for one scalar",
+        0.01,  # the floor of models.py
+        100,
+    )
+    beta: float = setting(1.0, "weight of the KL in the objective; the ELBO is always stated at 1", 0, 1e6)
+    encoder_noise: float = setting(
+        0.0,
+        "share of pixels flipped on the encoder's input in training, 0 to 0.5; VAE and CVAE",
+        0,
+        0.5,
+    )
+    corruptions: int = setting(1, "spoilt copies an image and step; DAE", 1, 1000)  # L
+    n_classes: int = setting(10, "labels a CVAE knows; its data set says how many", 1, 1000, flag=False)
 
     def __post_init__(self) -> None:
-        _one_of("kind", self.kind, KINDS)
-        _one_of("activation", self.activation, ACTIVATIONS)
-        _one_of("likelihood", self.likelihood, LIKELIHOODS)
-        _whole("latent_dim", self.latent_dim, 1, 1024)
-        _whole("corruptions", self.corruptions, 1, 1000)
-        _whole("n_classes", self.n_classes, 1, 1000)
-        _number("beta", self.beta, 0, 1e6)
+        _check(self)
         for name in ("encoder", "decoder"):
             widths = getattr(self, name)
             if not isinstance(widths, list | tuple) or len(widths) > LAYERS:
@@ -101,11 +129,8 @@ class ModelConfig:
             for width in widths:
                 _whole(f"a hidden width of the {name}", width, 1, WIDTH)
             object.__setattr__(self, name, tuple(widths))  # JSON brings lists; equality needs tuples
-        _number("encoder_noise, a share,", self.encoder_noise, 0, 0.5)
         if self.encoder_noise and not self.probabilistic:
             raise ConfigError("An autoencoder with a noisy input is a denoising one: train kind 'dae' instead.")
-        if self.sigma is not None:
-            _number("sigma, unless it is none and learned,", self.sigma, 0.01, 100)  # the floor of models.py
         if self.numbers > NUMBERS:
             raise ConfigError(f"A network may have {NUMBERS:,} numbers at most; these widths make {self.numbers:,}.")
 
@@ -140,38 +165,37 @@ class ModelConfig:
 class TrainingConfig:
     """How the weights are found."""
 
-    dataset: str = "mnist"
-    epochs: int = 40
-    batch_size: int = 128
-    learning_rate: float = 1e-3  # Adam's, after the warm-up; falls to 0 along a half cosine
-    warmup_epochs: float = 1.0
-    weight_average: float = 0.998  # decay of the exponential average that is kept; 0 keeps the last weights
-    augmentation: float = 0.0  # strength of random small affine maps of the images, 1 = 15°, 10 %, shear 0.15
-    clean_epochs: int = 0  # last epochs without augmentation
-    kl_warmup_epochs: float = 0.0  # β comes from kl_start · β over these; from 0, more dimensions find a use
-    kl_start: float = 0.0  # factor of β at their start; above 1 a CVAE learns to use its label before its code
-    precision: str = "float32"  # or "bfloat16": matrix products in half the bits, weights and sums in float32
-    held_out: int = 0  # last training images kept back to choose a recipe on; 0 for a final model
-    seed: int = 0
+    dataset: str = setting("mnist", "what it learns from; digits is bundled")  # a key of data.DATASETS
+    epochs: int = setting(40, "passes through the training images", 0, 100_000)
+    batch_size: int = setting(128, "images a step", 1, 100_000)
+    learning_rate: float = setting(1e-3, "Adam's, after the warm-up; it falls to 0 along half a cosine", 0, 1000)
+    warmup_epochs: float = setting(1.0, "epochs in which the learning rate comes to its value", 0, 100_000)
+    weight_average: float = setting(0.998, "decay of the average of the weights that is kept, a step; 0 for none", 0, 1)
+    augmentation: float = setting(
+        0.0, "strength of random affine maps; 1 is up to 15°, 10 % and a shear of 0.15", 0, 10
+    )
+    clean_epochs: int = setting(0, "last epochs without augmentation", 0, 100_000)
+    # From 0, more dimensions find a use; from above 1, a CVAE learns to use its label before its code.
+    kl_warmup_epochs: float = setting(0.0, "epochs in which the KL's weight comes to β", 0, 100_000)
+    kl_start: float = setting(0.0, "factor of β at their start", 0, 1000)
+    precision: str = setting(
+        "float32",
+        "of matrix products; bfloat16 is faster where the processor has it",  # weights and sums stay in float32
+        choices=PRECISIONS,
+    )
+    held_out: int = setting(
+        0, "last training images kept back and scored in place of the test split; 0 for a final model", 0, 100_000_000
+    )
+    seed: int = setting(0, "of the first weights, the order of the images and every draw", 0, 2**63 - 1)
 
     def __post_init__(self) -> None:
         if not isinstance(self.dataset, str) or not re.fullmatch(r"[a-z0-9_]{1,40}", self.dataset):
             raise ConfigError(f"dataset must be a name such as mnist; got {short(self.dataset)}.")
-        _one_of("precision", self.precision, PRECISIONS)
-        _whole("epochs", self.epochs, 0, 100_000)
-        _whole("batch_size", self.batch_size, 1, 100_000)
-        _whole("clean_epochs", self.clean_epochs, 0, 100_000)
-        _whole("held_out", self.held_out, 0, 100_000_000)
-        _whole("seed", self.seed, 0, 2**63 - 1)
-        _number("learning_rate", self.learning_rate, 0, 1000)
-        if not self.learning_rate > 0:
+        _check(self)
+        if self.learning_rate == 0:
             raise ConfigError(f"learning_rate must be positive; got {self.learning_rate!r}.")
-        _number("warmup_epochs", self.warmup_epochs, 0, 100_000)
-        _number("augmentation", self.augmentation, 0, 10)
-        _number("kl_warmup_epochs", self.kl_warmup_epochs, 0, 100_000)
-        _number("kl_start", self.kl_start, 0, 1000)
-        if type(self.weight_average) not in (int, float) or not 0 <= self.weight_average < 1:
-            raise ConfigError(f"weight_average is a decay from 0 to below 1; got {short(self.weight_average)}.")
+        if self.weight_average == 1:
+            raise ConfigError(f"weight_average is a decay from 0 to below 1; got {self.weight_average!r}.")
 
 
 @dataclass(frozen=True)

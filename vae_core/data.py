@@ -18,33 +18,59 @@ import sys
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from . import storage
+from .colours import palette
 from .digitize import place
 
-
-class _Known(NamedTuple):
-    """What is known of a data set before it is read."""
-
-    torchvision: str | None  # its class there, which also names its folder; None where it is bundled
-    n_classes: int
-    sums: dict[str, str]  # SHA-256 of the official files once unpacked, where anybody has measured them
+if TYPE_CHECKING:  # the register is read without torch
+    from torch import Tensor
 
 
-_KNOWN = {
-    "mnist": _Known(
+class Dataset(NamedTuple):
+    """What is known of a data set before it is read. It is fetched by torchvision, or it needs no fetching."""
+
+    title: str
+    classes: tuple[str, ...]  # the name of each label: 0 … n_classes − 1
+    torchvision: str | None = None  # its class there, which also names its folder
+    megabytes: int = 0  # of its archives
+    sums: Mapping[str, str] = MappingProxyType({})  # SHA-256 of its official files once unpacked, where measured
+    bundled: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None  # split → uint8 (N, 28, 28) and labels (N,)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.classes)
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """One for each class, the same on every page."""
+        return palette(len(self.classes))
+
+
+def _digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:
+    pixels, labels = _digits()
+    chosen = (np.arange(len(labels)) % 5 == 4) == (split == "test")  # every fifth image is a test image
+    return pixels[chosen], labels[chosen]
+
+
+_TEN = tuple("0123456789")
+_CLOTHES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_HIRAGANA = ("お o", "き ki", "す su", "つ tsu", "な na", "は ha", "ま ma", "や ya", "れ re", "を wo")
+# The register, in the order of every list.
+DATASETS = {
+    "mnist": Dataset(
         "MNIST",
-        10,
+        _TEN,
+        "MNIST",
+        12,
         {
             "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -52,11 +78,10 @@ _KNOWN = {
             "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         },
     ),
-    "fashion_mnist": _Known("FashionMNIST", 10, {}),
-    "kmnist": _Known("KMNIST", 10, {}),
-    "digits": _Known(None, 10, {}),
+    "fashion_mnist": Dataset("Fashion-MNIST", _CLOTHES, "FashionMNIST", 31),
+    "kmnist": Dataset("KMNIST", _HIRAGANA, "KMNIST", 21),
+    "digits": Dataset("scikit-learn's digits", _TEN, bundled=_digits_of),
 }
-NAMES = tuple(_KNOWN)
 SPLITS = ("train", "test")
 IMAGES = {"train": 60_000, "test": 10_000}  # of each set of the MNIST family; another number is another data set
 
@@ -102,14 +127,9 @@ def data_dir(override: str | Path | None = None) -> Path:
     return cache / "latent-space-explorer"
 
 
-def n_classes(name: str) -> int:
-    """How many labels a data set has: they are 0 … n_classes − 1."""
-    return _known(name).n_classes
-
-
 def is_available(name: str, folder: str | Path | None = None, splits: Sequence[str] = SPLITS) -> bool:
     """Whether `load` finds the files of these splits. Cheap: looks for files and imports nothing."""
-    if _known(name).torchvision is None:
+    if _known(name).bundled:
         return True
     return all(os.path.isfile(_file(name, stem, folder)) for split in splits for stem in _stems(split))
 
@@ -118,24 +138,24 @@ def stamp(
     name: str, folder: str | Path | None = None, splits: Sequence[str] = SPLITS
 ) -> tuple[tuple[str, int, int], ...]:
     """Path, bytes and time of change in ns of each file that `load` reads: another stamp may be another content."""
+    if _known(name).bundled:
+        return ()
     paths = [_file(name, stem, folder) for split in splits for stem in _stems(split)]
     return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path in paths for stat in [path.stat()])
 
 
 def load(name: str, split: str, folder: str | Path | None = None) -> Split:
-    """The images and labels of `name` (one of `NAMES`); `split` is "train" or "test".
+    """The images and labels of `name` (a key of `DATASETS`); `split` is "train" or "test".
 
     Raises `DataError` where a file is missing or broken or cannot be this data set's, `ValueError` for a name that
     does not exist.
     """
+    import torch
+
     if split not in _PREFIX:
         raise ValueError(f"Expected the split 'train' or 'test', got {split!r}.")
-    if _known(name).torchvision is None:
-        pixels, labels = _digits()
-        chosen = (np.arange(len(labels)) % 5 == 4) == (split == "test")  # every fifth image is a test image
-        pixels, labels = pixels[chosen], labels[chosen]
-    else:
-        pixels, labels = (_read(name, stem, folder) for stem in _stems(split))
+    bundled = _known(name).bundled
+    pixels, labels = bundled(split) if bundled else (_read(name, stem, folder) for stem in _stems(split))
     return Split(
         torch.from_numpy(pixels.reshape(-1, 784).astype(np.float32)).div_(255),
         torch.from_numpy(labels.astype(np.int64)),
@@ -153,8 +173,8 @@ def strange_files(name: str, folder: str | Path | None = None) -> list[str]:
 
 def fingerprint(split: Split) -> str:
     """SHA-256 (hex) over pixels, then labels, both as uint8: equal for equal data on any machine."""
-    digest = hashlib.sha256(split.images.mul(255).round().to(torch.uint8).numpy().tobytes())
-    digest.update(split.labels.to(torch.uint8).numpy().tobytes())
+    digest = hashlib.sha256(split.images.mul(255).round().byte().numpy().tobytes())
+    digest.update(split.labels.byte().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -173,8 +193,8 @@ def download(
     seconds is for all files together; a mirror that falls silent is left after 15 seconds. A file appears only when
     it is whole. Raises `DataError`.
     """
-    if _known(name).torchvision is None:
-        return  # inside scikit-learn's wheel
+    if _known(name).bundled:
+        return
     wanted = [
         stem
         for split in sorted(splits, key=SPLITS.index, reverse=True)
@@ -183,7 +203,7 @@ def download(
     ]
     if not wanted:
         return
-    source = getattr(_torchvision_datasets(), _KNOWN[name].torchvision)
+    source = getattr(_torchvision_datasets(), DATASETS[name].torchvision)
     sums = dict(source.resources)
     deadline = time.monotonic() + time_limit
     for number, stem in enumerate(wanted, 1):
@@ -223,14 +243,14 @@ def download(
             ) from error
 
 
-def _known(name: str) -> _Known:
-    if name not in _KNOWN:
-        raise ValueError(f"Expected a data set out of {', '.join(NAMES)}, got {name!r}.")
-    return _KNOWN[name]
+def _known(name: str) -> Dataset:
+    if name not in DATASETS:
+        raise ValueError(f"Expected a data set out of {', '.join(DATASETS)}, got {name!r}.")
+    return DATASETS[name]
 
 
 def _raw_folder(name: str, folder: str | Path | None) -> Path:
-    return data_dir(folder) / str(_KNOWN[name].torchvision) / "raw"
+    return data_dir(folder) / str(DATASETS[name].torchvision) / "raw"
 
 
 def _stems(split: str) -> tuple[str, str]:
@@ -259,7 +279,7 @@ def _file(name: str, stem: str, folder: str | Path | None) -> Path:
 def _is_official(name: str, stem: str, folder: str | Path | None) -> bool:
     """Whether a file need not be fetched: it is the official one, or sound where no official sum is known."""
     try:
-        values, expected = _read(name, stem, folder), _KNOWN[name].sums.get(stem)
+        values, expected = _read(name, stem, folder), DATASETS[name].sums.get(stem)
     except DataError:
         return False
     return expected is None or hashlib.sha256(_header(values.shape) + values.tobytes()).hexdigest() == expected
@@ -297,7 +317,7 @@ def _read(name: str, stem: str, folder: str | Path | None) -> np.ndarray:
         if blank > _BLANK * len(values):
             raise DataError(f"{blank} of the {len(values)} images in {path} are of one grey value. {repair}")
     else:
-        known, seen = _KNOWN[name].n_classes, np.unique(values)
+        known, seen = DATASETS[name].n_classes, np.unique(values)
         if seen[-1] >= known:
             raise DataError(f"Expected labels from 0 to {known - 1} in {path}, got {seen[-1]}. {repair}")
         if len(seen) < known:
@@ -351,6 +371,8 @@ def _torchvision_datasets() -> ModuleType:
             "python -m pip install -r requirements.txt"
         ) from error
     except (ImportError, RuntimeError, AttributeError, OSError) as error:
+        import torch
+
         # "operator torchvision::nms does not exist": built for another torch, often CUDA beside CPU-only
         raise DataError(
             f"The installed torchvision does not fit torch {torch.__version__} ({error}). Repair the pair "

@@ -29,6 +29,33 @@ def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("name", data.DATASETS)
+def test_each_data_set_names_and_colours_its_classes(name):
+    """A label is shown by its class's name: "7" for a sneaker would be true and say nothing."""
+    row = data.DATASETS[name]
+    assert len(set(row.classes)) == row.n_classes == len(row.colours) == len(set(row.colours))
+    assert bool(row.torchvision) != bool(row.bundled)  # how it comes is one thing
+    if row.torchvision:
+        names = getattr(getattr(torchvision.datasets, row.torchvision), "classes", [])
+        ours = [ours.split()[-1].lower() for ours in row.classes]
+        assert all(mine in theirs.lower() for mine, theirs in zip(ours, names, strict=True))
+
+
+def test_a_data_set_is_a_row_and_nothing_else(monkeypatch):
+    """26 letters that somebody brings: they load, have names and colours, and a CVAE is told their number."""
+
+    def letters(split):
+        n = 52 if split == "train" else 26
+        return np.full((n, 28, 28), 128, np.uint8), np.arange(n, dtype=np.uint8) % 26
+
+    row = data.Dataset("Letters", tuple("abcdefghijklmnopqrstuvwxyz"), bundled=letters)
+    monkeypatch.setitem(data.DATASETS, "letters", row)
+    split = data.load("letters", "train")
+    assert split.images.shape == (52, 784) and split.labels.max() == 25 and data.is_available("letters")
+    assert row.n_classes == 26 and len(set(row.colours)) == 26 and data.stamp("letters") == ()
+    data.download("letters")  # nothing to fetch
+
+
 # What is on the disk ---------------------------------------------------------------------------------------
 
 
@@ -400,7 +427,7 @@ def test_a_sound_archive_is_not_fetched_again(mirror, folder):
 def test_without_an_official_sum_what_loads_stays(mirror, folder, monkeypatch):
     """Nobody has measured Fashion-MNIST's unpacked files here: what can be read is kept, what cannot is fetched."""
     (server,) = mirror("well")
-    monkeypatch.setitem(data._KNOWN, "mnist", data._KNOWN["mnist"]._replace(sums={}))
+    monkeypatch.setitem(data.DATASETS, "mnist", data.DATASETS["mnist"]._replace(sums={}))
     path = folder / "MNIST" / "raw" / FILES[2]
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # An import goes down only, and files of one layer do not import each other.
 LAYERS = {
+    "colours": 0,
     "config": 0,
     "losses": 0,
     "corruption": 0,
@@ -240,7 +241,7 @@ def test_the_core_does_nothing_at_import(path):
             assert node.attr != "environ", f"{name_of(path)}:{node.lineno} reads the environment at import"
 
 
-@pytest.mark.parametrize("name", ["config", "contents", "corruption"])
+@pytest.mark.parametrize("name", ["config", "contents", "corruption", "data"])
 def test_what_a_page_asks_before_it_paints_brings_no_torch(name):
     """Torch takes two seconds: names, limits, classes and cards are read without it."""
     program = f"import sys; import vae_core.{name}; sys.exit('torch' in sys.modules)"
