@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
 import json
 import math
 import os
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,14 +96,19 @@ def _parser() -> argparse.ArgumentParser:
         "--data-dir", type=Path, help="folder of the data sets (default: VAE_DATA, else the user's cache folder)"
     )
     shared.add_argument("--root", type=Path, help="folder of the checkpoints (default: the project's)")
-    # Whole words only: what goes onto a card is told by the option's name.
-    whole = functools.partial(argparse.ArgumentParser, allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=whole)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
 
     def command(
-        name: str, run: Callable[..., int], summary: str, description: str, examples: str, interrupted: str
+        name: str,
+        run: Callable[..., int],
+        summary: str,
+        description: str,
+        examples: str,
+        interrupted: str,
+        teach: Callable[[], str] | None = None,
     ) -> argparse.ArgumentParser:
-        """`interrupted` says what a Ctrl-C leaves behind: each command keeps something else."""
+        """`interrupted` says what a Ctrl-C leaves behind: each command keeps something else. `teach` gives further
+        lines of the help once somebody reads it."""
         added = commands.add_parser(
             name,
             parents=[common],
@@ -111,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
             description=description,
             epilog=f"examples\n{examples}",
             formatter_class=raw,
+            allow_abbrev=False,  # what goes onto a card is told by the option's whole name
+            teach=teach,
         )
         added.set_defaults(run=run, interrupted=interrupted)
         return added
@@ -143,19 +150,40 @@ A training that is interrupted goes on from its last whole epoch when the same c
     )
     group.add_argument("--retrain", action="store_true", help="train again where the checkpoint exists")
 
-    evaluate = command(
-        "evaluate",
-        _evaluate,
-        "score checkpoints on their test split",
-        """\
+    for name, run, summary, description, examples, interrupted in (
+        (
+            "evaluate",
+            _evaluate,
+            "measure checkpoints again and compare with their cards",
+            """\
 Measure each checkpoint on its test split and compare with the numbers on its card. Nothing is written. The exit code
-is 1 where a number differs by more than 0.2 %, or where the data set is not the one of the card.""",
-        """\
+is 1 where a number differs by more than another machine's arithmetic may move it, or where the data set is not the one
+of the card.""",
+            """\
   python -m vae_core evaluate mnist-vae-2d
+  python -m vae_core evaluate mnist-cvae-2d --what leak draws
   python -m vae_core evaluate --json""",
-        "What stands above is whole; nothing is kept of the rest, name it to go on with it.",
-    )
-    evaluate.add_argument("slugs", nargs="*", metavar="NAME", help="default: all whose data set is here")
+            "What stands above is whole; nothing is kept of the rest, name it to go on with it.",
+        ),
+        (
+            "measure",
+            _measure,
+            "put on cards what they do not say yet",
+            """\
+Measure of each checkpoint what its card does not say of its weights, without training, and put it there, where the
+pages read it. All else on the card stays.""",
+            """\
+  python -m vae_core measure
+  python -m vae_core measure mnist-cvae-20d --what leak
+  python -m vae_core measure mnist-ae-20d mnist-vae-20d --what draws --again""",
+            "What is named above is written; the one in work is not.",
+        ),
+    ):
+        added = command(name, run, summary, description, examples, interrupted, _measures_told)
+        added.add_argument("slugs", nargs="*", metavar="NAME", help="default: all whose data set is here")
+        default = "test" if name == "evaluate" else "all of these that can be asked of a model"
+        added.add_argument("--what", nargs="+", metavar="MEASURE", help=f"see above (default: {default})")
+    added.add_argument("--again", action="store_true", help="also what a card says already")
 
     integrate = command(
         "integrate",
@@ -183,39 +211,6 @@ where pages and benchmarks read them. Needs MNIST, and takes about ten minutes."
         "  python -m vae_core baselines --data-dir ~/data",
         "Nothing was written: the same command begins again.",
     )
-    measures = (
-        (
-            "leak",
-            _leak,
-            "how much of the label is in a CVAE's codes",
-            """\
-Let a small network learn to read the label in a CVAE's codes of 55,000 training images, from the means and from draws
-of q, and put its accuracy on the test split and the nats that it gains on the card, where the page Styles reads
-them.""",
-            "  python -m vae_core leak mnist-cvae-20d",
-            "mnist-cvae-2d mnist-cvae-20d",
-        ),
-        (
-            "draws",
-            _draws,
-            "how many random codes draw a digit",
-            """\
-Decode 10,000 random codes, from the prior or from one Gaussian with the mean and covariance of a deterministic model's
-codes, count how many the judge takes for digits, and put the share on the card, where the page Sliders reads it.""",
-            "  python -m vae_core draws mnist-ae-20d mnist-vae-20d",
-            "AE, DAE, VAE and CVAE of MNIST in both sizes",
-        ),
-    )
-    for name, run_it, summary, description, examples, default in measures:
-        added = command(
-            name,
-            run_it,
-            summary,
-            description,
-            examples,
-            "Models that are named above are written; the one in work is not.",
-        )
-        added.add_argument("slugs", nargs="*", metavar="NAME", help=f"default: {default}")
     command(
         "judge",
         _judge,
@@ -274,6 +269,29 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
                 metavar="W,W" if isinstance(each.default, tuple) else None,
                 help=f"{each.metadata['said']} (default {default})".replace("%", "%%"),
             )
+
+
+class _Command(argparse.ArgumentParser):
+    """A command whose help may hold what takes seconds to know."""
+
+    def __init__(self, *words: Any, teach: Callable[[], str] | None = None, **named: Any) -> None:
+        super().__init__(*words, **named)
+        self.teach = teach
+
+    def format_help(self) -> str:
+        if self.teach:
+            self.description, self.teach = f"{self.description}\n\n{self.teach()}", None
+        return super().format_help()
+
+
+def _measures_told() -> str:
+    from vae_core.measures import MEASURES
+
+    rows = []
+    for name, row in MEASURES.items():
+        good = f"; {row.good} is good" if row.good else ""
+        rows.append(textwrap.fill(f"{row.words} ({row.unit}{good})", 118, initial_indent=f"  {name:10} "))
+    return "\n".join(["measures", *(row.replace("\n", "\n" + " " * 13) for row in rows)])
 
 
 def _train(args: argparse.Namespace, argv: list[str]) -> int:
@@ -356,45 +374,63 @@ def _say_what_is_strange(args: argparse.Namespace, name: str) -> None:
 
 
 def _evaluate(args: argparse.Namespace, argv: list[str]) -> int:
-    from vae_core import checkpoints, data
+    from vae_core.measures import MEASURES, Subject, agrees
+
+    args.what = args.what or ["test"]
+
+    def compare(subject: Subject, name: str) -> bool:
+        row, told = MEASURES[name], subject.card.get(name)
+        if reason := row.cannot(subject):
+            raise ConfigError(reason)
+        found = row.find(subject)
+        same = agrees(name, found, told)
+        verdict = "as on the card" if same else f"the card says {told if told is None else row.told(told)}"
+        say = {"event": "score", "slug": subject.slug, name: found, "as_on_card": same}
+        _say(args, say, f"{subject.slug:18} {row.told(found)}  {verdict}")
+        return same
+
+    return _of_each(args, compare)
+
+
+def _measure(args: argparse.Namespace, argv: list[str]) -> int:
+    from vae_core.measures import MEASURES, Subject, measure
+
+    def add(subject: Subject, name: str) -> bool:
+        found = measure(subject, name, again=args.again)
+        if found is not None:
+            line = f"{subject.slug:18} {MEASURES[name].told(found)}"
+            _say(args, {"event": "done", "slug": subject.slug, name: found}, line)
+        elif args.slugs or args.what:
+            line = f"{subject.slug:18} {name} is on the card already"
+            _say(args, {"event": "there", "slug": subject.slug, "what": name}, line)
+        return True
+
+    return _of_each(args, add)
+
+
+def _of_each(args: argparse.Namespace, do: Callable[[Any, str], bool]) -> int:
+    """do(subject, name of a measure) for each checkpoint and measure that are meant: 0 where all went well."""
+    from vae_core import checkpoints, data, measures
     from vae_core.storage import StorageError
 
-    status = 0
+    status, wanted = 0, measures.chosen(args.what)
     for slug in args.slugs or checkpoints.available(args.root):
         try:
-            status |= 0 if _score(args, slug) else 1
+            subject = measures.Subject(slug, args.root, args.data_dir)
+            for name, row in wanted.items():
+                if not (args.slugs and args.what) and row.cannot(subject):
+                    continue  # nobody has asked this of that model
+                try:
+                    status |= 0 if do(subject, name) else 1
+                except data.DataError:
+                    if args.slugs or data.is_available(subject.dataset, args.data_dir):
+                        raise
+                    line = f"{slug}: {name} skipped, {subject.dataset} is not here"
+                    _say(args, {"event": "skipped", "slug": slug, "what": name}, line)
         except (StorageError, data.DataError) as error:  # one that is broken does not hide the others
             status = 1
             _fail(args, "error", f"{slug}: {error}", slug=slug)
     return status
-
-
-def _score(args: argparse.Namespace, slug: str) -> bool:
-    """Measure one checkpoint, and say whether its card says the same. Nothing is said of one that is skipped."""
-    from vae_core import checkpoints, data
-    from vae_core.storage import StorageError
-
-    model, card = checkpoints.load(slug, args.root)
-    name = card["dataset"]["name"]
-    if not args.slugs and not data.is_available(name, args.data_dir):
-        _say(args, {"event": "skipped", "slug": slug}, f"{slug}: skipped, {name} is not here")
-        return True
-    train, test = checkpoints.splits(Config.from_dict(card["config"]), args.data_dir)
-    here = {"train_fingerprint": data.fingerprint(train), "test_fingerprint": data.fingerprint(test)}
-    if any(card["dataset"].get(key) != value for key, value in here.items()):
-        raise StorageError(
-            f"expected the {name} that its card fingerprints, got other images or labels. "
-            "Name the right folder with --data-dir, or download the data set again."
-        )
-    _, scores, _ = checkpoints.assess(model, name, train, test)
-    same = all(math.isclose(scores[k], card["test"].get(k, math.inf), rel_tol=2e-3, abs_tol=1e-6) for k in scores)
-    verdict = "as on the card" if same else f"the card says {card['test']}"
-    _say(
-        args,
-        {"event": "score", "slug": slug, "test": scores, "as_on_card": same},
-        f"{_row(card | {'test': scores})}  {verdict}",
-    )
-    return same
 
 
 def _integrate(args: argparse.Namespace, argv: list[str]) -> int:
@@ -426,29 +462,6 @@ def _baselines(args: argparse.Namespace, argv: list[str]) -> int:
         progress=lambda done, total: bar.step(done, total, f"{done} of {total} ways to spoil"),
     )
     bar.line({"event": "done", "baselines": values}, json.dumps(values, indent=1))
-    return 0
-
-
-def _leak(args: argparse.Namespace, argv: list[str]) -> int:
-    from vae_core import measures
-
-    for slug in args.slugs or ["mnist-cvae-2d", "mnist-cvae-20d"]:
-        found = measures.leak(slug, root=args.root, data_folder=args.data_dir)
-        read = "  ".join(
-            f"{found[key]['accuracy']:.2%} and {found[key]['nats']:.3f} nats from {name}"
-            for key, name in (("draw", "draws of q"), ("mean", "means"))
-        )
-        _say(args, {"event": "done", "slug": slug, "leak": found}, f"{slug:18} {read}  chance {found['chance']:.2%}")
-    return 0
-
-
-def _draws(args: argparse.Namespace, argv: list[str]) -> int:
-    from vae_core import measures
-
-    for slug in args.slugs or [f"mnist-{kind}-{d}d" for d in (2, 20) for kind in KINDS]:
-        found = measures.draws(slug, root=args.root)
-        line = f"{slug:18} {found['accepted']:.2%} of {found['draws']:,} draws from {found['from']} are digits"
-        _say(args, {"event": "done", "slug": slug, "draws": found}, line)
     return 0
 
 
@@ -550,15 +563,9 @@ def _close(stream: Any) -> None:
 
 
 def _row(card: dict[str, Any]) -> str:
-    names = {
-        "nelbo": "-ELBO {:.2f}",
-        "reconstruction_at_mean": "reconstruction at the mean {:.2f}",
-        "kl": "KL {:.2f}",
-        "mse": "MSE {:.4f}",
-        "label_agreement": "label {:.2%}",
-    }
-    numbers = [form.format(card["test"][k]) for k, form in names.items() if k in card["test"]]
-    return f"{card['slug']:18} " + "  ".join(numbers)
+    from vae_core.measures import MEASURES
+
+    return f"{card['slug']:18} {MEASURES['test'].told(card['test'])}"
 
 
 def _fields(cls: type, args: argparse.Namespace) -> Any:

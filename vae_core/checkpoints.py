@@ -389,11 +389,16 @@ def assess(
     if code.logvar is not None:
         codes["test_logvar"] = code.logvar.half()
     codes |= {f"test_{k}": v for k, v in terms._asdict().items() if v is not None}
-    scores = metrics.summary(terms)
-    if model.conditional and dataset == "mnist":
-        scores["label_agreement"] = metrics.label_agreement(model, load_judge())
     denoising = metrics.denoising(model, test.images, test.labels) if model.config.likelihood == "bernoulli" else {}
-    return codes, scores, denoising
+    return codes, scores(model, dataset, terms), denoising
+
+
+def scores(model: Autoencoder, dataset: str, terms: metrics.PerImage) -> dict[str, float]:
+    """The card's `test`."""
+    found = metrics.summary(terms)
+    if model.conditional and dataset == "mnist":
+        found["label_agreement"] = metrics.label_agreement(model, load_judge())
+    return found
 
 
 def _drawing(model: Autoencoder, test: data.Split) -> float:

@@ -1,17 +1,21 @@
 """What is measured of a finished model and kept: on its card, or beside the checkpoints.
 
-Each number carries the fingerprint of the weights that it was measured on, and counts for no others.
+A measure is a row in `MEASURES`. Each number that is added later carries the fingerprint of the weights that it was
+measured on, and counts for no others.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vae_core import checkpoints, data, judge, latent, metrics
 from vae_core.config import PIXELS, Config, ConfigError
+from vae_core.corruption import CORRUPTIONS
 from vae_core.storage import Layout, StorageError, locked, read_tensors, write_json, write_tensors
 
 LEAK_IMAGES = 55_000  # first training images that the reader of labels learns from
@@ -28,6 +32,176 @@ def weights_fingerprint(slug: str, root: Path | None = None) -> str:
         raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
 
 
+class Subject:
+    """A checkpoint and the data set that it was trained on, which is read when it is first asked for."""
+
+    def __init__(self, slug: str, root: Path | None = None, data_folder: Path | None = None) -> None:
+        self.slug, self.root, self.data_folder = slug, root or checkpoints.ROOT, data_folder
+        self.card = checkpoints.read_card(slug, root)
+        self.weights = weights_fingerprint(slug, root)  # before they are loaded: what changes since is noticed
+        self.model = checkpoints.load(slug, root)[0]
+        self.dataset: str = self.card["dataset"]["name"]
+
+    @cached_property
+    def splits(self) -> tuple[data.Split, data.Split]:
+        """Training and test images. Raises `StorageError` where they are not those of the card."""
+        found = checkpoints.splits(Config.from_dict(self.card["config"]), self.data_folder)
+        here = dict(zip(("train_fingerprint", "test_fingerprint"), map(data.fingerprint, found), strict=True))
+        if any(self.card["dataset"].get(key) != value for key, value in here.items()):
+            raise StorageError(
+                f"expected the {self.dataset} that its card fingerprints, got other images or labels. "
+                "Name the right folder with --data-dir, or download the data set again."
+            )
+        return found
+
+    def kept(self, name: str) -> Any:
+        """What the card says under this name of these weights, or None."""
+        found = self.card.get(name)
+        fits = isinstance(found, dict) and (MEASURES[name].of_training or found.get("weights") == self.weights)
+        return found if fits else None
+
+
+class Measure(NamedTuple):
+    """One thing that can be measured of a checkpoint on its data set."""
+
+    words: str  # what it is, in a line
+    unit: str
+    good: str  # which numbers are: "low", "high", or "" where neither is
+    find: Callable[[Subject], dict[str, Any]]
+    told: Callable[[dict[str, Any]], str]  # what was found, in a line
+    cannot: Callable[[Subject], str] = lambda subject: ""  # why it is not asked of this model
+    whole: Callable[[Subject, Any], bool] = lambda subject, found: True  # whether what a card says is all of it
+    of_training: bool = False  # training puts it on the card, so it is of the card's own weights
+    leeway: float = 2e-3  # relative: what another machine's arithmetic may move
+
+
+def _scores(subject: Subject) -> dict[str, Any]:
+    terms = metrics.per_image(subject.model, *subject.splits[1])
+    return checkpoints.scores(subject.model, subject.dataset, terms)
+
+
+def _scores_told(test: dict[str, Any]) -> str:
+    names = {
+        "nelbo": "-ELBO {:.2f}",
+        "reconstruction_at_mean": "reconstruction at the mean {:.2f}",
+        "kl": "KL {:.2f}",
+        "mse": "MSE {:.4f}",
+        "label_agreement": "label {:.2%}",
+    }
+    return "  ".join(form.format(test[k]) for k, form in names.items() if k in test)
+
+
+def _denoising_told(found: dict[str, Any]) -> str:
+    scores = [(CORRUPTIONS[kind], found[kind]) for kind in found.keys() & CORRUPTIONS.keys()]
+    at_start = [(row.name, row.start, cells.get(f"{row.start:g}")) for row, cells in scores]
+    return "PSNR  " + "  ".join(f"{name} {at:g} {cell['psnr']:.2f} dB" for name, at, cell in sorted(at_start) if cell)
+
+
+def _leak(subject: Subject) -> dict[str, Any]:
+    """Accuracy and nats from the means (`mean`) and from draws of q (`draw`), and `chance`, the largest label's share
+    of the test split."""
+    train, test = subject.splits
+    train = data.Split(*(part[:LEAK_IMAGES] for part in train))
+    codes = [latent.embed(subject.model, *split) for split in (train, test)]
+    found: dict[str, Any] = {}
+    for name, sample in (("mean", False), ("draw", True)):
+        one = metrics.leak(codes[0], train.labels, codes[1], test.labels, sample=sample)
+        found[name] = {key: round(value, 4) for key, value in one._asdict().items()}
+    found["chance"] = round(test.labels.bincount().max().item() / len(test.labels), 4)
+    return found | {"train_images": len(train.labels), "seed": 0}
+
+
+def _leak_told(found: dict[str, Any]) -> str:
+    read = "  ".join(
+        f"{found[key]['accuracy']:.2%} and {found[key]['nats']:.3f} nats from {name}"
+        for key, name in (("draw", "draws of q"), ("mean", "means"))
+    )
+    return f"{read}  chance {found['chance']:.2%}"
+
+
+def _no_leak(subject: Subject) -> str:
+    if subject.model.conditional:
+        return ""
+    return (
+        f"A leak is measured of a model that is told the label; {subject.slug!r} is of kind {subject.card['kind']}, "
+        "which is not."
+    )
+
+
+def _draws(subject: Subject) -> dict[str, Any]:
+    model = subject.model
+    source = latent.own_source(
+        checkpoints.load_codes(subject.slug, subject.root)["train_mean"], prior=model.probabilistic
+    )
+    share = metrics.accepted_draws(model, checkpoints.load_judge(subject.root), source, n=DRAWS)
+    told = "N(0, I)" if model.probabilistic else "one Gaussian with mean and covariance of the stored training codes"
+    found = {"accepted": round(share, 4), "draws": DRAWS, "from": told, "seed": 0}
+    return found | {"judge": weights_fingerprint("judge", subject.root)}
+
+
+def _no_draws(subject: Subject) -> str:
+    if subject.dataset == "mnist":
+        return ""
+    return f"The judge knows MNIST's digits; {subject.slug!r} was trained on {subject.dataset}."
+
+
+# The register: `python -m vae_core measure` adds to a card whatever of these is not on it.
+MEASURES = {
+    "test": Measure(
+        "the terms of the ELBO (at β = 1), the reconstruction at the mean and the pixels' squared error; of a CVAE on "
+        "MNIST how often the judge sees the label that was asked for",
+        "nats per image",
+        "low",
+        _scores,
+        _scores_told,
+        of_training=True,
+    ),
+    "denoising": Measure(
+        f"how far the first {metrics.DENOISING_IMAGES:,} test images come back, spoilt in each way and amount",
+        "nats, squared error, dB, share of pixels",
+        "",
+        lambda subject: metrics.denoising(subject.model, *subject.splits[1]),
+        _denoising_told,
+        lambda subject: (
+            ""
+            if subject.model.config.likelihood == "bernoulli"
+            else f"Denoising is scored on binarised pixels; {subject.slug!r} has Gaussian ones."
+        ),
+        lambda subject, found: all(
+            f"{at:g}" in found.get(k, {}) for k, row in CORRUPTIONS.items() for at in row.amounts
+        ),
+        of_training=True,
+    ),
+    "leak": Measure(
+        "how much of the label a small network reads in a conditional model's codes of images that it has not seen",
+        "share of right labels, nats",
+        "low",
+        _leak,
+        _leak_told,
+        _no_leak,
+        leeway=0.03,
+    ),
+    "draws": Measure(
+        f"how many of {DRAWS:,} random codes the judge takes for digits: from the prior, or from one Gaussian with the "
+        "mean and covariance of a deterministic model's codes",
+        "share of the codes",
+        "high",
+        _draws,
+        lambda found: f"{found['accepted']:.2%} of {found['draws']:,} draws from {found['from']} are digits",
+        _no_draws,
+        lambda subject, found: found.get("judge") == weights_fingerprint("judge", subject.root),
+        leeway=5e-3,
+    ),
+}
+
+
+def chosen(names: list[str] | None) -> dict[str, Measure]:
+    """The named measures, or all. Raises `ConfigError` for a name that there is not."""
+    if strange := [name for name in names or () if name not in MEASURES]:
+        raise ConfigError(f"There is no measure {strange[0]!r}. There are: {', '.join(MEASURES)}.")
+    return {name: measure for name, measure in MEASURES.items() if not names or name in names}
+
+
 def measured(name: str, slug: str, root: Path | None = None) -> dict[str, Any] | None:
     """What the card says under this name, or None where it says nothing or speaks of other weights."""
     found = checkpoints.read_card(slug, root).get(name)
@@ -35,52 +209,43 @@ def measured(name: str, slug: str, root: Path | None = None) -> dict[str, Any] |
     return found if fits else None
 
 
-def leak(slug: str, *, root: Path | None = None, data_folder: Path | None = None) -> dict[str, Any]:
-    """Measure how much of the label a conditional model's codes hold (`metrics.leak`), and remember it.
-
-    Writes the card's `leak`: accuracy and nats from the means (`mean`) and from draws of q (`draw`), and `chance`, the
-    largest label's share of the test split. Raises `ConfigError` for a model without labels.
-    """
-    model, card = checkpoints.load(slug, root)
-    if not model.conditional:
-        raise ConfigError(
-            f"A leak is measured of a model that is told the label (cvae); {slug!r} is of kind {card['kind']}."
-        )
-    weights = weights_fingerprint(slug, root)
-    train, test = checkpoints.splits(Config.from_dict(card["config"]), data_folder)
-    train = data.Split(*(part[:LEAK_IMAGES] for part in train))
-    codes = [latent.embed(model, *split) for split in (train, test)]
-    found: dict[str, Any] = {}
-    for name, sample in (("mean", False), ("draw", True)):
-        one = metrics.leak(codes[0], train.labels, codes[1], test.labels, sample=sample)
-        found[name] = {key: round(value, 4) for key, value in one._asdict().items()}
-    found["chance"] = round(test.labels.bincount().max().item() / len(test.labels), 4)
-    found |= {"train_images": len(train.labels), "seed": 0}
-    return _keep(slug, "leak", found, weights, root)
-
-
-def draws(slug: str, *, root: Path | None = None) -> dict[str, Any]:
-    """Measure how many drawings of random codes the judge takes for digits, and remember it as the card's `draws`."""
-    model, card = checkpoints.load(slug, root)
-    if card["dataset"]["name"] != "mnist":
-        raise ConfigError(f"The judge knows MNIST's digits; {slug!r} was trained on {card['dataset']['name']}.")
-    weights = weights_fingerprint(slug, root)
-    source = latent.own_source(checkpoints.load_codes(slug, root)["train_mean"], prior=model.probabilistic)
-    share = metrics.accepted_draws(model, checkpoints.load_judge(root), source, n=DRAWS)
-    told = "N(0, I)" if model.probabilistic else "one Gaussian with mean and covariance of the stored training codes"
-    found = {"accepted": round(share, 4), "draws": DRAWS, "from": told, "seed": 0}
-    return _keep(slug, "draws", found | {"judge": weights_fingerprint("judge", root)}, weights, root)
-
-
-def _keep(slug: str, name: str, found: dict[str, Any], weights: str, root: Path | None) -> dict[str, Any]:
-    """Put what was found on the card; everything else there stays. Raises `StorageError` where the weights changed."""
-    root = root or checkpoints.ROOT
-    found |= {"weights": weights, "command": f"python -m vae_core {name} {slug}"}
-    with locked(root / ".training" / slug):
-        if weights_fingerprint(slug, root) != weights:
-            raise StorageError(f"{slug!r} has changed while it was measured. Measure it again.")
-        write_json(root / slug / "card.json", checkpoints.read_card(slug, root) | {name: found})
+def measure(subject: Subject, name: str, *, again: bool = False) -> dict[str, Any] | None:
+    """Measure what the card does not say of these weights, and put it there; what it says stays. None where nothing is
+    new. Raises `ConfigError` where it cannot be asked of this model, `StorageError` where the weights have changed."""
+    row = MEASURES[name]
+    if reason := row.cannot(subject):
+        raise ConfigError(reason)
+    have = None if again else subject.kept(name)
+    if have is not None and row.whole(subject, have):
+        return None
+    found = row.find(subject)
+    if row.of_training:
+        found = _filled(have, found)
+    else:
+        command = f"python -m vae_core measure {subject.slug} --what {name}"
+        found |= {"weights": subject.weights, "command": command}
+    with locked(subject.root / ".training" / subject.slug):
+        if weights_fingerprint(subject.slug, subject.root) != subject.weights:
+            raise StorageError(f"{subject.slug!r} has changed while it was measured. Measure it again.")
+        subject.card = checkpoints.read_card(subject.slug, subject.root) | {name: found}
+        write_json(subject.root / subject.slug / "card.json", subject.card)
     return found
+
+
+def agrees(name: str, found: Any, told: Any) -> bool:
+    """Whether a card tells every number that was found, but for what another machine's arithmetic may move."""
+    if isinstance(found, dict):
+        return isinstance(told, dict) and all(agrees(name, value, told.get(key)) for key, value in found.items())
+    if isinstance(found, float):
+        return type(told) in (int, float) and math.isclose(found, told, rel_tol=MEASURES[name].leeway, abs_tol=1e-6)
+    return found == told
+
+
+def _filled(have: Any, found: Any) -> Any:
+    """`found`, but for what is there already, which stays."""
+    if not isinstance(have, dict) or not isinstance(found, dict):
+        return found if have is None else have
+    return have | {key: _filled(have.get(key), value) for key, value in found.items()}
 
 
 def judge_again(*, root: Path | None = None, data_folder: Path | None = None) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from vae_core import checkpoints, data, judge, measures, metrics
 from vae_core.__main__ import main
 from vae_core.config import ConfigError
-from vae_core.storage import StorageError, read_json
+from vae_core.corruption import CORRUPTIONS
+from vae_core.storage import StorageError, read_json, write_json
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_what_is_shipped_was_measured_on_the_weights_beside_it():
     for slug in (f"mnist-{kind}-{d}d" for d in (2, 20) for kind in ("ae", "dae", "vae", "cvae")):
         found = measures.measured("draws", slug)
         assert found is not None and found["judge"] == measures.weights_fingerprint("judge")
-        assert found["command"] == f"python -m vae_core draws {slug}"
+        assert found["command"] == f"python -m vae_core measure {slug} --what draws"
     for d in (2, 20):
         found = measures.measured("leak", f"mnist-cvae-{d}d")
         assert found is not None and found["chance"] < found["draw"]["accuracy"] < found["mean"]["accuracy"]
@@ -36,7 +37,8 @@ def test_draws_are_counted_again_and_nothing_else_on_the_card_moves(copied):
     """The same seed, the same share; `command`, `history` and every other measure stay as they were."""
     slug = "mnist-cvae-2d"
     before = checkpoints.read_card(slug, copied)
-    assert measures.draws(slug, root=copied)["accepted"] == pytest.approx(before["draws"]["accepted"], abs=2e-4)
+    found = measures.measure(measures.Subject(slug, copied), "draws", again=True)
+    assert found["accepted"] == pytest.approx(before["draws"]["accepted"], abs=2e-4)
     after = checkpoints.read_card(slug, copied)
     assert {k: v for k, v in after.items() if k != "draws"} == {k: v for k, v in before.items() if k != "draws"}
 
@@ -54,12 +56,12 @@ def test_a_number_of_other_weights_is_not_told(copied):
 
 def test_a_leak_needs_a_model_that_is_told_the_label():
     with pytest.raises(ConfigError, match="told the label"):
-        measures.leak("mnist-vae-2d")
+        measures.measure(measures.Subject("mnist-vae-2d"), "leak")
 
 
 def test_draws_are_judged_where_the_judge_knows_the_digits():
     with pytest.raises(ConfigError, match="MNIST"):
-        measures.draws("digits-vae-2d")
+        measures.measure(measures.Subject("digits-vae-2d"), "draws")
 
 
 def test_a_leak_is_written_by_the_command(root, tmp_path, capsys):
@@ -68,10 +70,113 @@ def test_a_leak_is_written_by_the_command(root, tmp_path, capsys):
     shutil.copytree(root / "checkpoints" / slug, tmp_path / slug)
     seen = []
     for _ in range(2):
-        assert main(["leak", slug, "--root", str(tmp_path), "--json", "--threads", "1"]) == 0
+        words = ["measure", slug, "--what", "leak", "--again", "--root", str(tmp_path), "--json", "--threads", "1"]
+        assert main(words) == 0
         seen.append(json.loads(capsys.readouterr().out)["leak"])
     assert seen[0] == seen[1] == checkpoints.read_card(slug, tmp_path)["leak"]
     assert seen[0]["train_images"] == 1438 and 0.1 < seen[0]["draw"]["accuracy"] < 1
+
+
+@pytest.fixture
+def digits_card(root, tmp_path):
+    """A model of the bundled digits, its folder, and how to read its card."""
+    slug = "digits-vae-2d"
+    shutil.copytree(root / "checkpoints" / slug, tmp_path / slug)
+    return slug, tmp_path, lambda: read_json(tmp_path / slug / "card.json")
+
+
+def measured_by_command(slug, folder, capsys, *words):
+    code = main(["measure", slug, *words, "--root", str(folder), "--json", "--threads", "1"])
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_what_is_on_a_card_is_not_measured_again(digits_card, capsys):
+    """Whoever types it twice waits once; the shipped numbers are never told anew unasked."""
+    slug, folder, _ = digits_card
+    before = (folder / slug / "card.json").read_bytes()
+    code, rows = measured_by_command(slug, folder, capsys)
+    assert code == 0 and {row["event"] for row in rows} == {"there"}
+    assert (folder / slug / "card.json").read_bytes() == before
+
+
+def test_a_new_corruption_is_measured_of_cards_that_were_there_before(digits_card, capsys, monkeypatch):
+    """It used to need each model's training again: no command wrote the cells."""
+    slug, folder, card = digits_card
+    before = card()
+    row = CORRUPTIONS["masking"]._replace(amounts=(0.15, 0.35), start=0.15, trained_on=False)
+    monkeypatch.setitem(CORRUPTIONS, "holes", row)
+    code, rows = measured_by_command(slug, folder, capsys, "--what", "denoising")
+    assert code == 0 and rows[-1]["event"] == "done"
+    after = card()
+    assert set(after["denoising"].pop("holes")) == {"0.15", "0.35"}
+    assert after == before
+
+
+def test_a_new_measure_is_a_row_and_lands_on_every_card(digits_card, capsys, monkeypatch):
+    """With the fingerprint of its weights, by which a page knows whether it may tell it."""
+    slug, folder, card = digits_card
+    before = card()
+    ink = measures.Measure(
+        "ink of the test images",
+        "share",
+        "",
+        lambda subject: {"mean": float(subject.splits[1].images.mean())},
+        lambda found: f"ink {found['mean']:.3f}",
+    )
+    monkeypatch.setitem(measures.MEASURES, "ink", ink)
+    assert measured_by_command(slug, folder, capsys)[0] == 0
+    after = card()
+    found = after.pop("ink")
+    assert after == before
+    assert found["mean"] == pytest.approx(data.load("digits", "test").images.mean().item())
+    assert found["command"] == f"python -m vae_core measure {slug} --what ink"
+    assert measures.measured("ink", slug, folder) == found
+    assert main(["evaluate", slug, "--what", "ink", "--root", str(folder), "--threads", "1"]) == 0
+    capsys.readouterr()
+    weights = folder / slug / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-2] + b"\1\1")
+    assert measures.measured("ink", slug, folder) is None
+    assert measured_by_command(slug, folder, capsys, "--what", "ink")[1][-1]["event"] == "done"  # of the new weights
+
+
+def test_an_evaluation_writes_nothing_and_names_what_differs(digits_card, capsys):
+    slug, folder, card = digits_card
+    path = folder / slug / "card.json"
+    assert main(["evaluate", slug, "--what", "test", "denoising", "--root", str(folder), "--threads", "1"]) == 0
+    wrong = card()
+    wrong["denoising"]["blur"]["1"]["psnr"] += 1
+    write_json(path, wrong)
+    before = path.read_bytes()
+    capsys.readouterr()
+    assert main(["evaluate", slug, "--what", "denoising", "--root", str(folder), "--threads", "1"]) == 1
+    assert "the card says" in capsys.readouterr().out and path.read_bytes() == before
+
+
+def test_a_measure_that_there_is_not_is_one_sentence(digits_card, capsys):
+    slug, folder, _ = digits_card
+    assert main(["measure", slug, "--what", "taste", "--root", str(folder)]) == 1
+    assert "There is no measure 'taste'. There are: test, denoising, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", measures.MEASURES)
+def test_each_measure_says_what_it_is(name):
+    row = measures.MEASURES[name]
+    assert row.words and row.unit and row.good in ("low", "high", "")
+
+
+def test_weights_that_change_while_they_are_measured_get_no_number(digits_card, monkeypatch):
+    """A training of the same name may end meanwhile: its card would tell numbers of the model before it."""
+    slug, folder, card = digits_card
+    before, weights = card(), folder / slug / "weights.safetensors"
+
+    def find(subject):
+        weights.write_bytes(weights.read_bytes() + b"\0")
+        return {"value": 1.0}
+
+    monkeypatch.setitem(measures.MEASURES, "slow", measures.Measure("slow", "1", "", find, str))
+    with pytest.raises(StorageError, match="has changed while it was measured"):
+        measures.measure(measures.Subject(slug, folder), "slow")
+    assert card() == before
 
 
 def test_the_judge_measured_again_keeps_its_threshold_and_weights(copied, mnist_dir):
@@ -88,7 +193,7 @@ def test_the_judge_measured_again_keeps_its_threshold_and_weights(copied, mnist_
 def test_the_shipped_leak_is_found_again(copied, mnist_dir):
     """Half a point's leeway: another machine's arithmetic takes another way through 3,225 steps."""
     before = checkpoints.read_card("mnist-cvae-2d", copied)["leak"]
-    found = measures.leak("mnist-cvae-2d", root=copied, data_folder=mnist_dir)
+    found = measures.measure(measures.Subject("mnist-cvae-2d", copied, mnist_dir), "leak", again=True)
     for name in ("mean", "draw"):
         assert found[name]["accuracy"] == pytest.approx(before[name]["accuracy"], abs=0.005)
 
