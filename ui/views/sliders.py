@@ -62,7 +62,7 @@ def middles(kinds: list[str], size: int) -> str:
 
 
 def accepted_draws(kinds: list[str], size: int) -> str:
-    """How many random codes of each model draw a digit, as `python -m vae_core draws` put it on the cards."""
+    """How many random codes of each model draw a digit, as `measure --what draws` put it on the cards."""
     found = {kind: store.measured("draws", slug(kind, size)) for kind in kinds}
     there = {kind: one for kind, one in found.items() if one}
     if not there:
