@@ -3,15 +3,15 @@
 import streamlit as st
 import torch
 
-from ui.live import bridge, store
+from ui.live import store
+from ui.live.cast import Standing, everybody
 from ui.parts import fetch, readout
+from ui.parts.cast import choose
 from ui.parts.digit import Chosen
-from ui.parts.links import SIZES
 from ui.parts.page import frame
 from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.tiles import numbers
 from ui.shell.failure import fragment
-from ui.shell.family import FAMILY, slug, title
 from ui.shell.glossary import glossary
 from ui.views import sliders
 from vae_core import latent
@@ -36,54 +36,47 @@ layer in its decoder. So a difference between two of them is not the kind of mod
 
 
 @fragment
-def play(kinds: list[str], size: int, chosen: Chosen, label: int) -> None:
+def play(models: list[Standing], size: int, chosen: Chosen, label: int) -> None:
     """The live view, and whenever the hand lets go, what only Python knows of the codes it left."""
-    hand = sliders.sliders(kinds, size, chosen, label)
+    hand = sliders.sliders(models, size, chosen, label)
     rows, judge = [], store.judge()
-    for kind, code in hand["codes"].items():
-        (model, _), z = store.guard(slug(kind, size)), torch.tensor(code)
-        far = readout.distance(store.guard_codes(slug(kind, size)), z)
+    for one in models:
+        if one.key not in hand["codes"]:
+            continue
+        (model, _), z = store.guard(one.slug), torch.tensor(hand["codes"][one.key])
+        far = readout.distance(store.guard_codes(one.slug), z)
         y = torch.tensor([hand["label"]]) if model.conditional else None
         drawn = latent.decode(model, z[None], y)
         read = ("—", "—")
         if judge is not None:
             read = str(int(judge.label(drawn))), "yes" if bool(judge.is_digit(drawn)) else "no"
-        rows.append((title(kind), f"{far:.2f}", *read))
+        rows.append((one.title, f"{far:.2f}", *read))
     numbers(("", "σ from the middle", "read as", "is a digit"), rows)
-    st.caption(f"{sliders.middles(kinds, size)} A classifier that knows no autoencoder reads.")
-    if accepted := sliders.accepted_draws(kinds, size):
+    st.caption(f"{sliders.middles(models, size)} A classifier that knows no autoencoder reads.")
+    if accepted := sliders.accepted_draws(models, size):
         st.markdown(accepted)
 
 
 frame("Sliders", __doc__)
-sizes = [d for d in SIZES if any(slug(k, d) in store.slugs() for k in FAMILY)]
+sizes = sorted({one.latent_dim for one in everybody()})
 if not sizes:
-    st.error(
-        "No trained model with 2 or 20 numbers in its code is here. Restore the folder checkpoints, or run "
-        "`python -m vae_core train vae`."
-    )
+    st.error("No trained model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
     st.stop()
 if st.session_state["sliders_dim"] not in sizes:
     st.session_state["sliders_dim"] = sizes[-1]
 controls, dimensions = st.columns([3.4, 1])
-size = dimensions.segmented_control(
-    "Numbers in the code",
-    sizes,
-    required=True,
-    key="sliders_dim",
-    persist_state="session",
-)
+with dimensions:
+    size = st.segmented_control("Numbers in the code", sizes, required=True, key="sliders_dim", persist_state="session")
+    models = choose("sliders", size, lambda one: None if one.latent_dim == size else f"not {size} numbers in its code")
 with controls:
     chosen = choose_digit()
-whole = bridge.whole(slug(k, size) for k in FAMILY)
-here = [k for k in FAMILY if slug(k, size) in whole]
-if not here:
+if not models:
     st.error(f"No model with {size} numbers in its code can be loaded. Restore the folder checkpoints, or train again.")
     st.stop()
 label = chosen.label or 0
-if chosen.label is None and "cvae" in here:
-    label, _ = label_for(chosen, store.model(slug("cvae", size))[0])
-play(here, size, chosen, label)
+if chosen.label is None and (told := next((one for one in models if one.conditional), None)):
+    label, _ = label_for(chosen, store.model(told.slug)[0])
+play(models, size, chosen, label)
 show_steps(chosen)
 fetch.mnist_notice()
 with st.expander("What you see"):

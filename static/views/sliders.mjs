@@ -27,6 +27,9 @@ export async function mount(root, component) {
   return view;
 }
 
+/** The models that a link shows: older ones name kinds with a dot between them, and names of models hold dots. */
+const listed = (text, kinds) => (text === null ? null : kinds.includes(text) ? [text] : text.split(text.includes("~") ? "~" : "."));
+
 class Sliders {
   constructor(root, component) {
     this.root = root;
@@ -73,21 +76,22 @@ class Sliders {
 
   // State --------------------------------------------------------------------------------------------------------------
 
-  /** As ui/live_pages.py decides, too: the link opens the tab's first view and no other, for later it tells what a view
+  /** As ui/views/sliders.py decides, too: the link opens the tab's first view and no other, for later it tells what a view
    * of perhaps another size and another digit wrote. Then the hand that was left for this size and this digit counts,
    * else the digit's own code with the models of the view before. */
   #startingState() {
     const { models, digit } = this.options;
     const linked = (name) => (latest ? null : link.get(name));
     const left = remembered.get(this.size);
-    const old = left?.digit === digit.id ? left : { shown: latest?.shown, lead: latest?.lead };
+    const old = left?.digit === digit.id ? left : { shown: latest?.shown, lead: latest?.lead, kinds: latest?.kinds };
     const kinds = models.map((m) => m.kind);
-    const asked = kinds.filter((k) => linked("models")?.split(".").includes(k) ?? old.shown?.has(k));
+    const named = listed(linked("models"), kinds);
+    const asked = kinds.filter((k) => named?.includes(k) ?? (old.shown?.has(k) || (old.kinds && !old.kinds.includes(k))));
     const shown = new Set(asked.length ? asked : kinds);
     const lead = [linked("lead"), old.lead, "vae", ...shown].find((k) => shown.has(k));
     const [from, y] = [linked("from") ?? old.from ?? "", linked("y") ?? ""];
     return {
-      shown, lead, from: /^(digit|mean|[ru]\d{1,10})$/.test(from) ? from : "digit",
+      shown, kinds, lead, from: /^(digit|mean|[ru]\d{1,10})$/.test(from) ? from : "digit",
       label: /^\d$/.test(y) ? Number(y) : old.label ?? digit.label,
       offset: Float64Array.from(numbersOf(linked("s"), this.size) ?? old.offset ?? new Float64Array(this.size)),
     };
@@ -103,7 +107,7 @@ class Sliders {
     this.#keep();
     const { shown, lead, from, label, offset } = this.state;
     link.set({
-      models: shown.size === this.options.models.length ? null : [...shown].join("."), lead: lead === "vae" ? null : lead,
+      models: shown.size === this.options.models.length ? null : [...shown].join("~"), lead: lead === "vae" ? null : lead,
       y: label === this.options.digit.label ? null : label, from: from === "digit" ? null : from,
       s: offset.some((v) => v) ? toLink(offset) : null,
     });

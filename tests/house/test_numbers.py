@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import quality
+from ui.live.cast import standing
 from ui.parts import readout
+from ui.shell.family import FAMILY, slug
 from ui.views import sliders, styles
 from vae_core import checkpoints, latent, metrics
 
@@ -113,12 +115,14 @@ def test_styles_and_sliders_tell_the_cards_of_the_size_that_is_shown(size):
     for value in (leak["draw"]["accuracy"], leak["mean"]["accuracy"], leak["chance"]):
         assert f"{value:.0%}" in told
     assert ("hand alone" in told) == (size == 20)
-    told = sliders.accepted_draws(["ae", "dae", "vae", "cvae"], size)
+    told = sliders.accepted_draws([standing(slug(kind, size)) for kind in FAMILY], size)
     for kind, name in (("ae", "AE"), ("dae", "DAE"), ("vae", "VAE"), ("cvae", "CVAE")):
         assert f" {name} {checkpoints.read_card(f'mnist-{kind}-{size}d')['draws']['accepted']:.0%}" in told
     assert told.endswith("Hardly one draws anything else." if size == 2 else "The others draw no digit.")
     near = readout.half_within(checkpoints.load_codes(f"mnist-ae-{size}d"))
-    assert f"half of the AE's within {near:.2f} of its" in sliders.middles(["ae", "vae"], size)
+    assert f"half of the AE's within {near:.2f} of its" in sliders.middles(
+        [standing(slug(kind, size)) for kind in ("ae", "vae")], size
+    )
 
 
 def test_the_cvae_stands_beside_the_vae_with_log_10():

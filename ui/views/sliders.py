@@ -10,10 +10,11 @@ import streamlit as st
 import torch
 
 from ui.live import bridge, messages, store
+from ui.live.cast import Standing
 from ui.parts import digit, first, readout
 from ui.parts.digit import Chosen
 from ui.parts.tiles import data_uri
-from ui.shell.family import FAMILY, slug, title
+from ui.shell.family import FAMILY
 from vae_core import latent
 
 RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
@@ -21,20 +22,19 @@ IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the dig
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
 
 
-def slider_option(kind: str, size: int) -> dict[str, Any]:
+def slider_option(one: Standing) -> dict[str, Any]:
     """A model as sliders.mjs reads it: the scale, the reach and the worth of every dimension, busiest first."""
-    name = slug(kind, size)
-    codes = store.guard_codes(name)
+    codes, size = store.guard_codes(one.slug), one.latent_dim
     order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
     by_dimension = torch.empty(size, dtype=worth.dtype)
     by_dimension[order] = worth
     scale, source = readout.scale(codes), readout.source(codes)
     return {
-        "kind": kind,
-        "slug": name,
-        "network": bridge.network(name),
-        "title": title(kind),
-        "name": FAMILY[kind].name,
+        "kind": one.key,
+        "slug": one.slug,
+        "network": bridge.network(one.slug),
+        "title": one.title,
+        "name": one.name,
         "centre": scale.middle.tolist(),
         "sd": scale.sigma.tolist(),
         "reach": readout.reach(codes).tolist(),
@@ -47,48 +47,50 @@ def slider_option(kind: str, size: int) -> dict[str, Any]:
 OTHERS = "The others move by as many of their own σ, each in its own order."
 
 
-def middles(kinds: list[str], size: int) -> str:
+def middles(models: list[Standing], size: int) -> str:
     """Where random codes and a deterministic model's own lie, in the σ of the table."""
     from scipy.special import gammaincinv
 
     near = [
-        f"half of the {FAMILY[kind].name}'s within {readout.half_within(codes):.2f} of its"
-        for kind in kinds
-        if "test_logvar" not in (codes := store.guard_codes(slug(kind, size)))
+        f"half of the {one.name}'s within {readout.half_within(codes):.2f} of its"
+        for one in models
+        if "test_logvar" not in (codes := store.guard_codes(one.slug))
     ]
     own = f" A deterministic model's σ is its codes' own, robust: {', '.join(near)}." if near else ""
     half = math.sqrt(2 * gammaincinv(size / 2, 0.5))  # the median of a χ distribution
     return f"Half of all draws from the prior lie within {half:.2f} σ of the middle.{own}"
 
 
-def accepted_draws(kinds: list[str], size: int) -> str:
+def accepted_draws(models: list[Standing], size: int) -> str:
     """How many random codes of each model draw a digit, as `measure --what draws` put it on the cards."""
-    found = {kind: store.measured("draws", slug(kind, size)) for kind in kinds}
-    there = {kind: one for kind, one in found.items() if one}
+    found = {model.name: store.measured("draws", model.slug) for model in models}
+    there = {name: one for name, one in found.items() if one}
     if not there:
         return ""
-    shares = ", ".join(f"{FAMILY[kind].name} {one['accepted']:.0%}" for kind, one in there.items())
+    shares = ", ".join(f"{name} {one['accepted']:.0%}" for name, one in there.items())
     few = min(one["accepted"] for one in there.values()) < RARELY
     verdict = "The others draw no digit." if few else "Hardly one draws anything else."
     n = max(one["draws"] for one in there.values())
     return f"**How many random codes draw a digit, to the judge?** Of {n:,} of {size} numbers: {shares}. {verdict}"
 
 
-def sliders(kinds: list[str], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
+def sliders(models: list[Standing], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
     """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
-    key, options = f"sliders {size}", [slider_option(kind, size) for kind in kinds]
+    options, keys = [slider_option(one) for one in models], [one.key for one in models]
+    key = " ".join(("sliders", str(size), *("" if keys == list(FAMILY) else keys)))
     shown = digit.option(chosen, label)
-    state, reader = st.session_state, slider_reader(kinds, size)
+    state, reader = st.session_state, slider_reader(keys, size)
 
     def hear(hand: dict[str, Any]) -> None:
         state[f"{key} last"] = state["sliders last"] = hand  # at once: the next run may be of the other size
 
     hand = bridge.heard(key, reader) or first.last(key)
     if hand.get("digit") != shown["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
-        hand = slider_hand(options, shown, chosen, first.last("sliders"))
+        hand = slider_hand(options, shown, chosen, first.last("sliders"), state.get("sliders stood", keys))
     told = {"models": options, "digit": shown}
     first.show("views/sliders.mjs", key, told, lambda: slider_picture(options, chosen, hand), "", reader, hear)
     state[f"{key} last"] = state["sliders last"] = hand
+    state["sliders stood"] = keys
     return hand
 
 
@@ -103,15 +105,20 @@ def slider_reader(kinds: list[str], size: int) -> messages.Reader:
     return messages.where(messages.form(fields), lambda m: m["lead"] in m["codes"], "a code of the model that leads")
 
 
-def slider_hand(options: list[dict], digit: dict[str, Any], chosen: Chosen, old: dict[str, Any]) -> dict[str, Any]:
+def slider_hand(
+    options: list[dict], digit: dict[str, Any], chosen: Chosen, old: dict[str, Any], stood: list[str]
+) -> dict[str, Any]:
     """What the view opens with where no hand was left for its size and digit, as static/views/sliders.mjs decides, too.
 
     The link's state in the first view of the session, when `old` is empty. Later the link tells what a view of perhaps
-    another size and another digit wrote: then the digit's code, with the models of `old`, the hand before.
+    another size and another digit wrote: then the digit's code, with the models of `old`, the hand before, and those
+    that did not stand on the page then.
     In the form of the view's message: {codes: {kind: z} of the models that are shown, label, lead, digit: its id}.
     """
     query, kinds, size = st.query_params, [m["kind"] for m in options], len(options[0]["sd"])
-    asked_for = old["codes"] if old else query.get("models", "").split(".")
+    asked_for = (
+        [*old["codes"], *(k for k in kinds if k not in stood)] if old else listed(query.get("models", ""), kinds)
+    )
     shown = [kind for kind in kinds if kind in asked_for] or kinds
     leads = (old["lead"] if old else query.get("lead"), "vae", *shown)
     origin, offset, label = "digit", None, digit["label"]
@@ -138,6 +145,11 @@ def slider_hand(options: list[dict], digit: dict[str, Any], chosen: Chosen, old:
             z[m["order"]] += torch.tensor(offset) * scale[m["order"]]
         codes[m["kind"]] = z.tolist()
     return {"codes": codes, "label": label, "lead": next(k for k in leads if k in shown), "digit": digit["id"]}
+
+
+def listed(text: str, kinds: list[str]) -> list[str]:
+    """The models that a link shows: older ones name kinds with a dot between them, and names of models hold dots."""
+    return [text] if text in kinds else text.split("~" if "~" in text else ".")
 
 
 def normals(seed: int, n: int) -> list[float]:
