@@ -3,10 +3,11 @@
 import streamlit as st
 import torch
 
-from ui.live import store
+from ui.live import bridge, store
+from ui.live.cast import Standing, everybody
 from ui.parts import digit, fetch
+from ui.parts.cast import choose_one
 from ui.parts.digit import Chosen
-from ui.parts.links import SIZES
 from ui.parts.page import frame
 from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.tiles import Bar, Tile, bars, row, sheet
@@ -38,17 +39,26 @@ def hand(name: str, chosen: Chosen, label: int, code: latent.Code) -> None:
 
 
 frame("Styles", __doc__)
+
+
+def fits(one: Standing) -> str | None:
+    if not one.conditional:
+        return "it is told no label"
+    if one.n_classes != 10:
+        return "its labels are no ten digits"
+    return None if one.latent_dim == dim else f"not {dim} numbers in its code"
+
+
+sizes = sorted({one.latent_dim for one in everybody() if one.conditional}) or [2]
+if st.session_state["styles_dim"] not in sizes:
+    st.session_state["styles_dim"] = sizes[0]
 controls, size = st.columns([3.4, 1])
-dim = size.segmented_control(
-    "Numbers in the code",
-    SIZES,
-    required=True,
-    key="styles_dim",
-    persist_state="session",
-)
+with size:
+    dim = st.segmented_control("Numbers in the code", sizes, required=True, key="styles_dim", persist_state="session")
+    one = choose_one("styles", dim, fits)
 with controls:
     chosen = choose_digit()
-name = slug("cvae", dim)
+name = one.slug if one else slug("cvae", dim)
 model, _ = store.guard(name)
 store.guard_codes(name)
 x = torch.tensor(chosen.pixels)[None]
@@ -86,11 +96,13 @@ left, right = st.columns(2, gap="large")
 with left:
     sheet(pictures, SIDE, alt=f"The digit {shown} in {len(many)} styles", caption=caption, size=480)
 with right:
-    mixing, sorting = (sorted_by_label(slug(kind, dim)) for kind in ("cvae", "vae"))
+    mixing, beside = sorted_by_label(name), slug("vae", dim, one.dataset)
+    rival = f" and for {sorted_by_label(beside):.0%} in the VAE" if bridge.whole([beside]) else ""
+    n = min(COMPARED, len(store.guard_codes(name)["test_label"]))
     st.markdown(
         "**The classes mix, and that is the success.** The label is given, so the code need not hold it. Of "
-        f"{COMPARED:,} test images, the nearest code shows the same digit for {mixing:.0%} in the CVAE and for "
-        f"{sorting:.0%} in the VAE; chance is 10%."
+        f"{n:,} test images, the nearest code shows the same digit for {mixing:.0%} in the {one.name}{rival}; chance "
+        "is 10%."
     )
     if leak := store.measured("leak", name):
         st.markdown(styles.leaked(leak, dim))

@@ -49,6 +49,28 @@ def choose(page: str, size: int, fits: Callable[[Standing], str | None], most: i
     return [there[name] for name in can if name in state[key]][:most]
 
 
+def choose_one(page: str, size: int, fits: Callable[[Standing], str | None]) -> Standing | None:
+    """The same control on a page of one model: its state is `<page>_model`. None where no model fits."""
+    key, state = f"{page}_model", st.session_state
+    there = {one.key: one for one in cast.everybody() if one.key != one.kind or one.latent_dim == size}
+    can = [name for name, one in there.items() if fits(one) is None]
+    if not can:
+        return None
+    if state[key] not in can:
+        bridge.whole([cast.slug_of(state[key], size)])  # of a broken one the page says so
+        state[key] = can[0]
+    if len(can) > 1:
+        with st.popover("Another model"):
+            st.radio(
+                "Model on this page",
+                can,
+                format_func=lambda name: told(there[name]),
+                key=key,
+                persist_state="session",
+            )
+    return there[state[key]]
+
+
 def told(one: Standing) -> str:
     """A model in a list of all: its name, its data set, the size of its code."""
     numbers = "1 number" if one.latent_dim == 1 else f"{one.latent_dim} numbers"

@@ -116,7 +116,8 @@ LINKS: dict[str, dict[str, Param | None]] = {
         **dict.fromkeys(("models", "lead", "from", "s", "y"), VIEW),
     },
     "Styles": {
-        "styles_dim": choice(SIZES, 2),
+        "styles_model": models(1)._replace(start="cvae", read=lambda text: models(1).read(text)[0], write=str),
+        "styles_dim": SIZE._replace(start=2),
         "styles_label": choice(range(10), 3),
         "digit_only": LABEL,
         **dict.fromkeys(("z", "keep"), VIEW),
