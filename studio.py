@@ -12,7 +12,9 @@ studio()
 
 for group, pages in GROUPS.items():
     st.subheader(group)
-    for column, (path, label, question) in zip(st.columns(5), (p for p in pages if p[0] != FRONT), strict=False):
+    cards = [page for page in pages if page[0] != FRONT]
+    places = [column for _ in cards[::5] for column in st.columns(5)]  # row by row
+    for column, (path, label, question) in zip(places, cards, strict=False):
         with column.container(border=True, height="stretch", gap="xsmall", key=f"card_{label}"):
             st.page_link(path, label=f"**{label}**")
             st.caption(question)

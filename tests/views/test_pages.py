@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from ui.live import networks, store
 from ui.parts.digit import OPENS
+from ui.parts.links import DIGITS
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
 from ui.views.studio import any_sample
@@ -27,7 +28,13 @@ from vae_core import checkpoints, data, latent, metrics
 ROOT = Path(__file__).resolve().parents[2]
 # The list is the folder: a new page cannot be forgotten.
 PAGES = ["studio.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
+NAMES = {path: label for pages in GROUPS.values() for path, label, _ in pages}
 PATIENCE = 120  # seconds, on a machine that is busy otherwise
+
+
+def shows_samples(page: str) -> bool:
+    """Whether Python puts samples on it: a page without a digit has none, and the Studio's come with its view."""
+    return page != "studio.py" and bool(DIGITS[NAMES[page]])
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +111,7 @@ def test_page_opens_without_a_data_set(page, visit):
     app = well(visit(page))
     assert len(app.title) == 1 and app.title[0].value
     assert 'class="lse-lead"' in markup(app)
-    if page != "studio.py":
+    if shows_samples(page):
         assert any("scikit-learn" in caption.value for caption in app.caption)
 
 
@@ -172,7 +179,7 @@ def test_page_goes_on_when_the_data_set_arrives(page, visit, tmp_path):
     assert not any("Fetch MNIST" in button.label for button in app.button)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page[6:7].isdigit() and page != "pages/1_Map.py"])
+@pytest.mark.parametrize("page", [page for page in PAGES if shows_samples(page) and page != "pages/1_Map.py"])
 @pytest.mark.parametrize("touched", [None, 200])
 def test_a_digit_keeps_its_data_set_until_somebody_chooses_another(page, touched, visit, tmp_path):
     """When one visitor fetches MNIST, everybody else's number must not become another digit without a word."""
@@ -207,7 +214,7 @@ def test_page_stands_on_a_broken_data_set(page, visit, tmp_path, caplog):
     write_mnist(tmp_path / "data", kept=500)
     app = well(visit(page, tmp_path / "data"))
     assert str(tmp_path) not in markup(app)
-    if page != "studio.py":
+    if shows_samples(page):
         assert any("one of its files is broken" in caption.value for caption in app.caption)
         assert str(tmp_path) in caplog.text and not any(str(tmp_path) in c.value for c in app.caption)
 
@@ -258,7 +265,7 @@ def test_the_studio_loads_nothing_heavy():
     assert not loaded & {"torch", "torchvision", "plotly", "sklearn", "skimage", "scipy"}
 
 
-@pytest.mark.parametrize("page", ["studio.py", "pages/1_Map.py", "pages/5_Restore.py"])
+@pytest.mark.parametrize("page", ["studio.py", "pages/1_Map.py", "pages/5_Restore.py", "pages/8_Models.py"])
 def test_the_title_does_not_wait_for_torch(page):
     """A cold server needs seconds to import it: until then a visitor would look at an empty page."""
     code = (
@@ -276,6 +283,14 @@ def test_the_studio_has_a_card_for_every_page(visit):
     app = well(visit("studio.py"))
     questions = {caption.value for caption in app.caption}
     assert questions >= {question for pages in GROUPS.values() for path, _, question in pages if path != "studio.py"}
+
+
+def test_a_sixth_card_of_a_group_has_a_row(visit, monkeypatch):
+    """Five columns took five cards, and the sixth page vanished."""
+    monkeypatch.setitem(GROUPS, "Understand", GROUPS["Explore"][1:] + GROUPS["Understand"])
+    monkeypatch.setitem(GROUPS, "Explore", GROUPS["Explore"][:1])
+    app = well(visit("studio.py"))
+    assert {caption.value for caption in app.caption} >= {question for _, _, question in GROUPS["Understand"]}
 
 
 def test_the_studio_shows_four_answers_before_any_script_runs_in_the_browser(visit):

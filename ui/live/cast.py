@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ui.live import networks
 from ui.shell.family import FAMILY, slug
-from vae_core.config import KINDS
+from vae_core.config import KINDS, Config
 from vae_core.storage import StorageError, is_there
 
 _log = logging.getLogger(__name__)
@@ -43,12 +43,12 @@ class Standing(NamedTuple):
 
 def standing(name: str) -> Standing:
     """The model of this slug. Raises `StorageError` where it is not whole."""
-    card = networks.network(name)["card"]
-    model, dataset, kind = card["config"]["model"], card["dataset"]["name"], card["kind"]
-    shipped = name == slug(kind, model["latent_dim"]) and kind in FAMILY
+    config = Config.from_dict(networks.network(name)["card"]["config"])  # an older card lacks what is new since
+    model, dataset, kind = config.model, config.training.dataset, config.model.kind
+    shipped = name == slug(kind, model.latent_dim) and kind in FAMILY
     about, member = KINDS[kind], FAMILY.get(kind)
     short = member.name if member else kind.upper()
-    tag = name.removeprefix(f"{dataset}-{kind}-{model['latent_dim']}d").strip("-")
+    tag = name.removeprefix(f"{dataset.replace('_', '-')}-{kind}-{model.latent_dim}d").strip("-")
     apart = ["" if dataset == SHIPPED_ON else dataset, tag]
     return Standing(
         key=kind if shipped else name,
@@ -59,10 +59,10 @@ def standing(name: str) -> Standing:
         full=member.full if member else about.words,
         code=member.code if member else ("a Gaussian" if about.probabilistic else "a point, no posterior"),
         dataset=dataset,
-        latent_dim=model["latent_dim"],
+        latent_dim=model.latent_dim,
         probabilistic=about.probabilistic,
         conditional=about.conditional,
-        n_classes=model["n_classes"],
+        n_classes=model.n_classes,
     )
 
 
@@ -74,18 +74,26 @@ def slug_of(key: str, size: int) -> str:
 def everybody() -> list[Standing]:
     """Every whole model in checkpoints/: MNIST's first, by size, the shipped ones before others. What is broken is
     logged: a page names it where it is asked for."""
-    found = []
+    found, broken = survey()
+    for name, reason in broken.items():
+        _log.warning("Checkpoint %s: %s", name, reason)
+    return found
+
+
+def survey() -> tuple[list[Standing], dict[str, str]]:
+    """`everybody`, and of each model that is broken one sentence, in which no path of the server stands."""
+    found, broken = [], {}
     if networks.CHECKPOINTS.is_dir():
         for folder in sorted(networks.CHECKPOINTS.iterdir()):
             if folder.name != "judge" and is_there(folder / "card.json"):
                 try:
                     found.append(standing(folder.name))
                 except StorageError as error:
-                    _log.warning("Checkpoint %s: %s", folder.name, error)
+                    broken[folder.name] = str(error).replace(str(networks.CHECKPOINTS), "checkpoints")
     order = list(KINDS)
 
     def place(one: Standing) -> tuple:
         alone = one.key == one.kind
         return one.dataset != SHIPPED_ON, one.dataset, one.latent_dim, not alone, order.index(one.kind), one.slug
 
-    return sorted(found, key=place)
+    return sorted(found, key=place), broken

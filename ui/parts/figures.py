@@ -49,6 +49,38 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.
     return figure
 
 
+def term_curves(lines: Mapping[str, Sequence[tuple[int, float | None]]]) -> go.Figure:
+    """One term of the objective by epoch, nats per image: a line a model, its last value at its end.
+
+    `lines`: name → (epoch, value); None where a model has no such term.
+    """
+    figure, ends, shown = go.Figure(), [], []
+    for k, (name, points) in enumerate(lines.items()):
+        points = [(epoch, value) for epoch, value in points if value is not None]
+        if points:
+            epochs, nats = zip(*points, strict=True)
+            look = {"color": (_ACCENT, _GREY)[k % 2], "dash": ("solid", "dot")[k % 2], "width": 2}
+            figure.add_scatter(x=epochs, y=nats, mode="lines" if len(points) > 1 else "markers", name=name, line=look)
+            ends.append((nats[-1], epochs[-1], f"{nats[-1]:.2f}".replace("-", "−")))
+            # The first epochs are ten times as high and would flatten what there is to see.
+            shown += nats[len(nats) // 20 :]
+    low, high = min(shown, default=0), max(shown, default=1)
+    room = 0.1 * (high - low) or 1
+    above = -np.inf
+    for y, x, text in sorted(ends):  # values of curves that end side by side stand one above the other
+        above = max(y, above + room)
+        figure.add_annotation(x=x, y=above, text=text, showarrow=False, xanchor="left", xshift=6)
+    figure.update_layout(
+        showlegend=len(lines) > 1,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        height=260,
+        margin={"l": 60, "r": 55, "t": 10, "b": 50},
+        xaxis={"title": "epoch", "showgrid": False},
+        yaxis={"title": "nats per image", "range": [low - room, high + room]},
+    )
+    return figure
+
+
 def draws_from_q(mean: np.ndarray, sigma: np.ndarray, z: np.ndarray) -> go.Figure:
     """Numbered draws z (n, 2) in the 1σ and 2σ ellipses of q = N(mean (2,), diag sigma² (2,)); true to scale."""
     figure, turn = go.Figure(), np.linspace(0, 2 * np.pi, 97)

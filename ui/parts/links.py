@@ -96,6 +96,7 @@ def models(most: int) -> Param:
 
 
 CAST = models(4)
+ONE = Param(None, lambda text: CAST.read(text)[0])
 SIZE = choice(range(1, 65), None)  # of a code; which of them there are is the page's question
 
 # Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top: DIGITS.
@@ -155,12 +156,13 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "digit_only": LABEL,
         **dict.fromkeys(("q", "beta"), VIEW),
     },
+    "Models": {"model": ONE, "beside": ONE},
 }
 OLD = {"from": digit.KEY, "from_d": "d", "from_by": "digit_by"}  # names of Interpolate's first end in older links
 # The digits of each page, and whether Python writes them into the address or the live view does.
 DIGITS: dict[str, dict[str, bool]] = {
     page: {digit.KEY: page not in ("Studio", "Map")} | ({"to": True} if page == "Interpolate" else {}) for page in LINKS
-}
+} | {"Models": {}}
 
 # Inline modules are blobs and cannot import relatively. The path is asked before anything is awaited: whoever has left
 # for another page meanwhile must not find this page's state in its address.

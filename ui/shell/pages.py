@@ -26,6 +26,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "The exact likelihood of a digit, and what a VAE's bound loses.",
         ),
     ),
+    "Workshop": (("pages/8_Models.py", "Models", "Which models are here, and how good is each?"),),
 }
 
 

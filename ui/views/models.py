@@ -1,0 +1,376 @@
+"""The page "Models": what is known of each checkpoint, and where else it can be seen.
+
+A card is a file that anybody can edit: its words are shown as text, never as Markdown or HTML. torch and Plotly are
+imported where they are needed first: the page paints before that.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import math
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from ui.live import networks
+from ui.live.cast import Standing
+from ui.parts.links import LINKS
+from ui.parts.tiles import Strip, numbers, sheet, strips
+from ui.shell.family import FAMILY, slug
+from ui.shell.pages import GROUPS
+from vae_core import contents
+from vae_core.config import Config
+from vae_core.corruption import CORRUPTIONS
+
+_log = logging.getLogger(__name__)
+
+SIDE, ACROSS, REACH = 12, 10, 2.5  # drawings on a side of a sheet, for a label; σ from the middle to a sheet's edge
+LABELS, TERMS, LONGEST = 30, 8, 4000  # most rows of drawings, most curves, most characters of a card's text
+
+
+class Model(NamedTuple):
+    """One of the models that stand on the page."""
+
+    one: Standing
+    card: dict[str, Any]
+    weights: str  # the beginning of their fingerprint
+
+    def found(self, name: str) -> dict[str, Any]:
+        """What a command found later and put on the card, empty where it is of other weights."""
+        found = self.card.get(name)
+        told = found.get("weights") if isinstance(found, dict) else None
+        return found if isinstance(told, str) and told.startswith(self.weights) else {}
+
+
+def read(one: Standing) -> Model:
+    """Raises `StorageError` where its files went meanwhile."""
+    card, _ = contents.read_card(networks.CHECKPOINTS / one.slug)
+    return Model(one, card, networks.network(one.slug)["weights"].split("/")[2])
+
+
+# Which ----------------------------------------------------------------------------------------------------------------
+
+
+def told(one: Standing) -> str:
+    """As a list of all data sets names it."""
+    return f"{one.dataset} · {one.title} · {_count(one.latent_dim, 'number')}"
+
+
+def choose(there: list[Standing], broken: dict[str, str]) -> list[Standing]:
+    """The chosen model, and the one beside it if there is one."""
+    state, by_slug = st.session_state, {one.slug: one for one in there}
+    for key, start in (("model", there[0].slug), ("beside", None)):
+        if (asked := state[key]) not in (None, *by_slug):
+            why = "its files are broken, and the end of this page says how" if asked in broken else "it is not here"
+            st.warning(f"The model `{asked}` is not shown: {why}.")  # the link's reader lets no backtick through
+            state[key] = None
+        state[key] = state[key] or start
+    left, right = st.columns(2)
+    name = left.selectbox(
+        "Model", by_slug, format_func=lambda name: told(by_slug[name]), key="model", persist_state="session"
+    )
+    others = [other for other in by_slug if other != name]
+    state["beside"] = state["beside"] if state["beside"] in others else None
+    beside = right.selectbox(
+        "Beside it",
+        others,
+        format_func=lambda name: told(by_slug[name]),
+        placeholder="nothing",
+        key="beside",
+        persist_state="session",
+    )
+    return [by_slug[each] for each in (name, beside) if each]
+
+
+# In words -------------------------------------------------------------------------------------------------------------
+
+
+def heading(model: Model) -> None:
+    one, card = model.one, model.card
+    images = card["dataset"].get("train_images")
+    many = f"{images:,} images of " if type(images) is int else ""
+    text = (
+        f"{one.full[0].upper()}{one.full[1:]}, trained on {many}{one.dataset}. Its code is "
+        f"{_count(one.latent_dim, 'number')}: {one.code}. {card['parameters']:,} weights and biases."
+    )
+    st.html(f"<h3>{html.escape(one.title)}</h3><p>{html.escape(text)}</p>")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def doors(model: Model, there: Iterable[str]) -> None:
+    """Links into the pages that can show it, beside the shipped one of its kind where there is one of its size; of the
+    other pages why not. `there`: all slugs."""
+    paths = {label: path for pages in GROUPS.values() for path, label, _ in pages}
+    ways = rooms(model.one, there)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"doors_{model.one.slug}"):
+        st.html("<b>See it on</b>", width="content")
+        for label, way in ways.items():
+            if not isinstance(way, str):
+                st.page_link(paths[label], label=label, query_params=way)
+    if closed := [f"Not on {label}: {way}." for label, way in ways.items() if isinstance(way, str)]:
+        st.caption(" ".join(closed))
+
+
+def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str]:
+    """Of each page that shows models the parameters of its link, or why it cannot show this one."""
+    shipped, rival = one.key == one.kind, slug(one.kind, one.latent_dim)
+    beside = [one.kind] if one.kind in FAMILY and rival in there else []
+    together = {} if shipped else {"cast": "~".join([*beside, one.key])}
+    of_size = {**together, "dim": str(one.latent_dim)}
+
+    def linked(page: str) -> dict[str, str]:
+        return {f"{page}_{name}": value for name, value in of_size.items()}
+
+    styles: dict[str, str] | str = {"styles_dim": of_size["dim"]} if shipped else {"styles_model": one.key}
+    if not one.conditional:
+        styles = "it is told no label"
+    elif not styles.keys() <= LINKS["Styles"].keys():
+        styles = "only the shipped CVAE stands there"
+    bound: dict[str, str] | str = {"inside_model": one.kind}
+    if not one.probabilistic:
+        bound = "its code is a point, so there is no bound"
+    elif one.latent_dim != 2:
+        bound = f"p(x) is integrated in two dimensions, and its code has {one.latent_dim}"
+    elif not shipped:
+        bound = "only the shipped VAE and CVAE stand there"
+    return {
+        "Map": {"left": one.key} if one.latent_dim == 2 else "its code does not have two numbers",
+        "Sliders": linked("sliders"),
+        "Styles": styles,
+        "Interpolate": linked("walk"),
+        "Restore": linked("spoil"),
+        "Inside the bound": bound,
+    }
+
+
+# In numbers -----------------------------------------------------------------------------------------------------------
+
+
+class Score(NamedTuple):
+    words: str  # with its unit
+    good: str  # "low", "high", or "" where neither is
+    told: Callable[[Model], str]  # the number, or "—" and why there is none
+
+
+_FOR_THE_JUDGE = "— the judge knows MNIST alone"
+
+
+def _of_test(name: str, form: str = "{:.2f}", lacking: str = "— not measured") -> Callable[[Model], str]:
+    def said(model: Model) -> str:
+        if model.one.probabilistic or name in ("reconstruction_at_mean", "mse"):
+            return form.format(model.card["test"][name]) if name in model.card["test"] else lacking
+        return "— its code is a point"
+
+    return lambda model: said(model).replace("-", "−")
+
+
+def _with_label(model: Model) -> str:
+    if not model.one.probabilistic:
+        return "— its code is a point"
+    return f"{model.card['test']['nelbo'] + (math.log(model.one.n_classes) if model.one.conditional else 0):.2f}"
+
+
+def _exact(model: Model) -> str:
+    if not model.one.probabilistic:
+        return "— its code is a point"
+    if model.one.latent_dim != 2:
+        return "— integrated in 2-D alone"
+    return f"{model.card['exact']['nll']:.2f}" if "exact" in model.card else "— not integrated"
+
+
+def _agreement(model: Model) -> str:
+    if not model.one.conditional:
+        return "— told no label"
+    found = model.card["test"].get("label_agreement")
+    return _FOR_THE_JUDGE if found is None else f"{found:.2%}"
+
+
+def _draws(model: Model) -> str:
+    found = model.found("draws")
+    if found:
+        return f"{found['accepted']:.2%}"
+    return "— not measured" if model.one.dataset == "mnist" else _FOR_THE_JUDGE
+
+
+def _leak(model: Model) -> str:
+    found = model.found("leak")
+    if not model.one.conditional:
+        return "— told no label"
+    return f"{found['draw']['accuracy']:.2%}, by chance {found['chance']:.2%}" if found else "— not measured"
+
+
+def _restored(kind: str, amount: float) -> Callable[[Model], str]:
+    def said(model: Model) -> str:
+        found = model.card["denoising"].get(kind, {}).get(f"{amount:g}")
+        if found is not None:
+            return f"{found['psnr']:.2f}"
+        return "— its pixels are grey" if model.card["config"]["model"].get("likelihood") == "gaussian" else "—"
+
+    return said
+
+
+SCORES = (
+    Score("−ELBO, nats per image", "low", _of_test("nelbo")),
+    Score("−ELBO with the label, nats per image", "low", _with_label),
+    Score("−log p(x), nats per image", "low", _exact),
+    Score("reconstruction at the mean, nats per image", "low", _of_test("reconstruction_at_mean")),
+    Score("KL, nats per image", "", _of_test("kl")),
+    Score("squared error of a pixel", "low", _of_test("mse", "{:.4f}")),
+    Score("random codes that draw a digit", "high", _draws),
+    Score("drawings that show the label asked for", "high", _agreement),
+    Score("labels that are read from a draw of the code", "low", _leak),
+    *(
+        Score(f"PSNR in dB after {row.name.lower()} {row.start:g}", "high", _restored(kind, row.start))
+        for kind, row in CORRUPTIONS.items()
+    ),
+)
+
+
+def scores(models: list[Model]) -> None:
+    """Test numbers, a column a model, and what is good."""
+    told_of = [(score, [score.told(model) for model in models]) for score in SCORES]
+    conditional = any(model.one.conditional for model in models)
+    rows = [
+        (score.words, *cells, score.good or "—")
+        for score, cells in told_of
+        if conditional or score.told is not _with_label
+    ]
+    numbers(("on test images", *(model.one.title for model in models), "good is"), rows)
+    if conditional:
+        st.caption(
+            "A model that is told the label y bounds −log p(x | y). With the label, log of how many there are, it "
+            "bounds −log p(x, y), and that may stand beside a VAE's."
+        )
+    if any(model.card.get("likelihood") == "gaussian" for model in models):
+        st.caption("Nats of grey pixels are of a density: they compare with no nats of black and white ones.")
+
+
+def everyone(there: list[Standing]) -> None:
+    """All models, a table a data set."""
+    for dataset, group in groupby(there, key=lambda one: one.dataset):
+        rows = []
+        for one in group:
+            model = read(one)
+            cells = (score.told(model).split()[0] for score in (SCORES[0], SCORES[3], SCORES[5]))
+            rows.append((one.title, str(one.latent_dim), f"{model.card['parameters']:,}", *cells))
+        st.html(f"<b>{html.escape(dataset)}</b>")
+        heads = ("code", "weights", "−ELBO, nats", "reconstruction, nats", "squared error")
+        numbers(("", *heads), rows)
+
+
+# How it was made ------------------------------------------------------------------------------------------------------
+
+
+def curves(models: list[Model]) -> None:
+    """A chart for each term of the objective, under its name."""
+    from ui.parts import figures
+
+    histories = {model.one.slug: model.card["history"] for model in models}
+    names = {model.one.slug: model.one.title for model in models}
+    terms = list(dict.fromkeys(term for rows in histories.values() for row in rows for term in row))
+    terms = [
+        term
+        for term in terms
+        if term not in ("epoch", "seconds")
+        and any(row.get(term) is not None for rows in histories.values() for row in rows)
+    ]
+    for model in models:
+        if not model.card["history"]:
+            st.caption(f"{model.one.title} was trained for no epoch and has no curve.")
+    places = [column for _ in terms[:TERMS:2] for column in st.columns(2)]
+    for i, (place, term) in enumerate(zip(places, terms[:TERMS], strict=False)):
+        with place:
+            st.html(f"<b>{html.escape(term[:60])}</b>")
+            lines = {names[name]: [(row["epoch"], row.get(term)) for row in rows] for name, rows in histories.items()}
+            st.plotly_chart(
+                figures.term_curves(lines), config=figures.CONFIG, alt=f"{term[:60]} by epoch", key=f"curve_{i}"
+            )
+    if len(terms) > TERMS:
+        st.caption(f"{len(terms) - TERMS} further terms stand on the card.")
+    if terms:
+        st.caption(
+            "Means over an epoch's own training batches, spoilt inputs and small affine maps included; the KL before "
+            "it is multiplied by β."
+        )
+
+
+def commands(models: list[Model]) -> None:
+    for model in models:
+        st.code(model.card["command"][:LONGEST], language=None, wrap_lines=True)
+
+
+def recipes(models: list[Model]) -> None:
+    """Every setting of model and training, when it was made and how long it took; a column a model."""
+    columns: list[dict[str, str]] = []
+    for model in models:
+        config = Config.from_dict(model.card["config"]).to_dict()
+        made = {f"{name}": model.card[name] for name in ("date", "seconds") if name in model.card}
+        columns.append({name: _said(value) for name, value in (config["model"] | config["training"] | made).items()})
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = [(name, *(column.get(name, "—") for column in columns)) for name in names]
+    numbers(("setting", *(model.one.title for model in models)), rows)
+
+
+def _said(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text[:200] or "—"
+
+
+# Its drawings ---------------------------------------------------------------------------------------------------------
+
+
+def drawings(model: Model) -> None:
+    """A sheet of what it draws: a grid over a code of two numbers, else random codes; a row a label if it is told."""
+    one = model.one
+    try:
+        pictures = _drawn(one.slug, networks.stamp(one.slug))
+    except (OSError, RuntimeError, ValueError) as error:  # files that have gone since, numbers that no code can have
+        _log.warning("Drawings of %s: %s", one.slug, error)
+        st.html("What it draws cannot be shown. Whoever runs this app finds the reason in the server's log.")
+        return
+    source = "N(0, I)" if one.probabilistic else "one Gaussian with the mean and covariance of its codes"
+    if one.conditional:
+        rows = pictures.reshape(-1, ACROSS, 784)
+        strips(Strip(f"{y}", "", row, f"{ACROSS} drawings with the label {y}") for y, row in enumerate(rows))
+        more = f" {one.n_classes - len(rows)} further labels are not shown." if one.n_classes > len(rows) else ""
+        st.caption(f"A row a label; down a column the code stays, drawn from {source}.{more}")
+    elif one.latent_dim == 2:
+        caption = f"z₁ to the right, z₂ upwards, both to {REACH:g} σ from the middle of its codes."
+        sheet(pictures, SIDE, alt=f"What {one.title} draws over its plane", caption=caption)
+    else:
+        sheet(pictures, SIDE, alt=f"Random drawings of {one.title}", caption=f"Codes drawn from {source}.")
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing …")
+def _drawn(slug: str, stamp: tuple[int, ...]) -> np.ndarray:
+    import torch
+
+    from vae_core import checkpoints, latent
+
+    model, _ = checkpoints.load(slug)
+    codes = checkpoints.load_codes(slug)["train_mean"]
+    source, seed = latent.own_source(codes, prior=model.probabilistic), torch.Generator().manual_seed(0)
+    labels = None
+    if model.conditional:
+        k = min(model.config.n_classes, LABELS)
+        z, labels = source.sample(ACROSS, seed).repeat(k, 1), torch.arange(k).repeat_interleave(ACROSS)
+    elif model.config.latent_dim == 2:
+        middle, sigma = latent.own_scale(codes, prior=model.probabilistic)
+        z = middle + sigma * latent.grid(SIDE, REACH)
+    else:
+        z = source.sample(SIDE * SIDE, seed)
+    return latent.decode(model, z, labels).mul(255).round().to(torch.uint8).numpy()
+
+
+def left_out(broken: dict[str, str]) -> None:
+    """One sentence for each model whose files are not as they should be."""
+    if broken:
+        st.subheader("Left out")
+        st.html("".join(f"<p>{html.escape(reason)}</p>" for reason in broken.values()))
