@@ -106,6 +106,9 @@ def test_every_checkpoint_opens():
 
 def test_two_stand_side_by_side_as_their_link_says():
     """A pair that no link holds cannot be shown to others."""
+    app = visit(model="mnist-cvae-20d", beside="mnist-cvae-2d")  # of one name: their lines must not be one
+    for chart in app.get("plotly_chart"):
+        assert len(json.loads(chart.proto.spec)["data"]) == 2
     app = visit(model="mnist-cvae-2d", beside="mnist-vae-20d")
     found = [checkpoints.read_card(slug)["test"]["nelbo"] for slug in ("mnist-cvae-2d", "mnist-vae-20d")]
     shown = cells(app)

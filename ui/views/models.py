@@ -25,6 +25,7 @@ from ui.shell.pages import GROUPS
 from vae_core import contents
 from vae_core.config import Config
 from vae_core.corruption import CORRUPTIONS
+from vae_core.data import DATASETS
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ class Model(NamedTuple):
     one: Standing
     card: dict[str, Any]
     weights: str  # the beginning of their fingerprint
+
+    @property
+    def name(self) -> str:
+        """Two of the same kind differ in size."""
+        return f"{self.one.title} {self.one.latent_dim}-D"
 
     def found(self, name: str) -> dict[str, Any]:
         """What a command found later and put on the card, empty where it is of other weights."""
@@ -57,7 +63,7 @@ def read(one: Standing) -> Model:
 
 def told(one: Standing) -> str:
     """As a list of all data sets names it."""
-    return f"{one.dataset} · {one.title} · {_count(one.latent_dim, 'number')}"
+    return f"{_title(one.dataset)} · {one.title} · {_count(one.latent_dim, 'number')}"
 
 
 def choose(there: list[Standing], broken: dict[str, str]) -> list[Standing]:
@@ -86,6 +92,10 @@ def choose(there: list[Standing], broken: dict[str, str]) -> list[Standing]:
     return [by_slug[each] for each in (name, beside) if each]
 
 
+def _title(dataset: str) -> str:
+    return DATASETS[dataset].title if dataset in DATASETS else dataset  # a model outlives a row of the register
+
+
 # In words -------------------------------------------------------------------------------------------------------------
 
 
@@ -94,10 +104,10 @@ def heading(model: Model) -> None:
     images = card["dataset"].get("train_images")
     many = f"{images:,} images of " if type(images) is int else ""
     text = (
-        f"{one.full[0].upper()}{one.full[1:]}, trained on {many}{one.dataset}. Its code is "
+        f"{one.full[0].upper()}{one.full[1:]}, trained on {many}{_title(one.dataset)}. Its code is "
         f"{_count(one.latent_dim, 'number')}: {one.code}. {card['parameters']:,} weights and biases."
     )
-    st.html(f"<h3>{html.escape(one.title)}</h3><p>{html.escape(text)}</p>")
+    st.html(f"<h3>{html.escape(model.name)}</h3><p>{html.escape(text)}</p>")
 
 
 def _count(n: int, noun: str) -> str:
@@ -174,7 +184,8 @@ def _of_test(name: str, form: str = "{:.2f}", lacking: str = "— not measured")
 def _with_label(model: Model) -> str:
     if not model.one.probabilistic:
         return "— its code is a point"
-    return f"{model.card['test']['nelbo'] + (math.log(model.one.n_classes) if model.one.conditional else 0):.2f}"
+    labels = math.log(model.one.n_classes) if model.one.conditional else 0
+    return f"{model.card['test']['nelbo'] + labels:.2f}".replace("-", "−")
 
 
 def _exact(model: Model) -> str:
@@ -182,7 +193,7 @@ def _exact(model: Model) -> str:
         return "— its code is a point"
     if model.one.latent_dim != 2:
         return "— integrated in 2-D alone"
-    return f"{model.card['exact']['nll']:.2f}" if "exact" in model.card else "— not integrated"
+    return f"{model.card['exact']['nll']:.2f}".replace("-", "−") if "exact" in model.card else "— not integrated"
 
 
 def _agreement(model: Model) -> str:
@@ -242,7 +253,7 @@ def scores(models: list[Model]) -> None:
         for score, cells in told_of
         if conditional or score.told is not _with_label
     ]
-    numbers(("on test images", *(model.one.title for model in models), "good is"), rows)
+    numbers(("on test images", *(model.name for model in models), "good is"), rows)
     if conditional:
         st.caption(
             "A model that is told the label y bounds −log p(x | y). With the label, log of how many there are, it "
@@ -260,7 +271,7 @@ def everyone(there: list[Standing]) -> None:
             model = read(one)
             cells = (score.told(model).split()[0] for score in (SCORES[0], SCORES[3], SCORES[5]))
             rows.append((one.title, str(one.latent_dim), f"{model.card['parameters']:,}", *cells))
-        st.html(f"<b>{html.escape(dataset)}</b>")
+        st.html(f"<b>{html.escape(_title(dataset))}</b>")
         heads = ("code", "weights", "−ELBO, nats", "reconstruction, nats", "squared error")
         numbers(("", *heads), rows)
 
@@ -273,7 +284,7 @@ def curves(models: list[Model]) -> None:
     from ui.parts import figures
 
     histories = {model.one.slug: model.card["history"] for model in models}
-    names = {model.one.slug: model.one.title for model in models}
+    names = {model.one.slug: model.name for model in models}
     terms = list(dict.fromkeys(term for rows in histories.values() for row in rows for term in row))
     terms = [
         term
@@ -283,7 +294,7 @@ def curves(models: list[Model]) -> None:
     ]
     for model in models:
         if not model.card["history"]:
-            st.caption(f"{model.one.title} was trained for no epoch and has no curve.")
+            st.caption(f"{model.name} was trained for no epoch and has no curve.")
     places = [column for _ in terms[:TERMS:2] for column in st.columns(2)]
     for i, (place, term) in enumerate(zip(places, terms[:TERMS], strict=False)):
         with place:
@@ -315,7 +326,7 @@ def recipes(models: list[Model]) -> None:
         columns.append({name: _said(value) for name, value in (config["model"] | config["training"] | made).items()})
     names = dict.fromkeys(name for column in columns for name in column)
     rows = [(name, *(column.get(name, "—") for column in columns)) for name in names]
-    numbers(("setting", *(model.one.title for model in models)), rows)
+    numbers(("setting", *(model.name for model in models)), rows)
 
 
 def _said(value: Any) -> str:
@@ -338,7 +349,9 @@ def drawings(model: Model) -> None:
     source = "N(0, I)" if one.probabilistic else "one Gaussian with the mean and covariance of its codes"
     if one.conditional:
         rows = pictures.reshape(-1, ACROSS, 784)
-        strips(Strip(f"{y}", "", row, f"{ACROSS} drawings with the label {y}") for y, row in enumerate(rows))
+        known = DATASETS[one.dataset].classes if one.dataset in DATASETS else ()
+        names = known if len(known) == one.n_classes else [str(y) for y in range(one.n_classes)]
+        strips(Strip(names[y], "", row, f"{ACROSS} drawings of {names[y]}") for y, row in enumerate(rows))
         more = f" {one.n_classes - len(rows)} further labels are not shown." if one.n_classes > len(rows) else ""
         st.caption(f"A row a label; down a column the code stays, drawn from {source}.{more}")
     elif one.latent_dim == 2:
