@@ -31,6 +31,7 @@ exit codes: 0 done, 1 it could not be done (one sentence says why), 2 wrong usag
 an interrupted training goes on from its last whole epoch when the same command is given again.
 """
 KINDS_TOLD = "\n".join(["kinds", *(f"  {name:6} {kind.words}" for name, kind in KINDS.items())])
+APP = "http://localhost:8501"  # where `streamlit run app.py` answers
 ELSEWHERE = "Make room, or name a folder that can be written with --root (checkpoints) or --data-dir (data sets)."
 
 
@@ -150,6 +151,28 @@ A training that is interrupted goes on from its last whole epoch when the same c
     )
     group.add_argument("--retrain", action="store_true", help="train again where the checkpoint exists")
 
+    sweep = command(
+        "sweep",
+        _sweep,
+        "train a grid of models at once",
+        f"""\
+Train a model for each combination of what is given: every option of a model and its training but the widths takes
+several values with commas between them, and so does the kind. Each training is a process with one thread, and comes to
+the same numbers as `train --threads 1`. What is there already is not trained again. NAME tells the values: those of
+options that it would not tell otherwise come into the tag, such as mnist-vae-2d-seed1.
+
+{KINDS_TOLD}""",
+        """\
+  python -m vae_core sweep vae --latent-dim 2,5,10 --beta 0.5,1 --seed 0,1
+  python -m vae_core sweep ae,vae --dataset digits --epochs 60 --learning-rate 0.001,0.003 --tag rates""",
+        "The same command goes on: what is done is not done again, the others continue from their last whole epochs.",
+    )
+    sweep.add_argument("kind", type=_several(str), metavar="KIND,KIND", help="what is trained, see above")
+    _add_settings(sweep, several=True)
+    group = sweep.add_argument_group("the checkpoints")
+    group.add_argument("--tag", default="", help="the beginning of every tag (default: none)")
+    group.add_argument("--jobs", type=_threads, help="processes at once, one thread each (default: all cores)")
+
     for name, run, summary, description, examples, interrupted in (
         (
             "evaluate",
@@ -253,22 +276,25 @@ there and sound stay; of MNIST, one that is not the official one is fetched agai
     return parser
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """An option for each field of the configs, by its name, default and words."""
+def _add_settings(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """An option for each field of the configs, by its name, default and words; `several` values with commas between."""
     for title, cls in (("the model", ModelConfig), ("the training", TrainingConfig)):
         group = parser.add_argument_group(title)
         for each in dataclasses.fields(cls):
             if not each.metadata["flag"]:
                 continue
-            default = ",".join(map(str, each.default)) if isinstance(each.default, tuple) else each.default
-            group.add_argument(
-                f"--{each.name.replace('_', '-')}",
-                type=_READERS[each.type],
-                choices=list(DATASETS if each.name == "dataset" else each.metadata["choices"]) or None,
-                default=each.default,
-                metavar="W,W" if isinstance(each.default, tuple) else None,
-                help=f"{each.metadata['said']} (default {default})".replace("%", "%%"),
-            )
+            widths = isinstance(each.default, tuple)
+            choices = list(DATASETS if each.name == "dataset" else each.metadata["choices"])
+            default = ",".join(map(str, each.default)) if widths else each.default
+            said = f"{each.metadata['said']} (default {default})"
+            option: dict[str, Any] = {"type": _READERS[each.type], "choices": choices or None, "default": each.default}
+            if several:
+                read = (lambda text: [_widths(text)]) if widths else _several(option["type"])
+                option = {"type": read, "default": [each.default]}
+                said = f"{', '.join(choices)}: {said}" if choices else said
+            metavar = "W,W" if widths else "A,B" if several else None
+            name = f"--{each.name.replace('_', '-')}"
+            group.add_argument(name, **option, metavar=metavar, help=said.replace("%", "%%"))
 
 
 class _Command(argparse.ArgumentParser):
@@ -338,8 +364,39 @@ def _train(args: argparse.Namespace, argv: list[str]) -> int:
         on_epoch=on_epoch,
         retrain=args.retrain,
     )
-    _say(args, {"event": "done", "slug": config.slug, "test": card["test"]}, _row(card))
+    address = f"{APP}/Models?model={config.slug}"
+    done = {"event": "done", "slug": config.slug, "test": card["test"], "address": address}
+    _say(args, done, f"{_row(card)}\nstreamlit run app.py, then open {address}")
     return 0
+
+
+def _sweep(args: argparse.Namespace, argv: list[str]) -> int:
+    from vae_core import checkpoints, data, sweep
+
+    names = [each.name for cls in (ModelConfig, TrainingConfig) for each in dataclasses.fields(cls)]
+    configs = sweep.grid({name: getattr(args, name) for name in names if hasattr(args, name)}, args.tag)
+    for name in {config.training.dataset for config in configs}:
+        if not data.is_available(name, args.data_dir):
+            data.load(name, "train", args.data_dir)  # says what is missing, once
+        _say_what_is_strange(args, name)
+    bar, status, total = _Bar(args, "sweep"), 0, len(configs)
+
+    def on_breakdown() -> None:
+        note = "A process was killed; what was in work goes on from its last whole epoch."
+        _say(args, {"event": "note", "message": note}, f"note: {note}", stream=sys.stderr)
+
+    ended = sweep.run(
+        configs, jobs=args.jobs or _cores(), root=args.root, data_folder=args.data_dir, on_breakdown=on_breakdown
+    )
+    for done, (slug, problem) in enumerate(ended, 1):
+        if problem:
+            status = 1
+            _fail(args, "error", f"{slug}: {problem}", slug=slug)
+        else:
+            card = checkpoints.read_card(slug, args.root)
+            bar.line({"event": "done", "slug": slug, "test": card["test"]}, _row(card))
+        bar.step(done, total, f"{done} of {total} trainings")
+    return status
 
 
 def _train_judge(args: argparse.Namespace, argv: list[str]) -> int:
@@ -613,6 +670,16 @@ def _widths(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise argparse.ArgumentTypeError(f"hidden widths look like 512,512; got {text[:40]!r}") from None
+
+
+def _several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    def values(text: str) -> list[Any]:
+        try:
+            return [read(part.strip()) for part in text.split(",")]
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"values with commas between them; got {text[:40]!r}") from None
+
+    return values
 
 
 def _sigma(text: str) -> float | None:

@@ -32,6 +32,7 @@ LAYERS = {
     "jobs": 5,
     "report": 5,
     "measures": 5,
+    "sweep": 5,
     "__main__": 6,
 }
 
