@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui.parts.page import frame
 from ui.shell.failure import fragment
-from ui.shell.family import slug, title
+from ui.shell.family import FAMILY
 from ui.shell.glossary import glossary
 from ui.views import map
 
@@ -39,17 +39,20 @@ threshold, which 98 % of held-out digits do. It errs, too. Of each kind of garba
 
 
 @fragment
-def maps(here: list[str], opening: dict) -> None:
-    """A pick runs this part of the page alone."""
-    map.answers(map.view(here, opening))
+def maps(opening: dict) -> None:
+    """A pick runs this part of the page alone; who is there may have changed since the page opened."""
+    here = map.models()
+    if not {opening["left"], opening["right"]} <= set(here):
+        opening = map.start(here)
+    map.answers(here, map.view(here, opening))
 
 
 frame("Map", __doc__, width=1720)
-here = map.kinds()
+here = map.models()
 if not here:
     st.error("No trained 2-D model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
     st.stop()
-maps(here, map.start(here))
+maps(map.start(here))
 map.notice()
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
@@ -65,7 +68,7 @@ if st.toggle("Show how the four learned", key="learning"):
     from ui.live import store
     from ui.parts import figures
 
-    histories = {title(kind): store.guard(slug(kind, 2))[1]["history"] for kind in here}
+    histories = {here[kind].title: store.guard(here[kind].slug)[1]["history"] for kind in FAMILY if kind in here}
     st.plotly_chart(figures.learning_curves(histories), config=figures.CONFIG, alt="Training objective by epoch")
     st.caption(
         "Means over an epoch's own training batches, spoilt inputs for the DAE and small affine maps of the images "

@@ -71,11 +71,13 @@ export class Plane {
 
   // What is shown ------------------------------------------------------------------------------------------------------
 
-  /** codes: {mean Float32Array n × 2, label Uint8Array n}; colours: one CSS hex colour a label. Fits the view once. */
-  setCodes(codes, colours) {
+  /** codes: {mean Float32Array n × 2, label Uint8Array n}; colours: one CSS hex colour a label; names: what stands at a
+   * label's median, else its number. Fits the view once. */
+  setCodes(codes, colours, names = null) {
     const first = !this.codes;
     this.codes = codes;
     this.colours = colours;
+    this.names = names;
     this.home = extent(codes.mean);
     this.index = new Index(codes.mean, this.home);
     this.numerals = medians(codes);
@@ -343,18 +345,20 @@ export class Plane {
     for (const { label, at: [x, y] } of shown) {
       if (x < 0 || y < 0 || x > this.width || y > this.height) continue;
       const half = size * 0.68;
+      const name = this.names?.[label] ?? String(label);
+      ctx.font = `700 ${size}px ${this.theme.font}`;
+      const wide = Math.max(half, ctx.measureText(name).width / 2 + 0.3 * size);
       ctx.fillStyle = this.theme.background;
       ctx.strokeStyle = this.colours[label];
       ctx.lineWidth = 2;
       ctx.beginPath();
-      ctx.roundRect(x - half, y - half, 2 * half, 2 * half, 3);
+      ctx.roundRect(x - wide, y - half, 2 * wide, 2 * half, 3);
       ctx.fill();
       ctx.stroke();
-      ctx.font = `700 ${size}px ${this.theme.font}`;
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
       ctx.fillStyle = this.theme.text;
-      ctx.fillText(String(label), x, y + 0.5);
+      ctx.fillText(name, x, y + 0.5);
     }
   }
 

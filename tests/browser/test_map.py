@@ -10,7 +10,7 @@ import torch
 from playwright.sync_api import expect
 
 from ui.shell.family import slug
-from vae_core import checkpoints, latent
+from vae_core import checkpoints, data, latent
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 60_000  # milliseconds
@@ -581,3 +581,67 @@ def test_a_walk_begins_where_both_maps_show_its_ends(visit, pair):
     assert tab.evaluate(f"[L, R].every({inside})")
     tab.get_by_role("button", name="Find a hole").click()
     tab.wait_for_function(f"() => [L, R].every({inside})")
+
+
+# Other models --------------------------------------------------------------------------------------------------------
+
+
+def chosen(tab, side: str, key: str) -> None:
+    """Choose a model by its select, as a hand does, and wait until its map stands."""
+    tab.get_by_label(f"Model of the {'left' if side == 'L' else 'right'} map").select_option(key)
+    tab.wait_for_function(f"() => {side}.kind === '{key}'", timeout=PATIENCE)
+    rest(tab)
+
+
+def test_the_lists_offer_every_model_and_both_maps_stay_on_one_data_set(visit):
+    """The page opens with the family; another's data set takes the other map along, with its own images and labels."""
+    tab = visit()
+    listed = tab.evaluate(
+        """() => [...L.select.children].map(e => e.tagName === "OPTION" ? e.value
+            : [e.label, [...e.children].map(o => o.value)])"""
+    )
+    assert listed[:4] == ["ae", "dae", "vae", "cvae"]
+    groups = dict(listed[4:])
+    assert "mnist-vae-2d-beta4" in groups["mnist"] and "digits-cvae-2d" in groups["digits"]
+    chosen(tab, "R", "digits-cvae-2d")
+    test = data.load("digits", "test")
+    assert tab.evaluate("[L.kind, R.kind, V.elements.image.max]") == ["digits-ae-2d", "digits-cvae-2d", "358"]
+    codes = checkpoints.load_codes("digits-cvae-2d")
+    image = lonely(codes["test_mean"], 1)[0]
+    point_at(tab, "R", codes["test_mean"][image].tolist())
+    label, model = int(test.labels[image]), checkpoints.load("digits-cvae-2d")[0]
+    assert tab.evaluate("grey(R)") == pytest.approx(decode(model, codes["test_mean"][image].tolist(), label), abs=STEP)
+    tab.mouse.down()
+    tab.mouse.up()
+    expect(tab.get_by_text(f"show a {label}, too").first).to_be_visible(timeout=PATIENCE)
+    expect(tab.get_by_text(f"Test image {image}, a").first).to_be_visible()
+    answer = tab.locator('[data-testid="stMain"] .lse-tile').filter(has_text=f"Image {image}").first
+    expect(answer).to_contain_text(f"label {label}")
+    rest(tab)
+    chosen(tab, "L", "vae")
+    assert tab.evaluate("[L.kind, R.kind, V.elements.image.max]") == ["vae", "ae", "9999"]
+
+
+def test_a_link_opens_another_model_beside_another(visit):
+    """As `train` prints it, as a teacher sends it; a link to what is not there says so and opens the page as it is."""
+    tab = visit("?left=mnist-vae-2d-gaussian&right=mnist-vae-2d-beta4&image=5")
+    assert tab.evaluate("[L.kind, R.kind, V.state.image]") == ["mnist-vae-2d-gaussian", "mnist-vae-2d-beta4", 5]
+    model, codes = checkpoints.load("mnist-vae-2d-gaussian")[0], checkpoints.load_codes("mnist-vae-2d-gaussian")
+    assert tab.evaluate("grey(L)") == pytest.approx(decode(model, codes["test_mean"][5].tolist()), abs=STEP)
+    other = visit("?left=digits-cvae-2d&layers=points.tiles&y=3")
+    assert other.evaluate("[L.kind, R.kind]") == ["digits-cvae-2d", "digits-ae-2d"]
+    other.wait_for_url(re.compile("left=digits-cvae-2d&right=digits-ae-2d"), timeout=PATIENCE)
+    missing = visit("?left=digits-vae-2d-mine")
+    expect(missing.get_by_text("the model digits-vae-2d-mine: there is no such model here")).to_be_visible()
+    assert missing.evaluate("[L.kind, R.kind]") == ["ae", "vae"]
+
+
+def test_a_walk_goes_along_to_another_data_set(visit):
+    """Its ends must be images that this data set has."""
+    tab = visit("?left=ae&right=vae&walk=9876-5432&t=0.5")
+    chosen(tab, "L", "digits-vae-2d")
+    assert tab.evaluate("V.walk.way.ends") == [358, 358]
+    tab.get_by_role("button", name="Find a hole").click()
+    tab.wait_for_function("() => V.walk.way.ends[0] !== V.walk.way.ends[1]", timeout=PATIENCE)
+    tab.locator(".ask").nth(0).get_by_role("button", name="A digit").click()
+    expect(tab.locator(".verdicts p").nth(0)).to_have_text(re.compile("VAE digits at t = .*judge"), timeout=PATIENCE)

@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,10 @@ import pytest
 import streamlit as st
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
-from ui.live import networks, store
+from ui.live import cast, networks, store
 from ui.parts.digit import OPENS
 from ui.parts.links import DIGITS
 from ui.shell.family import FAMILY, slug
@@ -320,14 +322,14 @@ def test_the_studios_samples_are_mnist_s_where_it_is(monkeypatch, tmp_path):
 MAP, SLIDERS = "pages/1_Map.py", "pages/2_Sliders.py"
 
 
-def check_map(app: AppTest, kinds: tuple[str, str], image: int) -> None:
+def check_map(app: AppTest, keys: tuple[str, str], image: int) -> None:
     """Both halves of the page against the stored codes and the models, asked directly."""
     shown, per_model = tables(app), len(tables(app)) // 2
     pictures = tiles(app)
     half = len(pictures) // 2
-    for side, kind in enumerate(kinds):
-        codes = checkpoints.load_codes(slug(kind, 2))
-        model, _ = checkpoints.load(slug(kind, 2))
+    for side, key in enumerate(keys):
+        codes = checkpoints.load_codes(cast.slug_of(key, 2))
+        model, _ = checkpoints.load(cast.slug_of(key, 2))
         z, y = codes["test_mean"][image], codes["test_label"][image]
         posterior, scores = shown[side * per_model : (side + 1) * per_model]
         assert [float(row[1].replace("−", "-")) for row in posterior] == pytest.approx(z.tolist(), abs=0.0051)
@@ -361,6 +363,71 @@ def test_map_answers_what_was_picked(visit):
     assert not app.get("plotly_chart")
     well(app.toggle(key="learning").set_value(True).run())
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_the_map_shows_any_model_on_its_own_data_set(visit):
+    """Somebody's model of another data set beside another of it: its own images, its own labels, its own numbers."""
+    app = visit(MAP)
+    app.query_params["left"], app.query_params["image"] = "digits-cvae-2d", "200"
+    well(app.run())
+    check_map(app, ("digits-cvae-2d", "digits-ae-2d"), 200)
+    test = data.load("digits", "test")
+    caption, shown = tiles(app)[0]
+    assert caption == f"Image 200 label {int(test.labels[200])}"
+    same_picture(shown, test.images[200])
+    near = [int(caption) for caption, _ in tiles(app)[2:10]]
+    codes = checkpoints.load_codes("digits-cvae-2d")
+    distance = (codes["test_mean"] - codes["test_mean"][200]).norm(dim=1)
+    distance[200] = torch.inf
+    assert near == codes["test_label"][distance.argsort(stable=True)[:8]].tolist()
+    # The number of an image that this data set does not have is its last one's.
+    pair = ("digits-cvae-2d", "digits-vae-2d")
+    app.query_params.clear()
+    check_map(picked(app, left=pair[0], right=pair[1], image=5000), pair, -1)
+
+
+@pytest.mark.parametrize(
+    ("link", "pair", "said"),
+    [
+        ({"left": "digits-cvae-2d"}, ("digits-cvae-2d", "digits-ae-2d"), None),
+        ({"right": "digits-vae-2d"}, ("digits-ae-2d", "digits-vae-2d"), None),
+        ({"left": "vae", "right": "mnist-vae-2d-beta4"}, ("vae", "mnist-vae-2d-beta4"), None),
+        ({"left": "digits-cvae-2d", "right": "vae"}, ("digits-cvae-2d", "digits-ae-2d"), "Both maps show one data set"),
+        ({"left": "mnist-vae-2d-mine"}, ("ae", "vae"), "the model mnist-vae-2d-mine: there is no such model here"),
+        ({"left": "../judge"}, ("ae", "vae"), "of a name that no model has"),
+    ],
+)
+def test_a_link_opens_the_map_with_any_model(visit, link, pair, said):
+    """What the link of a model's page or of `train` names stands there; what cannot stand there is said, not shown."""
+    app = visit(MAP)
+    app.query_params.update(link)
+    well(app.run())
+    check_map(app, pair, 0)
+    words = " ".join(element.value for element in (*app.warning, *app.info))
+    assert ("Both maps" in words or "The link names" in words) == (said is not None)
+    assert said is None or said in words
+
+
+def test_a_model_is_found_while_the_app_runs_also_when_it_is_trained_again(visit, tmp_path, monkeypatch):
+    """Trained a minute ago, under a name of its own, it stands there; trained again, the page shows the new one."""
+    root = tmp_path / "checkpoints"
+    shutil.copytree(checkpoints.ROOT, root, ignore=shutil.ignore_patterns("mnist-*-20d"))
+    monkeypatch.setattr(checkpoints, "ROOT", root)
+    monkeypatch.setattr(networks, "CHECKPOINTS", root)
+    app, mine = well(visit(MAP)), root / "digits-vae-2d-mine"
+    shutil.copytree(root / "digits-vae-2d", mine)
+    card = json.loads((mine / "card.json").read_text(encoding="utf-8"))
+    card["slug"], card["config"]["tag"] = mine.name, "mine"
+    (mine / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    app.query_params["left"] = mine.name
+    check_map(well(app.run()), (mine.name, "digits-ae-2d"), 0)
+    before = tiles(app)[1][1]
+    for name, tensor in (("weights", "decoder.4.bias"), ("codes", "test_mean")):
+        tensors = load_file(mine / f"{name}.safetensors")
+        tensors[tensor] += 0.25
+        save_file(tensors, mine / f"{name}.safetensors")
+    check_map(well(app.run()), (mine.name, "digits-ae-2d"), 0)
+    assert not np.array_equal(tiles(app)[1][1], before)
 
 
 def test_map_neighbours_are_the_nearest_codes(visit):

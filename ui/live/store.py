@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 import torch
 
+from ui.live import networks
 from ui.shell.failure import give_up
 from vae_core import checkpoints, contents, data, measures, metrics
 from vae_core.config import KINDS
@@ -19,17 +20,34 @@ from vae_core.storage import StorageError
 _log = logging.getLogger(__name__)
 
 
-@st.cache_resource(max_entries=40, show_spinner="Loading the model …")
 def model(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
+    """The network and its card. One that was trained again under its old name is another."""
+    return _model(slug, _stamp(slug))
+
+
+@st.cache_resource(max_entries=40, show_spinner="Loading the model …")
+def _model(slug: str, when: tuple[int, ...] | None) -> tuple[Autoencoder, dict[str, Any]]:
     torch.set_num_threads(1)  # decoding one digit is too little work to share, and threads of visitors collide
     return checkpoints.load(slug)
 
 
-@st.cache_resource(max_entries=40, show_spinner=False)
 def codes(slug: str) -> dict[str, torch.Tensor]:
+    """What its encoder made of its data set, as the network's files of this moment say."""
+    return _codes(slug, _stamp(slug))
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _codes(slug: str, when: tuple[int, ...] | None) -> dict[str, torch.Tensor]:
     found = checkpoints.load_codes(slug)
     contents.check_split(slug, len(found["test_mean"]))
     return found
+
+
+def _stamp(slug: str) -> tuple[int, ...] | None:
+    try:
+        return networks.stamp(slug)
+    except OSError:  # whoever reads the files has the sentence
+        return None
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -71,9 +89,9 @@ def sources() -> list[str]:
     return ["mnist", "digits"] if whole else ["digits"]
 
 
-def originals() -> np.ndarray | None:
-    """MNIST's test images (N, 784), to which the stored codes belong, or None where they are not on this machine."""
-    return samples("mnist")[0] if "mnist" in sources() else None
+def originals(source: str = "mnist") -> np.ndarray | None:
+    """A data set's test images (N, 784), to which the codes of its models belong, or None where they are not here."""
+    return samples(source)[0] if source in sources() else None
 
 
 def guard(slug: str) -> tuple[Autoencoder, dict[str, Any]]:

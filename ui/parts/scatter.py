@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -23,13 +24,15 @@ def extent(mean: np.ndarray) -> tuple[np.ndarray, float]:
     return (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * (1 + 2 * MARGIN)
 
 
-def draw_points(mean: np.ndarray, label: np.ndarray, size: int = SIZE) -> bytes:
+def draw_points(
+    mean: np.ndarray, label: np.ndarray, size: int = SIZE, colours: Sequence[str] = DIGIT_COLOURS
+) -> bytes:
     """Codes (N, 2) coloured by label (N,) as a PNG, size × size, transparent between the points."""
     centre, half = extent(mean)
     scale = size / (2 * half)
     image = Image.new("P", (size, size), 255)
-    colours = bytes.fromhex("".join(c[1:] for c in DIGIT_COLOURS))
-    image.putpalette(colours.ljust(768, b"\0"))
+    palette = bytes.fromhex("".join(c[1:] for c in colours))
+    image.putpalette(palette.ljust(768, b"\0"))
     draw = ImageDraw.Draw(image)
     radius = size / 300
     for (x, y), colour in zip(((mean - centre) * scale).tolist(), label.tolist(), strict=True):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
-from ui.live import bridge, messages, networks
+from ui.live import bridge, cast, messages, networks
+from ui.live.cast import Standing
 from ui.parts import digit, scatter
-from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
+from ui.shell.family import DIGIT_COLOURS, FAMILY, slug
 from vae_core import contents
 from vae_core.storage import StorageError
 
@@ -50,57 +52,90 @@ _FIRST = """<style>
 </style>"""
 
 
-def kinds() -> list[str]:
-    """The members of the family whose two-dimensional checkpoint is here and whole, in the family's order."""
-    whole = bridge.whole(slug(k, 2) for k in FAMILY)
-    return [k for k in FAMILY if slug(k, 2) in whole]
+def models() -> dict[str, Standing]:
+    """Whoever can stand on the map, by key: the family first, then every other model by its data set."""
+    return {one.key: one for one in cast.everybody() if one.latent_dim == 2}
 
 
-def start(here: list[str]) -> dict[str, Any]:
-    """What the page opens with: its link, else what this session saw last, else an AE beside a VAE."""
+def _beside(here: dict[str, Standing], key: str, wish: str | None) -> str:
+    """Who stands beside a model: the wished one if it is another of the same data set, else the first such; the model
+    itself where there is no other."""
+    rest = [k for k, one in here.items() if one.dataset == here[key].dataset and k != key]
+    return wish if wish in rest else (rest or [key])[0]
+
+
+def start(here: dict[str, Standing]) -> dict[str, Any]:
+    """What the page opens with: its link, else what this session saw last, else an AE beside a VAE. Both maps are of
+    one data set; what of a link cannot be had is said."""
     link, last = st.query_params, st.session_state.get("map", {})
+    bridge.whole(slug(kind, 2) for kind in FAMILY)  # says which of them is broken
     if not {"left", "right", "image"} & set(link):
         link = last
-    left = link["left"] if link.get("left") in here else ("ae" if "ae" in here else here[0])
-    rest = [k for k in here if k != left]
-    right = link["right"] if link.get("right") in rest else ("vae" if "vae" in rest else (rest or here)[0])
+    else:
+        _say_who_is_missing(here, [link[side] for side in SIDES if side in link])
+    first, second = ((link[side] if link.get(side) in here else None) for side in SIDES)
+    left = first or (_beside(here, second, "ae") if second else "ae" if "ae" in here else next(iter(here)))
+    right = _beside(here, left, second or "vae")
+    if first and second and second != right and first != second:
+        st.info(
+            f"Both maps show one data set. {here[second].name} was trained on {here[second].dataset}, so "
+            f"{here[right].name} stands beside {here[left].name}."
+        )
     image = str(link.get("image", 0))
     image = int(image) if re.fullmatch("[0-9]{1,5}", image) else 0
     own, chosen = False, digit.shared()
     if chosen is not None and "image" not in st.query_params:  # the digit of all pages comes along
-        own = chosen.source != "mnist"  # the visitor's, or another data set's; a test image is only a number
+        own = chosen.source != here[left].dataset  # the visitor's, or another data set's; a test image is only a number
         image = image if own else chosen.index
     y = st.query_params.get("y", "")
-    told = int(y) if re.fullmatch("[0-9]", y) else (last.get("told") if link is last else None)
+    told = int(y) if re.fullmatch("[0-9]{1,2}", y) else (last.get("told") if link is last else None)
     walk = last.get("walk") if link is last else None
     if ends := re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", st.query_params.get("walk", "")):
         walk = {"ends": [int(end) for end in ends.groups()], "said": {}}
     return {"left": left, "right": right, "image": image, "told": told, "walk": walk, "own": own}
 
 
+def _say_who_is_missing(here: dict[str, Standing], named: list[str]) -> None:
+    """A sentence for each model of a link that cannot stand here. The family's own are named by `bridge.whole`."""
+    for name in named:
+        if name in here or name in FAMILY:
+            continue
+        reason = "there is no such model here"
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,120}", name):
+            name = "of a name that no model has"
+        elif name in {path.name for path in networks.CHECKPOINTS.iterdir()}:
+            try:
+                reason = f"its code has {cast.standing(name).latent_dim} numbers, and a map needs two"
+            except StorageError:
+                reason = "its files are broken; whoever runs this app finds the reason in the server's log"
+        st.warning(f"The link names the model {name}: {reason}. Another stands in its place.")
+
+
 def _pick(picked: dict[str, Any]) -> None:
     """A test image that was picked is the digit of all pages, where its original is here."""
     from ui.live import store
 
-    if picked.get("own") or picked["z"] or picked["walk"] or "mnist" not in store.sources():
+    dataset = cast.standing(cast.slug_of(picked["left"], 2)).dataset
+    if picked.get("own") or picked["z"] or picked["walk"] or dataset not in store.sources():
         return
-    index = min(picked["image"], len(store.samples("mnist")[1]) - 1)
-    digit.share(digit.sample(index, "mnist"))
+    index = min(picked["image"], len(store.samples(dataset)[1]) - 1)
+    digit.share(digit.sample(index, dataset))
 
 
-def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
+def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
     """Show both maps. Returns what is picked, {left, right, image, own, told, z (a side) or None, drawn, walk or None}.
 
     `told` is the label that a conditional model is told, None for the image's own.
     A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.
     """
-    models = [
+    told = [
         {
-            **{"kind": k, "slug": slug(k, 2), "title": title(k), "name": FAMILY[k].name, "code": FAMILY[k].code},
-            "network": bridge.network(slug(k, 2)),
+            **{"kind": key, "slug": one.slug, "title": one.title, "name": one.name, "code": one.code},
+            **{"dataset": one.dataset, "apart": key not in FAMILY, "network": bridge.network(one.slug)},
         }
-        for k in here
+        for key, one in here.items()
     ]
+    datasets = {one.dataset: {"classes": classes(one), "colours": colours(one)} for one in here.values()}
     said = reader(here)
     message = bridge.heard("map_view", said)
     walk = (message or st.session_state.get("map", {})).get("walk")
@@ -110,9 +145,12 @@ def view(here: list[str], opening: dict[str, Any]) -> dict[str, Any]:
         "views/map/map.mjs",
         key="map_view",
         reader=said,
-        options={"models": models, "start": opening, "walk": walk and heard(walk), "digit": _digit()},
+        options={
+            **{"models": told, "datasets": datasets, "start": opening, "digit": _digit()},
+            "walk": walk and heard(here, here[(message or opening)["left"]].dataset, walk),
+        },
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
-        first="" if message else _first(opening["left"], opening["right"], walk=bool(opening["walk"])),
+        first="" if message else _first(here[opening["left"]], here[opening["right"]], walk=bool(opening["walk"])),
         on_message=_pick,
     )
     if message:
@@ -128,54 +166,76 @@ def _digit() -> dict[str, Any] | None:
     return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "link": digit.in_link()}
 
 
-def reader(here: list[str]) -> messages.Reader:
+def classes(one: Standing) -> list[str]:
+    """The names of its data set's labels."""
+    return [str(y) for y in range(one.n_classes)]
+
+
+def colours(one: Standing) -> list[str]:
+    """Of its data set's labels."""
+    return [DIGIT_COLOURS[y % len(DIGIT_COLOURS)] for y in range(one.n_classes)]
+
+
+def reader(here: dict[str, Standing]) -> messages.Reader:
     """Of the view's messages, as `view` returns them."""
-    image, z = messages.integer(0, 99_999), messages.vector(2)
+    image, z, key = messages.integer(0, 99_999), messages.vector(2), messages.choice(here)
+    label = messages.integer(0, max(one.n_classes for one in here.values()) - 1)
     guess = messages.form(
         {
             "answer": messages.choice(("digit", "not")),
             "t": messages.number(0, 1),
-            "kind": messages.choice(here),
+            "kind": key,
             "z": z,
-            "label": messages.maybe(messages.label),
+            "label": messages.maybe(label),
         }
     )
-    guess = messages.where(guess, lambda g: g["label"] is not None or g["kind"] != "cvae", "the label of a CVAE")
+
+    def can_be_told(g: dict[str, Any]) -> bool:
+        one = here[g["kind"]]
+        return not one.conditional or (g["label"] is not None and g["label"] < one.n_classes)
+
+    guess = messages.where(guess, can_be_told, "a label that its model knows")
     walk = messages.form({"ends": messages.several(2, image), "said": messages.each(SIDES, guess)})
     fields = {
-        "left": messages.choice(here),
-        "right": messages.choice(here),
+        "left": key,
+        "right": key,
         "image": image,
         "z": messages.maybe(messages.form(dict.fromkeys(SIDES, z))),
         "drawn": messages.maybe(messages.choice(SIDES)),
         "walk": messages.maybe(walk),
     }
-    return messages.form(fields, {"own": messages.flag, "told": messages.maybe(messages.label)})
+    said = messages.form(fields, {"own": messages.flag, "told": messages.maybe(label)})
+    return messages.where(
+        said, lambda m: here[m["left"]].dataset == here[m["right"]].dataset, "two models of one data set"
+    )
 
 
-def heard(walk: dict[str, Any]) -> dict[str, Any]:
+def heard(here: dict[str, Standing], dataset: str, walk: dict[str, Any]) -> dict[str, Any]:
     """What only Python knows of a walk: {ends, originals: two images as base64 or None, verdicts by side or None}.
 
     A drawing is judged only after the visitor has said what it is: the judge's word would be theirs.
     """
     from ui.live import store
 
-    images, judge = store.originals(), store.judge()
+    # The judge knows numerals, and nothing of other pictures.
+    images, judge = store.originals(dataset), store.judge() if dataset in digit.NAMES else None
     return {
         "ends": walk["ends"],
         "originals": None if images is None else [_grey(images[min(i, len(images) - 1)]) for i in walk["ends"]],
-        "verdicts": None if judge is None else {side: _verdict(judge, said) for side, said in walk["said"].items()},
+        "verdicts": None
+        if judge is None
+        else {side: _verdict(judge, here[said["kind"]], said) for side, said in walk["said"].items()},
     }
 
 
-def _verdict(judge: Judge, said: dict[str, Any]) -> dict[str, Any]:
+def _verdict(judge: Judge, one: Standing, said: dict[str, Any]) -> dict[str, Any]:
     """{said, digit: is it one, read: the most probable digit} of what a model draws at the place of a guess."""
     import torch
 
     from ui.live import store
     from vae_core import latent
 
-    model, _ = store.guard(slug(said["kind"], 2))
+    model, _ = store.guard(one.slug)
     label = torch.tensor([said["label"]]) if model.conditional else None
     drawn = latent.decode(model, torch.tensor([said["z"]], dtype=torch.float32), label)
     return {"said": said, "digit": bool(judge.is_digit(drawn)), "read": int(judge.label(drawn))}
@@ -186,38 +246,36 @@ def _grey(pixels: np.ndarray) -> str:
     return base64.b64encode(np.rint(255 * pixels).astype(np.uint8).tobytes()).decode()
 
 
-def answers(picked: dict[str, Any]) -> None:
+def answers(here: dict[str, Standing], picked: dict[str, Any]) -> None:
     """What only Python knows: the original, its nats, the images of the nearest codes; both models side by side."""
     from ui.live import store
 
     walk = picked.get("walk")
     for side, column in zip(SIDES, st.columns(2, gap="large"), strict=True):
-        kind = picked[side]
-        codes = store.guard_codes(slug(kind, 2))
+        one = here[picked[side]]
+        codes = store.guard_codes(one.slug)
         with column:
             if walk:
                 if said := walk["said"].get(side):
-                    _place(kind, codes, said["z"], f"the drawing at t = {said['t']:.2f}")
+                    _place(one, codes, said["z"], f"the drawing at t = {said['t']:.2f}")
                 else:
-                    st.caption(
-                        f"Say whether the {FAMILY[kind].name}'s drawing is a digit: what lies nearest comes then."
-                    )
+                    st.caption(f"Say whether the {one.name}'s drawing is a digit: what lies nearest comes then.")
             elif picked.get("own"):
-                _own(kind, codes, picked["z"] and picked["z"][side])
+                _own(one, codes, picked["z"] and picked["z"][side])
             elif picked["z"]:
                 own = picked["drawn"] == side
                 _place(
-                    kind,
+                    one,
                     codes,
                     picked["z"][side],
                     "the place you picked" if own else "where this model puts that drawing",
                 )
             else:
-                _image(kind, codes, min(picked["image"], len(codes["test_label"]) - 1), picked.get("told"))
+                _image(one, codes, min(picked["image"], len(codes["test_label"]) - 1), picked.get("told"))
 
 
 def notice() -> None:
-    """Say so where MNIST itself is not here, and offer to fetch it. Where it is, the maps show it and no other set."""
+    """Say so where MNIST itself is not here, and offer to fetch it."""
     from ui.live import store
     from ui.parts import fetch
 
@@ -225,7 +283,7 @@ def notice() -> None:
         fetch.mnist_notice()
 
 
-def _image(kind: str, codes: dict[str, Any], i: int, told: int | None) -> None:
+def _image(one: Standing, codes: dict[str, Any], i: int, told: int | None) -> None:
     """What one model makes of test image i: its drawing, its code, its nats, its neighbours.
 
     A conditional model draws for the label that the view tells it, too; code and nats are those of the image's own.
@@ -237,62 +295,63 @@ def _image(kind: str, codes: dict[str, Any], i: int, told: int | None) -> None:
     from ui.parts.tiles import Tile, numbers, row
     from vae_core import latent
 
-    model, _ = store.guard(slug(kind, 2))
-    label, originals = int(codes["test_label"][i]), store.originals()
-    note, y = "its drawing", label if told is None else told
+    model, _ = store.guard(one.slug)
+    label, originals, names = int(codes["test_label"][i]), store.originals(one.dataset), classes(one)
+    note, y = "its drawing", label if told is None or told >= len(names) else told
     if model.conditional and y != label:
-        note = f"told {y}"
+        note = f"told {names[y]}"
     drawn = latent.decode(model, codes["test_mean"][[i]], torch.tensor([y]) if model.conditional else None)
     left, right = st.columns([1, 1.25])
     with left:
-        original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {label}")]
-        row([*original, Tile(drawn[0].numpy(), FAMILY[kind].name, note)], size=86)
+        original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {names[label]}")]
+        row([*original, Tile(drawn[0].numpy(), one.name, note)], size=86)
     with right:
         numbers(readout.posterior_head(codes), readout.posterior(codes, i))
     numbers(readout.SCORES_HEAD, readout.scores(codes, i, conditional=model.conditional))
     less = "Less −ELBO is better." if model.probabilistic else "A point has no q: no KL, no ELBO."
-    own = f" Code and nats are those for its own label, {label}." if model.conditional and y != label else ""
+    own = f" Code and nats are those for its own label, {names[label]}." if model.conditional and y != label else ""
     st.caption(f"Percentile: the share of test images with less. {less}{own}")
     near = readout.nearest(codes, i, NEIGHBOURS)
     same = int((codes["test_label"][near] == label).sum())
-    _neighbours(kind, codes, near, f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {label}, too.")
+    _neighbours(one, codes, near, f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {names[label]}, too.")
 
 
-def _place(kind: str, codes: dict[str, Any], z: list[float], where: str) -> None:
+def _place(one: Standing, codes: dict[str, Any], z: list[float], where: str) -> None:
     """Whose codes lie nearest to a place that no image was put at."""
     import torch
 
     from vae_core import latent
 
     near, distance = latent.neighbours(codes["test_mean"], torch.tensor(z), NEIGHBOURS)
-    text = f"{FAMILY[kind].name}: codes nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
-    _neighbours(kind, codes, near.tolist(), text)
+    text = f"{one.name}: codes nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
+    _neighbours(one, codes, near.tolist(), text)
 
 
-def _own(kind: str, codes: dict[str, Any], z: list[float] | None) -> None:
+def _own(one: Standing, codes: dict[str, Any], z: list[float] | None) -> None:
     """The visitor's own digit: whose codes lie nearest to where a model puts it; z as the map says it, once it has."""
     chosen = digit.shared()
     if chosen is None or z is None:
         return
     st.caption(digit.describe(chosen))
-    _place(kind, codes, z, "your digit's" if chosen.how else "the chosen digit's")
+    _place(one, codes, z, "your digit's" if chosen.how else "the chosen digit's")
 
 
-def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) -> None:
+def _neighbours(one: Standing, codes: dict[str, Any], near: list[int], text: str) -> None:
     from ui.live import store
     from ui.parts.tiles import Tile, row
     from vae_core import latent
 
-    labels, originals = codes["test_label"][near], store.originals()
+    labels, originals = codes["test_label"][near], store.originals(one.dataset)
     if originals is None:
-        model, _ = store.guard(slug(kind, 2))
+        model, _ = store.guard(one.slug)
         pictures = latent.decode(model, codes["test_mean"][near], labels if model.conditional else None).numpy()
         text += " The originals are not on this machine: these are the model's drawings."
     else:
         pictures = originals[near]
     st.caption(text)
+    names, edges = classes(one), colours(one)
     row(
-        (Tile(p, str(y), edge=DIGIT_COLOURS[y]) for p, y in zip(pictures, labels.tolist(), strict=True)),
+        (Tile(p, names[y], edge=edges[y]) for p, y in zip(pictures, labels.tolist(), strict=True)),
         columns=NEIGHBOURS,
     )
 
@@ -301,27 +360,33 @@ def _neighbours(kind: str, codes: dict[str, Any], near: list[int], text: str) ->
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _figure(kind: str) -> str:
-    """One map as it looks before the browser has the codes; nothing where the files are broken (`models` says so)."""
-    try:
-        stored = contents.read_codes(networks.CHECKPOINTS / slug(kind, 2))
-    except StorageError:
-        return ""
+def _figure(one: Standing, when: tuple[int, ...]) -> str:
+    """One map as it looks before the browser has the codes of this moment."""
+    stored = contents.read_codes(networks.CHECKPOINTS / one.slug)
     mean, label = stored["test_mean"].astype(np.float32), stored["test_label"]
-    uri = "data:image/png;base64," + base64.b64encode(scatter.draw_points(mean, label)).decode()
+    edges, names = colours(one), classes(one)
+    uri = "data:image/png;base64," + base64.b64encode(scatter.draw_points(mean, label, colours=edges)).decode()
     centre, half = scatter.extent(mean)
     numerals = ""
     for y in np.unique(label).tolist():
         x, up = 50 + 50 * (np.median(mean[label == y], axis=0) - centre) / half
-        numerals += f'<b style="left:{x:.1f}%;top:{100 - up:.1f}%;border-color:{DIGIT_COLOURS[y]}">{y}</b>'
-    alt = f"Map of {len(label)} codes of the {FAMILY[kind].full}, coloured by digit"
+        name = html.escape(names[y])
+        numerals += f'<b style="left:{x:.1f}%;top:{100 - up:.1f}%;border-color:{edges[y]}">{name}</b>'
+    what = "digit" if one.dataset in digit.NAMES else "class"
+    alt = f"Map of {len(label)} codes of the {one.full}, coloured by {what}"
     return (
-        f'<figure><figcaption>{title(kind)}</figcaption><div class="square">'
+        f'<figure><figcaption>{html.escape(one.title)}</figcaption><div class="square">'
         f'<img src="{uri}" alt="{alt}">{numerals}</div></figure>'
     )
 
 
-def _first(left: str, right: str, *, walk: bool = False) -> str:
+def _first(left: Standing, right: Standing, *, walk: bool = False) -> str:
+    maps = []
+    for one in (left, right):
+        try:
+            maps.append(_figure(one, networks.stamp(one.slug)))
+        except (OSError, StorageError):  # replaced at this moment
+            maps.append("")
     waiting = '<p class="middle">The models are on their way …</p>'
     way = '<div class="way"></div>' if walk else ""
-    return f'{_FIRST}<div class="first"><div class="grid">{_figure(left)}{waiting}{_figure(right)}</div>{way}</div>'
+    return f'{_FIRST}<div class="first"><div class="grid">{maps[0]}{waiting}{maps[1]}</div>{way}</div>'

@@ -6,7 +6,7 @@ import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
 import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
-import { COLOURS, announcer, digitCanvas, frameLoop, link, paint } from "../../parts/paint.mjs";
+import { announcer, digitCanvas, frameLoop, link, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import * as registry from "../../engine/registry.mjs";
 import { Walk } from "./walk.mjs";
@@ -116,8 +116,10 @@ button:disabled { opacity: 0.45; cursor: default; }
 }
 `;
 
-/** Shows {models: [{kind, slug, title, name, code}], start: {left, right, image}, digit} (options) in root. digit: the one
- * that all pages share, {id, pixels, label, name, origin, link} or null; its origin names a test image, or it is own. */
+/** Shows {models: [{kind, slug, title, name, code, dataset, apart, network}], datasets: {name: {classes, colours}},
+ * start: {left, right, image}, digit} (options) in root. A model's `kind` is its key in links and messages; apart: it
+ * stands in the lists under its data set's name. Both maps are of one data set. digit: the one that all pages share,
+ * {id, pixels, label, name, origin, link} or null; its origin names a test image, or it is own. */
 export async function mount(root, component) {
   const view = new MapView(root, component);
   await view.start();
@@ -132,6 +134,7 @@ class MapView {
     this.known = new Map(this.options.models.map((m) => [m.kind, m]));
     this.state = this.#startingState();
     this.hover = null; // {side, z, index} under the pointer
+    this.choosing = Promise.resolve(); // the last choice of a model that is carried out
     this.request = frameLoop(() => this.#draw());
   }
 
@@ -139,6 +142,14 @@ class MapView {
     this.component = component;
     for (const side of this.sides ?? []) side.plane.retheme();
     this.options = JSON.parse(component.data.options);
+    const before = String([...this.known.keys()]);
+    this.known = new Map(this.options.models.map((m) => [m.kind, m])); // trained again, a model has another address
+    if (String([...this.known.keys()]) !== before) {
+      for (const side of this.sides ?? []) {
+        side.select.replaceChildren(...this.#listed());
+        side.select.value = side.kind;
+      }
+    }
     remembered.digit = this.options.digit?.id; // what was picked here has become the digit of all pages
     this.walk?.hear(this.options.walk);
     this.request();
@@ -159,25 +170,27 @@ class MapView {
 
   #startingState() {
     const { start, digit } = this.options;
-    const kinds = [...this.known.keys()];
-    const kind = (text, otherwise) => (this.known.has(text) ? text : otherwise);
+    const there = (...wishes) => wishes.find((key) => this.known.has(key)) ?? null;
     const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
     const fresh = !["left", "right", "image", "layers", "walk"].some((name) => link.get(name) !== null);
     const old = fresh ? { ...remembered } : {};
+    // Both of one data set: what the link names on the left counts, then what it names on the right.
+    const second = there(link.get("right"));
+    const left = there(link.get("left")) ?? (second ? this.#beside(second, "ae") : there(old.left, start.left));
+    const right = this.#beside(left, second ?? there(old.right, start.right));
+    const { dataset } = this.known.get(left);
+    const own = (origin) => !origin?.startsWith(`${dataset}:`); // a test image of this data set is only a number
     // The digit of all pages comes along where another page, or the link, has named it since.
     if (digit && (["d", "digit"].some((name) => link.get(name) !== null) || (fresh && digit.id !== remembered.digit))) {
-      const [, image] = /^mnist:(\d+)$/.exec(digit.origin ?? "") ?? [];
-      Object.assign(old, { own: image === undefined, image: Number(image ?? old.image ?? 0), place: null, walk: null });
+      const image = own(digit.origin) ? old.image ?? 0 : Number(digit.origin.split(":")[1]);
+      Object.assign(old, { own: own(digit.origin), image, place: null, walk: null });
     }
-    if (digit && !/^mnist:/.test(digit.origin ?? "")) this.own = { ...digit, pixels: pixelsOf(digit) };
+    if (digit && own(digit.origin)) this.own = { ...digit, pixels: pixelsOf(digit) };
     remembered.digit = digit?.id;
-    const left = kind(link.get("left"), kind(old.left, kind(start.left, kinds[0])));
-    const rest = kinds.filter((k) => k !== left);
-    const right = kind(link.get("right"), kind(old.right, kind(start.right, rest[0])));
     const layers = link.get("layers")?.split(".") ?? old.layers ?? DEFAULT;
-    const label = /^\d$/.test(link.get("y") ?? "") ? Number(link.get("y")) : (old.label ?? null);
+    const label = this.#knownLabel(dataset, /^\d{1,2}$/.test(link.get("y") ?? "") ? Number(link.get("y")) : old.label);
     return {
-      left, right: right === left ? (rest[0] ?? left) : right,
+      left, right,
       image: whole(link.get("image"), old.image ?? start.image ?? 0),
       place: parsePlace(link.get("z")) ?? old.place ?? null, // a picked place without an image: {side, z}
       own: Boolean(this.own && old.own), // the visitor's own digit is picked
@@ -186,6 +199,18 @@ class MapView {
       walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
       views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
     };
+  }
+
+  /** Who stands beside a model: the wished one if it is another of the same data set, else the first such, else itself. */
+  #beside(key, wish = null) {
+    const { dataset } = this.known.get(key);
+    const rest = [...this.known.values()].filter((m) => m.dataset === dataset && m.kind !== key).map((m) => m.kind);
+    return rest.includes(wish) ? wish : (rest[0] ?? key);
+  }
+
+  /** A label that this data set has, else null. */
+  #knownLabel(dataset, label) {
+    return label < this.options.datasets[dataset].classes.length ? (label ?? null) : null;
   }
 
   /** Into the link and into this tab's memory; the link only says what differs from the page as it opens. */
@@ -213,11 +238,9 @@ class MapView {
     const [one, two] = await Promise.all([this.#fetch(left), this.#fetch(right)]);
     if (this.gone) return;
     this.#build();
+    const last = this.#count(one.codes);
     this.#put(this.sides[0], left, one);
     this.#put(this.sides[1], right, two);
-    const last = one.codes.label.length - 1;
-    this.state.image = Math.min(this.state.image, last);
-    this.elements.image.max = last;
     this.#applyLayers();
     const { walk, place, own, image } = this.state;
     const { start } = this.options;
@@ -225,6 +248,14 @@ class MapView {
     // Only the maps know where a place and an own digit lie, and what Python says below them is of what they show.
     else this.#pickChanged({ tell: Boolean(place || own || start.own) || image !== start.image });
     this.box.view = this; // for whoever looks from outside, such as a test
+  }
+
+  /** The last image's number; the one that is picked is none beyond it. */
+  #count({ label }) {
+    const last = label.length - 1;
+    this.state.image = Math.min(this.state.image, last);
+    this.elements.image.max = last;
+    return last;
   }
 
   async #fetch(kind) {
@@ -290,13 +321,11 @@ class MapView {
     const head = element("div", { className: `head h${short}` });
     side.select = element("select", { className: "model" });
     side.select.setAttribute("aria-label", `Model of the ${name} map`);
-    for (const { kind, title } of this.known.values()) side.select.append(new Option(title, kind));
+    side.select.append(...this.#listed());
     side.select.onchange = () => this.#choose(side, side.select.value);
     side.note = element("span", { className: "quiet" });
     side.label = element("select");
     side.label.setAttribute("aria-label", `Label that the model of the ${name} map is told`);
-    side.label.append(new Option("told: its own label", ""));
-    for (let y = 0; y < 10; y++) side.label.append(new Option(`told: ${y}`, y));
     side.label.onchange = () => {
       this.state.label = side.label.value === "" ? null : Number(side.label.value);
       this.#labelChanged();
@@ -316,6 +345,18 @@ class MapView {
     grid.append(head, side.host, side.caption);
     side.pixels = new Float32Array(PIXELS);
     return side;
+  }
+
+  /** All models as options: the family, then every other under the name of its data set. */
+  #listed() {
+    const groups = new Map();
+    const options = [];
+    for (const { kind, title, dataset, apart } of this.known.values()) {
+      if (apart && !groups.has(dataset)) groups.set(dataset, element("optgroup", { label: dataset }));
+      if (apart) groups.get(dataset).append(new Option(title, kind));
+      else options.push(new Option(title, kind));
+    }
+    return [...options, ...groups.values()];
   }
 
   #buildPlane(side) {
@@ -357,7 +398,10 @@ class MapView {
     const about = this.known.get(kind);
     Object.assign(side, { kind, model, codes, about });
     side.select.value = kind;
+    Object.assign(this, this.options.datasets[about.dataset]); // classes and colours
     side.note.textContent = about.code;
+    side.label.replaceChildren(new Option("told: its own label", ""),
+      ...this.classes.map((name, y) => new Option(`told: ${name}`, y)));
     side.label.hidden = !model.conditional;
     side.label.value = this.state.label ?? "";
     side.note.hidden = model.conditional;
@@ -366,7 +410,7 @@ class MapView {
       "origin, plus and minus zoom, Enter picks.");
     side.whitened = whiten(codes.mean);
     const view = this.state.views[side.name];
-    side.plane.setCodes(codes, COLOURS);
+    side.plane.setCodes(codes, this.colours, this.classes);
     if (view) side.plane.setView(view.centre, view.span);
     else side.plane.fit();
     side.density.setCodes(codes);
@@ -374,17 +418,27 @@ class MapView {
     side.plane.setCircles(this.#circles(side));
   }
 
-  async #choose(side, kind) {
+  /** Choices are carried out one after the other: on a slow line somebody chooses on both sides meanwhile. */
+  #choose(side, kind) {
+    side.asked = kind;
+    const turn = this.choosing.then(() => side.asked === kind && !this.gone && this.#change(side, kind));
+    this.choosing = turn.catch(() => {});
+    return turn;
+  }
+
+  async #change(side, kind) {
     const other = this.sides.find((s) => s !== side);
-    const swap = kind === other.kind ? side.kind : null;
-    const asked = (side.asked = kind);
+    // The same model twice shows nothing: the two change places. Another data set takes the other side along.
+    const beside = this.#beside(kind, kind === other.kind ? side.kind : other.kind);
     try {
-      const loaded = await this.#fetch(kind);
-      if (side.asked !== asked || this.gone) return;
-      const mine = { model: side.model, codes: side.codes };
-      this.state.views = { left: null, right: null };
-      this.#put(side, kind, loaded);
-      if (swap) this.#put(other, swap, mine);
+      const [mine, its] = await Promise.all([this.#fetch(kind), this.#fetch(beside)]);
+      if (this.gone) return;
+      const label = this.#knownLabel(this.known.get(kind).dataset, this.state.label);
+      Object.assign(this.state, { views: { left: null, right: null }, label });
+      const last = this.#count(mine.codes);
+      this.#put(side, kind, mine);
+      if (beside !== other.kind) this.#put(other, beside, its);
+      if (this.walk.way) this.walk.way.ends = this.walk.way.ends.map((i) => Math.min(i, last));
     } catch (error) {
       side.select.value = side.kind;
       side.caption.setAttribute("role", "alert");
@@ -475,7 +529,7 @@ class MapView {
       }
       if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
       if (model.conditional && (layers.has("tiles") || layers.has("arrows"))) {
-        words.push(`Drawn for the label ${this.told(side, null)}.`);
+        words.push(`Drawn for the label ${this.classes[this.told(side, null)]}.`);
       }
       if (layers.has("arrows")) words.push("Arrows: z to the code of its own drawing (binarised).");
       const far = beyond(side.codes.mean, side.plane.home);
@@ -486,7 +540,7 @@ class MapView {
   }
 
   #drawEllipses(ctx, side) {
-    if (this.state.layers.has("ellipses") && side.codes?.logvar) drawEllipses(ctx, side.plane, side.codes, COLOURS);
+    if (this.state.layers.has("ellipses") && side.codes?.logvar) drawEllipses(ctx, side.plane, side.codes, this.colours);
   }
 
   // Picking ------------------------------------------------------------------------------------------------------------
@@ -604,7 +658,7 @@ class MapView {
       }
       decode(side, places[k]);
       paint(side.tile, side.pixels);
-      side.tile.style.border = `2px solid ${index === null ? "transparent" : COLOURS[side.codes.label[index]]}`;
+      side.tile.style.border = `2px solid ${index === null ? "transparent" : this.colours[side.codes.label[index]]}`;
     }
     this.sides.forEach((side, k) => {
       side.plane.setMarker("hover", null);
@@ -646,12 +700,12 @@ class MapView {
     const e = this.elements;
     const label = !own ? this.own.label : index === null ? null : own.codes.label[index];
     const said = this.own?.origin ? "" : "said to be ";  // be it to see what a CVAE draws then
-    e.what.textContent = !own ? `${this.own.origin ? "The chosen digit" : "Your digit"}${label === null ? "" : `, ${said}${article(label)} ${label}`}`
-      : index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${article(label)} ${label}`;
+    e.what.textContent = !own ? `${this.own.origin ? "The chosen digit" : "Your digit"}${label === null ? "" : `, ${said}${called(this.classes[label])}`}`
+      : index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${called(this.classes[label])}`;
     const parts = [e.what.textContent];
     this.sides.forEach((side, k) => {
       const name = side.about.name;
-      const told = side.model.conditional ? `, told ${this.told(side, index)}` : "";
+      const told = side.model.conditional ? `, told ${this.classes[this.told(side, index)]}` : "";
       let title = `${name} draws it`;
       if (own && index === null) title = side === own ? `${name} decodes it` : `${name} redraws that`;
       set(side.title, title + told, "b");
@@ -700,7 +754,7 @@ class MapView {
     const index = this.hover?.index ?? null;
     for (const { plane, codes } of this.sides) {
       plane.setMarker("hover", index === null ? null : {
-        z: [codes.mean[2 * index], codes.mean[2 * index + 1]], colour: plane.theme.text, text: String(codes.label[index]),
+        z: [codes.mean[2 * index], codes.mean[2 * index + 1]], colour: plane.theme.text, text: this.classes[codes.label[index]],
       });
     }
   }
@@ -714,7 +768,8 @@ function set(parent, text, tag) {
   if (parent.textContent !== text) parent.replaceChildren(element(tag, {}, text));
 }
 
-const article = (digit) => (digit === 8 ? "an" : "a");
+/** A class in a sentence: "a 7", "an 8", "an Ankle boot". */
+const called = (name) => `${/^(8|[aeiou])/i.test(name) ? "an" : "a"} ${name}`;
 
 /** "z₁,z₂,span" of a link → {centre, span}, or null. */
 function parseView(text) {

@@ -4,7 +4,7 @@
 
 import { element, pixelsOf } from "../../parts/controls.mjs";
 import { PIXELS, slices } from "../../engine/engine.mjs";
-import { COLOURS, digitCanvas, paint } from "../../parts/paint.mjs";
+import { digitCanvas, paint } from "../../parts/paint.mjs";
 
 const STEPS = 41; // places on the way where the curves are measured
 const CURVES = [
@@ -113,7 +113,7 @@ export class Walk {
     for (const side of sides) {
       side.way = ends.map((image) => [side.codes.mean[2 * image], side.codes.mean[2 * image + 1]]);
       side.way.forEach((z, k) => side.plane.setMarker(k ? "to" : "from", {
-        z, colour: side.plane.theme.text, size: 6, text: String(label[ends[k]]),
+        z, colour: side.plane.theme.text, size: 6, text: this.view.classes[label[ends[k]]],
       }));
     }
     this.#showEnds();
@@ -146,9 +146,10 @@ export class Walk {
         paint(tile, model.decode(mean.subarray(2 * image, 2 * image + 2), this.view.told(this.view.sides[0], image), pixels));
         note += `, the ${about.name}'s drawing`;
       } else paint(tile, null);
-      tile.style.borderColor = COLOURS[label[image]];
-      tile.ariaLabel = `${note}, label ${label[image]}`;
-      words.replaceChildren(element("b", {}, `${k ? "to" : "from"} ${label[image]}`), element("small", {}, note));
+      const name = this.view.classes[label[image]];
+      tile.style.borderColor = this.view.colours[label[image]];
+      tile.ariaLabel = `${note}, label ${name}`;
+      words.replaceChildren(element("b", {}, `${k ? "to" : "from"} ${name}`), element("small", {}, note));
     });
   }
 
@@ -190,14 +191,14 @@ export class Walk {
   /** One frame of the walk: both drawings, and what may be said of them already. */
   draw() {
     const { view, said, way: { t, ends } } = this;
-    const { label } = view.sides[0].codes;
-    const what = `From ${label[ends[0]]} to ${label[ends[1]]}, t = ${t.toFixed(2)}`;
+    const [from, to] = ends.map((image) => view.classes[view.sides[0].codes.label[image]]);
+    const what = `From ${from} to ${to}, t = ${t.toFixed(2)}`;
     view.elements.what.textContent = what;
     const spoken = [what];
     for (const side of view.sides) {
       const { gap, cycle } = this.measure(side, t);
       const { name } = side.about;
-      const told = side.model.conditional ? `, told ${this.#told(side, t)}` : "";
+      const told = side.model.conditional ? `, told ${view.classes[this.#told(side, t)]}` : "";
       const answer = said[side.name];
       const verdict = answer ? this.#verdict(side, answer) : "";
       paint(side.tile, side.pixels);
@@ -257,7 +258,7 @@ export class Walk {
   /** The visitor's guess and beside it the judge's, in a sentence. */
   #verdict(side, said) {
     const own = `${side.about.name} at t = ${said.t.toFixed(2)}: you say ${GUESSES[said.answer]}`;
-    if (this.heard && !this.heard.verdicts) return `${own}. There is no judge to compare with: its files are missing.`;
+    if (this.heard && !this.heard.verdicts) return `${own}. There is no judge here to compare with.`;
     const found = this.#judged(side, said);
     if (!found) return `${own}. The judge is asked …`;
     const agrees = found.digit === (said.answer === "digit") ? "agrees" : "disagrees";
