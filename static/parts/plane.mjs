@@ -26,6 +26,7 @@ export class Plane {
   constructor(host, { labelText = "Map of the codes", wheel = true, scroll = false } = {}) {
     this.host = host;
     this.onHover = this.onPick = this.onDrag = this.onRelease = this.onView = null;
+    this.axes = ["z₁", "z₂"]; // what stands at them
     this.under = []; // draw(ctx, plane): rests while the pointer moves, below the points; after a change: redraw()
     this.over = []; // the same, above the points
     this.layers = []; // draw(ctx, plane): drawn with every frame, above the points, below the markers
@@ -332,8 +333,8 @@ export class Plane {
       const [, y] = this.toScreen([0, v]);
       if (y > 22 && y < this.height - 22) this.text(ctx, say(v), 8, y, { ...label, align: "left" });
     }
-    this.text(ctx, "z₁", this.width - 6, this.height - 13, { ...label, align: "right" });
-    this.text(ctx, "z₂", 8, 11, { ...label, align: "left" });
+    this.text(ctx, this.axes[0], this.width - 6, this.height - 13, { ...label, align: "right" });
+    this.text(ctx, this.axes[1], 8, 11, { ...label, align: "left" });
   }
 
   #drawNumerals(ctx) {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import expect
+from sklearn.decomposition import PCA
 
 from ui.shell.family import slug
 from vae_core import checkpoints, data, latent
@@ -634,6 +635,29 @@ def test_a_link_opens_another_model_beside_another(visit):
     missing = visit("?left=digits-vae-2d-mine")
     expect(missing.get_by_text("the model digits-vae-2d-mine: there is no such model here")).to_be_visible()
     assert missing.evaluate("[L.kind, R.kind]") == ["ae", "vae"]
+
+
+def test_a_model_with_many_numbers_is_seen_in_the_plane_of_its_codes(visit):
+    """What lies under the pointer is decoded in that plane, and a drawing is put back into it."""
+    tab = visit("?left=mnist-vae-20d&right=mnist-ae-20d")
+    codes, (model, _) = checkpoints.load_codes("mnist-vae-20d"), checkpoints.load("mnist-vae-20d")
+    pca = PCA(2, svd_solver="full").fit(codes["train_mean"].double().numpy())
+    places = pca.transform(codes["test_mean"].double().numpy())
+    shown = np.array(tab.evaluate("[...L.codes.mean]")).reshape(-1, 2)
+    signs = np.sign((shown * places).sum(0))  # of two directions one; which, is nobody's business
+    assert np.abs(shown - signs * places).max() < 1e-3
+    image = lonely(torch.from_numpy(shown), 1)[0]
+    point_at(tab, "L", shown[image].tolist())
+    drawn = decode(model, pca.inverse_transform(signs * shown[image]).tolist())
+    assert tab.evaluate("grey(L)") == pytest.approx(drawn, abs=STEP)
+    expect(tab.get_by_text("The code has 20 numbers. This is the plane").first).to_be_visible()
+    share = f"with {100 * pca.explained_variance_ratio_.sum():.0f}% of their variance"
+    assert share in tab.locator(".caption.cl").inner_text()
+    # And the way back: what it draws at a place, encoded and put into the plane.
+    back = tab.evaluate("[...L.model.encode(L.model.observe(L.model.decode(Float32Array.of(0.5, -0.25)))).mean]")
+    z = torch.from_numpy(pca.inverse_transform(signs * [0.5, -0.25])).float()[None]
+    again = latent.embed(model, (latent.decode(model, z) >= 0.5).float()).mean.double().numpy()
+    assert back == pytest.approx((signs * pca.transform(again))[0].tolist(), abs=0.01)
 
 
 def test_a_walk_goes_along_to_another_data_set(visit):

@@ -17,6 +17,7 @@ import streamlit as st
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from sklearn.decomposition import PCA
 from streamlit.testing.v1 import AppTest
 
 from ui.live import cast, networks, store
@@ -406,6 +407,24 @@ def test_a_link_opens_the_map_with_any_model(visit, link, pair, said):
     words = " ".join(element.value for element in (*app.warning, *app.info))
     assert ("Both maps" in words or "The link names" in words) == (said is not None)
     assert said is None or said in words
+
+
+def test_a_model_with_many_numbers_stands_on_the_map_by_its_two_principal_components(visit):
+    """Its drawing is of the whole code; the neighbours are those that the map shows, in the plane."""
+    app = visit(MAP)
+    app.query_params.update({"left": "mnist-ae-20d", "right": "mnist-cvae-20d", "image": "77"})
+    well(app.run())
+    for side, name in enumerate(("mnist-ae-20d", "mnist-cvae-20d")):
+        model, codes = checkpoints.load(name)[0], checkpoints.load_codes(name)
+        label = codes["test_label"]
+        shown = tiles(app)[9 * side : 9 * (side + 1)]
+        same_picture(shown[0][1], latent.decode(model, codes["test_mean"][[77]], label[[77]] if side else None))
+        pca = PCA(2, svd_solver="full").fit(codes["train_mean"].double().numpy())
+        place = pca.transform(codes["test_mean"].double().numpy())
+        distance = np.hypot(*(place - place[77]).T)
+        near = distance.argsort(kind="stable")[1:9]
+        assert [caption for caption, _ in shown[1:]] == [str(y) for y in label[near].tolist()]
+    assert "codes in the plane" in " ".join(caption.value for caption in app.caption)
 
 
 def test_a_model_is_found_while_the_app_runs_also_when_it_is_trained_again(visit, tmp_path, monkeypatch):

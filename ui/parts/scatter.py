@@ -24,9 +24,7 @@ def extent(mean: np.ndarray) -> tuple[np.ndarray, float]:
     return (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * (1 + 2 * MARGIN)
 
 
-def draw_points(
-    mean: np.ndarray, label: np.ndarray, size: int = SIZE, colours: Sequence[str] = DIGIT_COLOURS
-) -> bytes:
+def draw_points(mean: np.ndarray, label: np.ndarray, size: int = SIZE, colours: Sequence[str] = DIGIT_COLOURS) -> bytes:
     """Codes (N, 2) coloured by label (N,) as a PNG, size × size, transparent between the points."""
     centre, half = extent(mean)
     scale = size / (2 * half)

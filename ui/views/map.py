@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import re
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -13,11 +14,14 @@ import streamlit as st
 from ui.live import bridge, cast, messages, networks
 from ui.live.cast import Standing
 from ui.parts import digit, scatter
+from ui.shell.failure import give_up
 from ui.shell.family import DIGIT_COLOURS, FAMILY, slug
 from vae_core import contents
 from vae_core.storage import StorageError
 
 if TYPE_CHECKING:
+    import torch
+
     from vae_core.judge import Judge
 
 # torch is imported where it is needed first: the maps paint before that.
@@ -53,8 +57,44 @@ _FIRST = """<style>
 
 
 def models() -> dict[str, Standing]:
-    """Whoever can stand on the map, by key: the family first, then every other model by its data set."""
-    return {one.key: one for one in cast.everybody() if one.latent_dim == 2}
+    """Whoever can stand on the map, by key: the family first, then every other model by its data set. A model with more
+    than two numbers stands there by a plane through its codes, the family's too, under its slug."""
+    two = {one.key: one for one in cast.everybody() if one.latent_dim == 2}
+    more = [one for one in cast.everybody() if one.latent_dim > 2]
+    return two | {one.slug: one._replace(name=f"{one.name} {one.latent_dim}-D") for one in more}
+
+
+class Plane(NamedTuple):
+    """The plane of the first two principal components of a model's training codes (D numbers each)."""
+
+    centre: np.ndarray  # (D,)
+    axes: np.ndarray  # (2, D), orthonormal
+    share: float  # of the codes' variance
+
+    def project(self, codes: np.ndarray) -> np.ndarray:
+        """(N, D) → (N, 2)"""
+        return (codes - self.centre) @ self.axes.T
+
+    def lift(self, places: np.ndarray) -> np.ndarray:
+        """(N, 2) → (N, D)"""
+        return self.centre + places @ self.axes
+
+
+def plane(one: Standing) -> Plane | None:
+    """Where a model with more than two numbers is seen; None for one with two. Raises `StorageError`."""
+    try:
+        return None if one.latent_dim == 2 else _plane(one.slug, networks.stamp(one.slug))
+    except OSError as error:
+        raise StorageError(f"The files of {one.slug} cannot be read: {error}.") from error
+
+
+@lru_cache(maxsize=64)
+def _plane(name: str, _when: tuple[int, ...]) -> Plane:
+    codes = contents.read_codes(networks.CHECKPOINTS / name)["train_mean"].astype(np.float64)
+    spread, directions = np.linalg.eigh(np.cov(codes.T))  # ascending
+    axes = directions[:, :-3:-1].T
+    axes *= np.sign(axes[range(2), np.abs(axes).argmax(1)])[:, None]  # of two directions one
+    return Plane(codes.mean(0), axes, float(spread[-2:].sum() / spread.sum()))
 
 
 def _beside(here: dict[str, Standing], key: str, wish: str | None) -> str:
@@ -105,7 +145,8 @@ def _say_who_is_missing(here: dict[str, Standing], named: list[str]) -> None:
             name = "of a name that no model has"
         elif name in {path.name for path in networks.CHECKPOINTS.iterdir()}:
             try:
-                reason = f"its code has {cast.standing(name).latent_dim} numbers, and a map needs two"
+                cast.standing(name)
+                reason = "its code has one number, and a map needs two"
             except StorageError:
                 reason = "its files are broken; whoever runs this app finds the reason in the server's log"
         st.warning(f"The link names the model {name}: {reason}. Another stands in its place.")
@@ -132,6 +173,7 @@ def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
         {
             **{"kind": key, "slug": one.slug, "title": one.title, "name": one.name, "code": one.code},
             **{"dataset": one.dataset, "apart": key not in FAMILY, "network": bridge.network(one.slug)},
+            "plane": _told(one),
         }
         for key, one in here.items()
     ]
@@ -164,6 +206,33 @@ def _digit() -> dict[str, Any] | None:
     if chosen is None or not chosen.pixels.any():  # a pad that was cleared is no digit to mark
         return None
     return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "link": digit.in_link()}
+
+
+def _told(one: Standing) -> dict[str, Any] | None:
+    """A model's plane as static/views/map/flat.mjs reads it."""
+    try:
+        seen = plane(one)
+    except StorageError as error:
+        give_up(one.slug, error)
+    return seen and {"centre": seen.centre.tolist(), "axes": seen.axes.tolist(), "share": seen.share}
+
+
+def _lifted(one: Standing, places: Any) -> torch.Tensor:
+    """Codes (N, D) of places on the map (N, 2)."""
+    import torch
+
+    seen = plane(one)
+    return torch.tensor(places if seen is None else seen.lift(np.asarray(places)), dtype=torch.float32)
+
+
+def _seen(one: Standing, codes: dict[str, Any]) -> dict[str, Any]:
+    """The codes as the map shows them: `test_mean` (N, 2)."""
+    import torch
+
+    found = plane(one)
+    if found is None:
+        return codes
+    return codes | {"test_mean": torch.from_numpy(found.project(codes["test_mean"].numpy())).float()}
 
 
 def classes(one: Standing) -> list[str]:
@@ -237,7 +306,7 @@ def _verdict(judge: Judge, one: Standing, said: dict[str, Any]) -> dict[str, Any
 
     model, _ = store.guard(one.slug)
     label = torch.tensor([said["label"]]) if model.conditional else None
-    drawn = latent.decode(model, torch.tensor([said["z"]], dtype=torch.float32), label)
+    drawn = latent.decode(model, _lifted(one, [said["z"]]), label)
     return {"said": said, "digit": bool(judge.is_digit(drawn)), "read": int(judge.label(drawn))}
 
 
@@ -297,6 +366,7 @@ def _image(one: Standing, codes: dict[str, Any], i: int, told: int | None) -> No
 
     model, _ = store.guard(one.slug)
     label, originals, names = int(codes["test_label"][i]), store.originals(one.dataset), classes(one)
+    seen = _seen(one, codes)
     note, y = "its drawing", label if told is None or told >= len(names) else told
     if model.conditional and y != label:
         note = f"told {names[y]}"
@@ -306,14 +376,22 @@ def _image(one: Standing, codes: dict[str, Any], i: int, told: int | None) -> No
         original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {names[label]}")]
         row([*original, Tile(drawn[0].numpy(), one.name, note)], size=86)
     with right:
-        numbers(readout.posterior_head(codes), readout.posterior(codes, i))
+        if seen is codes:
+            numbers(readout.posterior_head(codes), readout.posterior(codes, i))
+        else:
+            u = ", ".join(readout.signed(float(v)) for v in seen["test_mean"][i])
+            st.caption(
+                f"{one.name}: its drawing is of all {one.latent_dim} numbers. Its place in the plane is u = {u}."
+            )
     numbers(readout.SCORES_HEAD, readout.scores(codes, i, conditional=model.conditional))
     less = "Less −ELBO is better." if model.probabilistic else "A point has no q: no KL, no ELBO."
     own = f" Code and nats are those for its own label, {names[label]}." if model.conditional and y != label else ""
     st.caption(f"Percentile: the share of test images with less. {less}{own}")
-    near = readout.nearest(codes, i, NEIGHBOURS)
+    near = readout.nearest(seen, i, NEIGHBOURS)
     same = int((codes["test_label"][near] == label).sum())
-    _neighbours(one, codes, near, f"Nearest codes, nearest first: {same} of {NEIGHBOURS} show a {names[label]}, too.")
+    _neighbours(
+        one, codes, near, f"Nearest {_where(one)}, nearest first: {same} of {NEIGHBOURS} show a {names[label]}, too."
+    )
 
 
 def _place(one: Standing, codes: dict[str, Any], z: list[float], where: str) -> None:
@@ -322,9 +400,13 @@ def _place(one: Standing, codes: dict[str, Any], z: list[float], where: str) -> 
 
     from vae_core import latent
 
-    near, distance = latent.neighbours(codes["test_mean"], torch.tensor(z), NEIGHBOURS)
-    text = f"{one.name}: codes nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
+    near, distance = latent.neighbours(_seen(one, codes)["test_mean"], torch.tensor(z), NEIGHBOURS)
+    text = f"{one.name}: {_where(one)} nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
     _neighbours(one, codes, near.tolist(), text)
+
+
+def _where(one: Standing) -> str:
+    return "codes" if one.latent_dim == 2 else "codes in the plane"
 
 
 def _own(one: Standing, codes: dict[str, Any], z: list[float] | None) -> None:
@@ -363,7 +445,8 @@ def _neighbours(one: Standing, codes: dict[str, Any], near: list[int], text: str
 def _figure(one: Standing, when: tuple[int, ...]) -> str:
     """One map as it looks before the browser has the codes of this moment."""
     stored = contents.read_codes(networks.CHECKPOINTS / one.slug)
-    mean, label = stored["test_mean"].astype(np.float32), stored["test_label"]
+    mean, label, seen = stored["test_mean"].astype(np.float32), stored["test_label"], plane(one)
+    mean = mean if seen is None else seen.project(mean)
     edges, names = colours(one), classes(one)
     uri = "data:image/png;base64," + base64.b64encode(scatter.draw_points(mean, label, colours=edges)).decode()
     centre, half = scatter.extent(mean)

@@ -5,6 +5,7 @@
 import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
 import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
+import { Flat } from "./flat.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
 import { announcer, digitCanvas, frameLoop, link, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
@@ -116,9 +117,9 @@ button:disabled { opacity: 0.45; cursor: default; }
 }
 `;
 
-/** Shows {models: [{kind, slug, title, name, code, dataset, apart, network}], datasets: {name: {classes, colours}},
+/** Shows {models: [{kind, slug, title, name, code, dataset, apart, plane, network}], datasets: {name: {classes, colours}},
  * start: {left, right, image}, digit} (options) in root. A model's `kind` is its key in links and messages; apart: it
- * stands in the lists under its data set's name. Both maps are of one data set. digit: the one that all pages share,
+ * stands in the lists under its data set's name; plane: where one with more than two numbers is seen (flat.mjs). Both maps are of one data set. digit: the one that all pages share,
  * {id, pixels, label, name, origin, link} or null; its origin names a test image, or it is own. */
 export async function mount(root, component) {
   const view = new MapView(root, component);
@@ -259,16 +260,20 @@ class MapView {
   }
 
   async #fetch(kind) {
-    const { slug, network } = this.known.get(kind);
-    const [model, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
-    if (model.latentDim !== 2) {
-      throw new EngineError(`A map needs a model with two latent dimensions; ${slug} has ${model.latentDim}.`);
+    const { slug, network, plane } = this.known.get(kind);
+    const [whole, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
+    const wanted = plane ? plane.centre.length : 2;
+    if (whole.latentDim !== wanted) {
+      throw new EngineError(`The map expected ${wanted} latent dimensions of ${slug}, which has ${whole.latentDim}. ` +
+        "Reload the page.");
     }
-    if (codes.mean.length !== 2 * codes.label.length) {
+    if (codes.mean.length !== wanted * codes.label.length) {
       throw new EngineError(`The codes of ${slug} are damaged: ${codes.mean.length} numbers for ${codes.label.length} labels. ` +
         "Restore codes.safetensors.");
     }
-    return { model, codes };
+    if (!plane) return { model: whole, codes };
+    const model = new Flat(whole, plane);
+    return { model, codes: { mean: model.project(codes.mean), logvar: null, label: codes.label } };
   }
 
   #build() {
@@ -410,6 +415,7 @@ class MapView {
       "origin, plus and minus zoom, Enter picks.");
     side.whitened = whiten(codes.mean);
     const view = this.state.views[side.name];
+    side.plane.axes = about.plane ? ["u₁", "u₂"] : ["z₁", "z₂"];
     side.plane.setCodes(codes, this.colours, this.classes);
     if (view) side.plane.setView(view.centre, view.span);
     else side.plane.fit();
@@ -465,7 +471,7 @@ class MapView {
 
   /** What the visitor says that it is, else what the model takes it for. */
   #labelOfOwn({ model }) {
-    return this.own.label ?? (this.own.guess ??= likeliest(model, this.own.pixels));
+    return this.own.label ?? (this.own.guess ??= likeliest(model.whole ?? model, this.own.pixels));
   }
 
   #labelChanged() {
@@ -495,6 +501,7 @@ class MapView {
   }
 
   #circles(side) {
+    if (side.about.plane) return null; // the plane lies where the codes do, not through the origin
     return this.state.layers.has("circles") ? (side.model.probabilistic ? "prior" : "yardstick") : null;
   }
 
@@ -520,18 +527,27 @@ class MapView {
     for (const side of this.sides) {
       const { model, about } = side;
       const words = [];
-      if (layers.has("circles")) {
+      if (about.plane) {
+        const { centre, share } = about.plane;
+        words.push(`The code has ${centre.length} numbers. This is the plane of the first two principal components of ` +
+          `its training codes, with ${Math.round(100 * share)}% of their variance; whatever is drawn beside the map is ` +
+          "decoded from the place in this plane.");
+      } else if (layers.has("circles")) {
         const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))}%`);
         words.push((model.probabilistic
           ? "Dashed: 1σ and 2σ of the prior N(0, I), towards which training pulled every posterior."
           : "Dotted: 1σ and 2σ of N(0, I), a yardstick only: nothing in training pulled the codes there.") +
           ` Inside lie ${within[0]} and ${within[1]} of the codes; of N(0, I), 39% and 86%.`);
       }
-      if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
+      if (layers.has("ellipses") && about.plane) words.push("Posteriors are not drawn in this plane.");
+      else if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
       if (model.conditional && (layers.has("tiles") || layers.has("arrows"))) {
         words.push(`Drawn for the label ${this.classes[this.told(side, null)]}.`);
       }
-      if (layers.has("arrows")) words.push("Arrows: z to the code of its own drawing (binarised).");
+      if (layers.has("arrows")) {
+        words.push(about.plane ? "Arrows: u to where the code of its own drawing (binarised) falls in the plane."
+          : "Arrows: z to the code of its own drawing (binarised).");
+      }
       const far = beyond(side.codes.mean, side.plane.home);
       if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);
       side.caption.removeAttribute("role");
@@ -706,13 +722,13 @@ class MapView {
     this.sides.forEach((side, k) => {
       const name = side.about.name;
       const told = side.model.conditional ? `, told ${this.classes[this.told(side, index)]}` : "";
-      let title = `${name} draws it`;
+      let title = side.about.plane ? `${name} at its place` : `${name} draws it`;
       if (own && index === null) title = side === own ? `${name} decodes it` : `${name} redraws that`;
       set(side.title, title + told, "b");
       const spread = this.#sigma(side, own, index);
       const sigma = spread ? `σ ${spread.map((v) => v.toFixed(2)).join(", ")}` : "";
       // An encoder with a posterior answers with its mean; what a hand points at is a z.
-      const code = `${side.model.probabilistic && !(index === null && side === own) ? "μ" : "z"} ` +
+      const code = `${side.about.plane ? "u" : side.model.probabilistic && !(index === null && side === own) ? "μ" : "z"} ` +
         places[k].map((v) => signed(v)).join(", ");
       side.reading.replaceChildren(small(code), small(sigma));
       side.tile.setAttribute("aria-label", `${title}${told}`);
