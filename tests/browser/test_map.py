@@ -603,7 +603,7 @@ def test_the_lists_offer_every_model_and_both_maps_stay_on_one_data_set(visit):
     )
     assert listed[:4] == ["ae", "dae", "vae", "cvae"]
     groups = dict(listed[4:])
-    assert "mnist-vae-2d-beta4" in groups["mnist"] and "digits-cvae-2d" in groups["digits"]
+    assert "mnist-vae-2d-beta4" in groups["MNIST"] and "digits-cvae-2d" in groups["scikit-learn's digits"]
     chosen(tab, "R", "digits-cvae-2d")
     test = data.load("digits", "test")
     assert tab.evaluate("[L.kind, R.kind, V.elements.image.max]") == ["digits-ae-2d", "digits-cvae-2d", "358"]

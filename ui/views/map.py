@@ -15,8 +15,9 @@ from ui.live import bridge, cast, messages, networks
 from ui.live.cast import Standing
 from ui.parts import digit, scatter
 from ui.shell.failure import give_up
-from ui.shell.family import DIGIT_COLOURS, FAMILY, slug
+from ui.shell.family import FAMILY, slug
 from vae_core import contents
+from vae_core.data import DATASETS
 from vae_core.storage import StorageError
 
 if TYPE_CHECKING:
@@ -117,9 +118,10 @@ def start(here: dict[str, Standing]) -> dict[str, Any]:
     left = first or (_beside(here, second, "ae") if second else "ae" if "ae" in here else next(iter(here)))
     right = _beside(here, left, second or "vae")
     if first and second and second != right and first != second:
+        other = DATASETS[here[second].dataset].title
         st.info(
-            f"Both maps show one data set. {here[second].name} was trained on {here[second].dataset}, so "
-            f"{here[right].name} stands beside {here[left].name}."
+            f"Both maps show one data set. {here[second].name} was trained on {other}, so {here[right].name} stands "
+            f"beside {here[left].name}."
         )
     image = str(link.get("image", 0))
     image = int(image) if re.fullmatch("[0-9]{1,5}", image) else 0
@@ -177,7 +179,12 @@ def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
         }
         for key, one in here.items()
     ]
-    datasets = {one.dataset: {"classes": classes(one), "colours": colours(one)} for one in here.values()}
+    datasets = {
+        one.dataset: {
+            **{"title": DATASETS[one.dataset].title, "classes": classes(one), "colours": colours(one)},
+        }
+        for one in here.values()
+    }
     said = reader(here)
     message = bridge.heard("map_view", said)
     walk = (message or st.session_state.get("map", {})).get("walk")
@@ -189,7 +196,7 @@ def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
         reader=said,
         options={
             **{"models": told, "datasets": datasets, "start": opening, "digit": _digit()},
-            "walk": walk and heard(here, here[(message or opening)["left"]].dataset, walk),
+            "walk": walk and heard(here, here[(message or opening)["left"]], walk),
         },
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
         first="" if message else _first(here[opening["left"]], here[opening["right"]], walk=bool(opening["walk"])),
@@ -237,12 +244,17 @@ def _seen(one: Standing, codes: dict[str, Any]) -> dict[str, Any]:
 
 def classes(one: Standing) -> list[str]:
     """The names of its data set's labels."""
-    return [str(y) for y in range(one.n_classes)]
+    return list(DATASETS[one.dataset].classes)
+
+
+def _numerals(one: Standing) -> bool:
+    """Whether its images are what "a digit" and the judge speak of."""
+    return classes(one) == list("0123456789")
 
 
 def colours(one: Standing) -> list[str]:
     """Of its data set's labels."""
-    return [DIGIT_COLOURS[y % len(DIGIT_COLOURS)] for y in range(one.n_classes)]
+    return list(DATASETS[one.dataset].colours)
 
 
 def reader(here: dict[str, Standing]) -> messages.Reader:
@@ -279,7 +291,7 @@ def reader(here: dict[str, Standing]) -> messages.Reader:
     )
 
 
-def heard(here: dict[str, Standing], dataset: str, walk: dict[str, Any]) -> dict[str, Any]:
+def heard(here: dict[str, Standing], left: Standing, walk: dict[str, Any]) -> dict[str, Any]:
     """What only Python knows of a walk: {ends, originals: two images as base64 or None, verdicts by side or None}.
 
     A drawing is judged only after the visitor has said what it is: the judge's word would be theirs.
@@ -287,7 +299,7 @@ def heard(here: dict[str, Standing], dataset: str, walk: dict[str, Any]) -> dict
     from ui.live import store
 
     # The judge knows numerals, and nothing of other pictures.
-    images, judge = store.originals(dataset), store.judge() if dataset in digit.NAMES else None
+    images, judge = store.originals(left.dataset), store.judge() if _numerals(left) else None
     return {
         "ends": walk["ends"],
         "originals": None if images is None else [_grey(images[min(i, len(images) - 1)]) for i in walk["ends"]],
@@ -390,7 +402,10 @@ def _image(one: Standing, codes: dict[str, Any], i: int, told: int | None) -> No
     near = readout.nearest(seen, i, NEIGHBOURS)
     same = int((codes["test_label"][near] == label).sum())
     _neighbours(
-        one, codes, near, f"Nearest {_where(one)}, nearest first: {same} of {NEIGHBOURS} show a {names[label]}, too."
+        one,
+        codes,
+        near,
+        f"Nearest {_where(one)}, nearest first: {same} of {NEIGHBOURS} show {_called(names[label])}, too.",
     )
 
 
@@ -403,6 +418,11 @@ def _place(one: Standing, codes: dict[str, Any], z: list[float], where: str) -> 
     near, distance = latent.neighbours(_seen(one, codes)["test_mean"], torch.tensor(z), NEIGHBOURS)
     text = f"{one.name}: {_where(one)} nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
     _neighbours(one, codes, near.tolist(), text)
+
+
+def _called(name: str) -> str:
+    """A class in a sentence: "a 7", “Ankle boot”."""
+    return f"a {name}" if len(name) == 1 else f"“{name}”"
 
 
 def _where(one: Standing) -> str:
@@ -455,7 +475,7 @@ def _figure(one: Standing, when: tuple[int, ...]) -> str:
         x, up = 50 + 50 * (np.median(mean[label == y], axis=0) - centre) / half
         name = html.escape(names[y])
         numerals += f'<b style="left:{x:.1f}%;top:{100 - up:.1f}%;border-color:{edges[y]}">{name}</b>'
-    what = "digit" if one.dataset in digit.NAMES else "class"
+    what = "digit" if _numerals(one) else "class"
     alt = f"Map of {len(label)} codes of the {one.full}, coloured by {what}"
     return (
         f'<figure><figcaption>{html.escape(one.title)}</figcaption><div class="square">'

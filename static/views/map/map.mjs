@@ -117,7 +117,7 @@ button:disabled { opacity: 0.45; cursor: default; }
 }
 `;
 
-/** Shows {models: [{kind, slug, title, name, code, dataset, apart, plane, network}], datasets: {name: {classes, colours}},
+/** Shows {models: [{kind, slug, title, name, code, dataset, apart, plane, network}], datasets: {name: {title, classes, colours}},
  * start: {left, right, image}, digit} (options) in root. A model's `kind` is its key in links and messages; apart: it
  * stands in the lists under its data set's name; plane: where one with more than two numbers is seen (flat.mjs). Both maps are of one data set. digit: the one that all pages share,
  * {id, pixels, label, name, origin, link} or null; its origin names a test image, or it is own. */
@@ -357,7 +357,7 @@ class MapView {
     const groups = new Map();
     const options = [];
     for (const { kind, title, dataset, apart } of this.known.values()) {
-      if (apart && !groups.has(dataset)) groups.set(dataset, element("optgroup", { label: dataset }));
+      if (apart && !groups.has(dataset)) groups.set(dataset, element("optgroup", { label: this.options.datasets[dataset].title }));
       if (apart) groups.get(dataset).append(new Option(title, kind));
       else options.push(new Option(title, kind));
     }
@@ -403,7 +403,7 @@ class MapView {
     const about = this.known.get(kind);
     Object.assign(side, { kind, model, codes, about });
     side.select.value = kind;
-    Object.assign(this, this.options.datasets[about.dataset]); // classes and colours
+    Object.assign(this, this.options.datasets[about.dataset]); // classes, colours and the like
     side.note.textContent = about.code;
     side.label.replaceChildren(new Option("told: its own label", ""),
       ...this.classes.map((name, y) => new Option(`told: ${name}`, y)));
@@ -784,8 +784,8 @@ function set(parent, text, tag) {
   if (parent.textContent !== text) parent.replaceChildren(element(tag, {}, text));
 }
 
-/** A class in a sentence: "a 7", "an 8", "an Ankle boot". */
-const called = (name) => `${/^(8|[aeiou])/i.test(name) ? "an" : "a"} ${name}`;
+/** A class in a sentence: "a 7", "an 8", “Ankle boot”. */
+const called = (name) => (name.length > 1 ? `“${name}”` : `${name === "8" ? "an" : "a"} ${name}`);
 
 /** "z₁,z₂,span" of a link → {centre, span}, or null. */
 function parseView(text) {
