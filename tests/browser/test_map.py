@@ -536,11 +536,11 @@ def test_damaged_payloads_give_one_sentence(visit, damage):
             if (damage === "activation") network.card.config.model.activation = "swoosh";
             network.weights = damage === "activation" ? network.weights + "?again"
                 : URL.createObjectURL(new Blob([new Uint8Array(1000)]));
-            const about = {network, slug: "broken", title: "Broken", name: "broken", code: ""};
+            const about = {network, slug: "broken", title: "Broken", name: "broken", code: "", dataset: "mnist"};
             const models = ["broken", "other"].map(kind => ({kind, ...about}));
             const root = document.createElement("div");
             document.body.append(root);
-            const options = JSON.stringify({models, start: {}});
+            const options = JSON.stringify({models, datasets: V.options.datasets, start: {left: "broken"}});
             window.refused = await map.mount(root, {data: {options}, setStateValue() {}})
                 .then(() => null, error => ({name: error.name, message: error.message}));
             root.remove();
