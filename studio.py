@@ -1,4 +1,4 @@
-"""Each squeezes your 784 pixels into two numbers and draws the digit back."""
+"""What do two numbers keep of your digit? Four models draw it back from them."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Each dot is a test image, put where a model's two numbers place it. Point anywhere: what lies there is drawn."""
+"""Where do ten thousand digits lie? Point anywhere: what lies there is drawn."""
 
 import streamlit as st
 

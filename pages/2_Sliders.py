@@ -1,4 +1,4 @@
-"""Every slider is one number of the code. Move one: the digits follow, and under it lies what it can do."""
+"""What does each number of a digit mean? Move one, and the digits follow."""
 
 import streamlit as st
 import torch

@@ -1,4 +1,4 @@
-"""A CVAE is told which digit it is, so its code is free to hold the hand. Drag the hand: all ten digits follow."""
+"""How does one hand write all ten digits? Drag the hand, and they follow."""
 
 import streamlit as st
 import torch

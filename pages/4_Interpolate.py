@@ -1,4 +1,4 @@
-"""Choose or draw two digits and walk from one to the other: pixels can only fade, a model goes through its codes."""
+"""What lies between two digits? Choose or draw two, and walk from one to the other."""
 
 import numpy as np
 import streamlit as st

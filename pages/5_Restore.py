@@ -1,4 +1,4 @@
-"""Spoil a digit and let each model draw it again. The DAE learned exactly this; the others were never asked to."""
+"""Who brings back a spoilt digit? Spoil one, and each model draws it again."""
 
 import streamlit as st
 

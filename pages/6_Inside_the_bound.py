@@ -1,4 +1,4 @@
-"""In two dimensions the integral behind a VAE can be done: see the true posterior beside q, and who loses how much."""
+"""How likely is a digit, and how much of that do models miss?"""
 
 import streamlit as st
 
@@ -17,12 +17,12 @@ PARTS = {
     "on a line.",
     "Denoising": "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
 }
-BOUND = ("evidence, log p(x)", "ELBO", "KL", "q", "posterior")
+BOUND = ("evidence, log p(x)", "ELBO", "KL")
 WORDS = {
-    "Posterior": (*BOUND, "gap", "E-step, EM", "mode", "prior, N(0, I)"),
-    "Sampling": (*BOUND, "L, K draws; IWAE", "reparameterised, score function", "standard error"),
+    "Posterior": (*BOUND, "q", "posterior", "gap", "E-step, EM", "mode", "prior, N(0, I)"),
+    "Sampling": (*BOUND, "q", "L, K draws; IWAE", "reparameterised, score function", "standard error"),
     "Observation model": (*BOUND, "Bernoulli", "Gaussian", "binarised"),
-    "β": (*BOUND, "β", "reconstruction", "prior, N(0, I)"),
+    "β": (*BOUND, "q", "posterior", "β", "reconstruction", "prior, N(0, I)"),
     "Denoising": ("DAE", "standard error"),
 }
 KEPT = {"persist_state": "session", "required": True}

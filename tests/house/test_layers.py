@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ui.shell.glossary import in_text
+from ui.shell.pages import GROUPS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # An import goes down only, and files of one layer do not import each other.
@@ -271,6 +274,14 @@ def test_every_page_says_what_it_is():
     for path in PAGES:
         assert re.fullmatch(r"\d+_[A-Z]\w*", path.stem), f"{name_of(path)}: expected a name such as 3_Interpolate.py"
         assert ast.get_docstring(tree_of(path)), f"{name_of(path)} has no docstring"
+
+
+@pytest.mark.parametrize(("path", "question"), [(path, q) for rows in GROUPS.values() for path, _, q in rows])
+def test_a_page_opens_with_one_question_in_plain_words(path, question):
+    """Whoever has to know what a posterior is to understand the question does not read on."""
+    lead = ast.get_docstring(tree_of(ROOT / path))
+    assert lead.startswith(question) and question.endswith("?") and lead.count("?") == 1
+    assert not in_text(lead)
 
 
 def test_nothing_public_is_left_over():

@@ -12,18 +12,18 @@ FRONT = "studio.py"  # the page at the empty address
 # A page that is not listed here is not reachable; tests/views/test_pages.py compares the list with the folder.
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Explore": (
-        (FRONT, "Studio", "Draw a digit, four models answer."),
-        ("pages/1_Map.py", "Map", "Where do ten thousand digits lie? Two models side by side."),
-        ("pages/2_Sliders.py", "Sliders", "Change one number of the code and see what it means."),
-        ("pages/3_Styles.py", "Styles", "One handwriting, all ten digits: the CVAE."),
-        ("pages/4_Interpolate.py", "Interpolate", "Walk from one digit to another, in every model."),
-        ("pages/5_Restore.py", "Restore", "Spoil a digit and see who brings it back."),
+        (FRONT, "Studio", "What do two numbers keep of your digit?"),
+        ("pages/1_Map.py", "Map", "Where do ten thousand digits lie?"),
+        ("pages/2_Sliders.py", "Sliders", "What does each number of a digit mean?"),
+        ("pages/3_Styles.py", "Styles", "How does one hand write all ten digits?"),
+        ("pages/4_Interpolate.py", "Interpolate", "What lies between two digits?"),
+        ("pages/5_Restore.py", "Restore", "Who brings back a spoilt digit?"),
     ),
     "Understand": (
         (
             "pages/6_Inside_the_bound.py",
             "Inside the bound",
-            "The exact likelihood of a digit, and what a VAE's bound loses.",
+            "How likely is a digit, and how much of that do models miss?",
         ),
     ),
     "Workshop": (("pages/8_Models.py", "Models", "Which models are here, and how good is each?"),),

@@ -18,7 +18,6 @@ import streamlit as st
 
 from ui.live import networks
 from ui.live.cast import Standing
-from ui.parts.links import LINKS
 from ui.parts.tiles import Strip, numbers, sheet, strips
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
@@ -138,11 +137,6 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     def linked(page: str) -> dict[str, str]:
         return {f"{page}_{name}": value for name, value in of_size.items()}
 
-    styles: dict[str, str] | str = {"styles_dim": of_size["dim"]} if shipped else {"styles_model": one.key}
-    if not one.conditional:
-        styles = "it is told no label"
-    elif not styles.keys() <= LINKS["Styles"].keys():
-        styles = "only the shipped CVAE stands there"
     bound: dict[str, str] | str = {"inside_model": one.kind}
     if not one.probabilistic:
         bound = "its code is a point, so there is no bound"
@@ -153,7 +147,7 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     return {
         "Map": {"left": one.key} if one.latent_dim == 2 else "its code does not have two numbers",
         "Sliders": linked("sliders"),
-        "Styles": styles,
+        "Styles": {"styles_model": one.key, "styles_dim": of_size["dim"]} if one.conditional else "it is told no label",
         "Interpolate": linked("walk"),
         "Restore": linked("spoil"),
         "Inside the bound": bound,
