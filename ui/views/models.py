@@ -137,6 +137,11 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     def linked(page: str) -> dict[str, str]:
         return {f"{page}_{name}": value for name, value in of_size.items()}
 
+    styles: dict[str, str] | str = {"styles_model": one.key, "styles_dim": of_size["dim"]}
+    if not one.conditional:
+        styles = "it is told no label"
+    elif one.n_classes != 10:
+        styles = "its labels are no ten digits"
     bound: dict[str, str] | str = {"inside_model": one.kind}
     if not one.probabilistic:
         bound = "its code is a point, so there is no bound"
@@ -147,7 +152,7 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     return {
         "Map": {"left": one.key} if one.latent_dim == 2 else "its code does not have two numbers",
         "Sliders": linked("sliders"),
-        "Styles": {"styles_model": one.key, "styles_dim": of_size["dim"]} if one.conditional else "it is told no label",
+        "Styles": styles,
         "Interpolate": linked("walk"),
         "Restore": linked("spoil"),
         "Inside the bound": bound,
