@@ -137,6 +137,9 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     def linked(page: str) -> dict[str, str]:
         return {f"{page}_{name}": value for name, value in of_size.items()}
 
+    plane: dict[str, str] | str = {"left": one.key if one.latent_dim == 2 else one.slug}
+    if one.latent_dim == 1:
+        plane = "its code is a single number"
     styles: dict[str, str] | str = {"styles_model": one.key, "styles_dim": of_size["dim"]}
     if not one.conditional:
         styles = "it is told no label"
@@ -150,7 +153,7 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     elif not shipped:
         bound = "only the shipped VAE and CVAE stand there"
     return {
-        "Map": {"left": one.key} if one.latent_dim == 2 else "its code does not have two numbers",
+        "Map": plane,
         "Sliders": linked("sliders"),
         "Styles": styles,
         "Interpolate": linked("walk"),
