@@ -1,11 +1,10 @@
-"""How the weights of the four 2-D models reach the browser: milliseconds and bytes of the choices.
+"""What a visitor waits for and takes: the Studio beside an empty Streamlit app, first visit and reload, two networks.
 
-    python -m benchmarks.transport [--rounds 10]
+    python -m benchmarks.transport [--rounds 5] [--slow-rounds 1]
 
-From navigation until the bytes are there, in headless Chromium: as bytes through a component (as `ui/live.py` does), or
-fetched from Streamlit's `static/`; as float16, as the checkpoints hold them, or as int8, half of that. "again" is a
-second visit by the same browser, which has an HTTP cache. The page is otherwise empty. Beside them, what turning the
-float16 files into networks takes.
+From navigation with an empty cache until the empty app is painted, and until the Studio answers a hand with its first
+network; then the same again by a reload. Megabytes are what came over the wire until all was there, by HTTP and by
+websocket. The slow network is 1.6 Mbit/s with 150 ms, as browsers' tools emulate it.
 """
 
 from __future__ import annotations
@@ -13,104 +12,97 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import statistics
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.live import FLAGS, PATIENCE, ROOT, row, served
+from benchmarks.live import FIND, FLAGS, IDLE, PATIENCE, ROOT, row, served
+from benchmarks.startup import EMPTY
 
-MODELS = [f"mnist-{kind}-2d" for kind in ("ae", "dae", "vae", "cvae")]
-PAGE = """
-from pathlib import Path
-import numpy as np, streamlit as st
-MODELS = {models}
-by, bits = st.query_params["by"], int(st.query_params["bits"])
-st.title("Transport")
-read = '''
-const at = (slug, bits) => new URL(`app/static/${{slug}}-${{bits}}.bin`, document.baseURI).href;
-export default async function ({{ data }}) {{
-  if (window.arrived) return;
-  let files;
-  if (data.by === "static") {{
-    files = await Promise.all(data.slugs.split(" ").map(async (slug) => {{
-      const answer = await fetch(at(slug, data.bits));
-      return new Uint8Array(await answer.arrayBuffer());
-    }}));
-  }} else files = data.slugs.split(" ").map((slug) => new Uint8Array(data[slug].getChildAt(0).toArray()));
-  window.files = files;
-  window.arrived = performance.now();
-}}
-'''
-show = st.components.v2.component("transport", html="<span></span>", js=read)
-data = {{"by": by, "bits": str(bits), "slugs": " ".join(MODELS)}}
-if by == "component":
-    files = {{slug: Path("static", f"{{slug}}-{{bits}}.bin").read_bytes() for slug in MODELS}}
-    data |= {{slug: np.frombuffer(file, dtype=np.uint8) for slug, file in files.items()}}
-show(key="transport", data=data)
-"""
-PARSE = """async ([n, cards]) => {
-  const { Model } = await import(new URL("app/static/engine/engine.mjs", document.baseURI).href);
-  return Array.from({ length: n }, () => {
-    const start = performance.now();
-    window.files.forEach((bytes, i) => Model.fromSafetensors(bytes, cards[i]));
-    return performance.now() - start;
-  });
-}"""
+SLOW = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 1.6e6 / 8}
+MB = 1e6
+STUDIO = f"({FIND})(['*', 'studio'])"
+SHOWN = {  # what counts as there, and as all there
+    "empty app": ("() => document.querySelector('h1')", "() => document.querySelector('h1')"),
+    "Studio": (f"() => {STUDIO}?.here.length > 0", f"() => {STUDIO}?.ready"),
+}
+
+
+def visit(page: Page, app: str, go: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds from navigation to the first answer, and megabytes until the page rests."""
+    first, whole = SHOWN[app]
+    taken: list[float] = []
+    client = page.context.new_cdp_session(page)
+    client.send("Network.enable")
+    client.on("Network.loadingFinished", lambda event: taken.append(event["encodedDataLength"]))
+    client.on("Network.webSocketFrameReceived", lambda event: taken.append(length(event["response"])))
+    start = time.perf_counter()
+    go()
+    page.wait_for_function(first)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    spent = 1000 * (time.perf_counter() - start)
+    page.wait_for_function(whole)
+    page.wait_for_selector(IDLE)
+    client.detach()
+    return spent, sum(taken) / MB
+
+
+def length(frame: dict) -> float:
+    """Bytes of a websocket's frame: what is binary comes to us as base64."""
+    return len(frame["payloadData"]) * (0.75 if frame["opcode"] == 2 else 1)
+
+
+def measure(browser: Browser, address: str, app: str, rounds: int, slow: bool) -> dict[str, list[tuple[float, float]]]:
+    found: dict[str, list[tuple[float, float]]] = {"first visit": [], "reload": []}
+    for _ in range(rounds):
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(4 * PATIENCE)
+        if slow:
+            context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW)
+        found["first visit"].append(visit(page, app, partial(page.goto, address, wait_until="commit")))
+        found["reload"].append(visit(page, app, partial(page.reload, wait_until="commit")))
+        context.close()
+    return found
 
 
 def main() -> None:
-    from vae_core.checkpoints import read_card
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=10)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--slow-rounds", type=int, default=1)
+    args = parser.parse_args()
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("No Chromium found: install it or name it in the environment variable CHROMIUM.")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as p:
         folder = Path(name)
         shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")
-        shutil.copytree(ROOT / "static", folder / "static")
-        (folder / "app.py").write_text(PAGE.format(models=MODELS))
-        for slug in MODELS:
-            weights = (ROOT / "checkpoints" / slug / "weights.safetensors").read_bytes()
-            (folder / "static" / f"{slug}-16.bin").write_bytes(weights)
-            (folder / "static" / f"{slug}-8.bin").write_bytes(weights[::2])
+        (folder / "app.py").write_text(EMPTY)
         browser = p.chromium.launch(executable_path=chromium, args=FLAGS)
         print("| | median | 95 % | rounds | |\n| --- | ---: | ---: | ---: | --- |")
-        with served(folder, "app.py") as address:
-
-            def visit(context: object, by: str, bits: int) -> tuple[Page, float, int]:
-                page, received = context.new_page(), []
-                page.set_default_timeout(PATIENCE)
-                page.on("websocket", lambda w: w.on("framereceived", lambda f: received.append(len(f))))
-                page.goto(f"{address}/?by={by}&bits={bits}", wait_until="commit")
-                page.wait_for_function("() => window.arrived")
-                fetched = page.evaluate("""() => performance.getEntriesByType("resource")
-                    .filter((e) => /-(16|8).bin$/.test(e.name)).reduce((sum, e) => sum + e.transferSize, 0)""")
-                return page, page.evaluate("window.arrived"), sum(received) + fetched
-
-            context = browser.new_context()
-            visit(context, "component", 16)  # the server's own first time
-            context.close()
-            for by in ("component", "static"):
-                for bits in (16, 8):
-                    times: dict[str, list[float]] = {"first": [], "again": []}
-                    sizes = {}
-                    for _ in range(rounds):
-                        context = browser.new_context()
-                        for which, found in times.items():
-                            page, arrived, sizes[which] = visit(context, by, bits)
-                            found.append(arrived)
-                            page.close()
-                        context.close()
-                    for which, found in times.items():
-                        row(f"{by}, {bits} bits, {which}", found, note=f"{sizes[which] / 1e6:.2f} MB")
-            context = browser.new_context()
-            page, *_ = visit(context, "static", 16)
-            cards = [{k: v for k, v in read_card(slug).items() if k in ("slug", "kind", "config")} for slug in MODELS]
-            row("four files into networks", page.evaluate(PARSE, [rounds, cards]))
+        with served(folder, "app.py") as empty, served(ROOT, "app.py") as ours:
+            measure(browser, ours, "Studio", 1, slow=False)  # the server's own first time
+            for slow, rounds in ((False, args.rounds), (True, args.slow_rounds)):
+                if not rounds:
+                    continue
+                results = {
+                    app: measure(browser, address, app, rounds, slow)
+                    for app, address in (("empty app", empty), ("Studio", ours))
+                }
+                for app, found in results.items():
+                    for which, values in found.items():
+                        network = "1.6 Mbit/s" if slow else "this machine"
+                        size = statistics.median(mb for _, mb in values)
+                        row(f"{app}, {which}, {network}", [ms for ms, _ in values], note=f"{size:.2f} MB")
+                medians = {
+                    app: statistics.median(ms for ms, _ in found["first visit"]) for app, found in results.items()
+                }
+                print(f"\nThe Studio answers after {medians['Studio'] / medians['empty app']:.2f} times as long.\n")
         browser.close()
 
 

@@ -48,6 +48,10 @@ def network(slug: str) -> dict:
     return networks.network(slug) | files
 
 
+def as_sent(told: dict) -> str:
+    return json.dumps(told | {"network": network(told["slug"])})
+
+
 @functools.cache
 def picture(i: int, slug: str = SLUGS[None], steps: int = 12) -> dict:
     """What Python tells the view of sample i, with climbs from the encoder's q and from the prior."""
@@ -107,7 +111,7 @@ def visit(browser):
         page.wrong = []
         page.on("pageerror", lambda error: page.wrong.append(str(error)))
         page.goto(ORIGIN + query)
-        page.evaluate(SETUP, told and json.dumps(told | {"network": network(told["slug"])}))
+        page.evaluate(SETUP, told and as_sent(told))
         return page
 
     yield open_page
@@ -365,7 +369,7 @@ def test_a_link_brings_q_back_and_another_digit_takes_it_away(visit):
     assert [*q_of(page)[0], *q_of(page)[1]] == q
     page.evaluate(
         """options => { component.data = {options}; return view.update(component); }""",
-        json.dumps(other),
+        as_sent(other),
     )
     page.evaluate("frames()")
     assert q_of(page) == (other["q"]["mean"], other["q"]["logvar"])
@@ -390,9 +394,9 @@ def test_a_q_of_one_model_is_not_anothers(visit):
         view = await mount(root, { ...component, data: { options } });
         await frames();
     }"""
-    page.evaluate(again, json.dumps(told))  # the same digit keeps its q
+    page.evaluate(again, as_sent(told))  # the same digit keeps its q
     assert q_of(page) == ([0.25, -0.5], [-5.0, -6.5])
-    page.evaluate(again, json.dumps(other))
+    page.evaluate(again, as_sent(other))
     assert q_of(page) == (other["q"]["mean"], other["q"]["logvar"])
 
 

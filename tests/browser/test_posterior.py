@@ -187,7 +187,7 @@ def test_what_is_drawn_of_nothing(visit):
     tab.wait_for_function("() => !new URLSearchParams(location.search).has('d')", timeout=PATIENCE)
     tab.wait_for_selector(IDLE, timeout=PATIENCE)
     assert "Draw on the black square" in tab.evaluate("S.at('.verdict').textContent")
-    assert tab.get_by_text("The true posterior, exactly").count() == 0
+    expect(tab.get_by_text("The true posterior, exactly")).to_have_count(0, timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1, 400, 404)}); S.pad.release()")
     tab.get_by_text("this one has 4.").wait_for(timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1)}); S.pad.release()")

@@ -640,6 +640,41 @@ def test_weights_that_were_cut_off_take_one_model_from_the_page(visit, networks)
     assert "DAE" not in got["verdict"] and "AE" in got["verdict"]
 
 
+TAKEN = """() => performance.getEntriesByType("resource").filter(e => e.name.includes("/weights/"))
+    .map(e => [e.name, e.transferSize])"""
+
+
+def test_a_reload_takes_no_network_again(visit):
+    """Thirty laptops in a room reload: twelve megabytes each, over one wireless network."""
+    tab = visit()
+    tab.wait_for_function("() => S.ready", timeout=PATIENCE)
+    first = dict(tab.evaluate(TAKEN))
+    assert len(first) == 2 * len(FAMILY)
+    tab.reload()
+    tab.wait_for_function(FIND, timeout=PATIENCE)
+    tab.wait_for_function("() => S.ready", timeout=PATIENCE)
+    assert dict(tab.evaluate(TAKEN)) == dict.fromkeys(first, 0)
+
+
+def test_the_first_network_answers_while_the_others_are_on_their_way(visit, networks):
+    """On a slow line the page would only stand there until the last of them has come."""
+    held = []
+    tab = visit(
+        wait=False,
+        prepare=lambda tab: tab.route("**/mnist-dae-2d/*/weights.safetensors", lambda route: held.append(route)),
+    )
+    tab.wait_for_function(FIND.replace("!S?.ready", "S?.here.length !== 1"), timeout=PATIENCE)
+    draw(tab)
+    got = state(tab)
+    drawn = reference(networks, "ae", got["clean"], got["clean"], 0)[0]
+    assert np.abs(np.array(got["models"]["ae"]["picture"]) / 255 - drawn).max() <= STEP
+    said = tab.locator(".card[data-kind=vae] .coming")
+    expect(said).to_have_text("The network is on its way: 0.0 of 3.0 MB.", timeout=PATIENCE)
+    held[0].continue_()
+    tab.wait_for_function("() => S.ready", timeout=PATIENCE)
+    expect(said).to_be_hidden()
+
+
 # Samples, replays, pictures ---------------------------------------------------------------------------------
 
 
