@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import expect
 
 from ui.parts.tiles import bits
 from ui.shell.family import slug
