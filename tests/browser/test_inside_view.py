@@ -17,6 +17,7 @@ from scipy.special import expit
 from ui.live import networks
 from ui.parts import scatter
 from ui.parts.digit import Chosen
+from ui.views.bound import posterior as part
 from ui.views.bound.posterior import Found
 from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
@@ -69,7 +70,7 @@ def picture(i: int, slug: str = SLUGS[None], steps: int = 12) -> dict:
     ledger = likelihood.ledger(model, x, label, code, posterior)
     ends = [Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True)]
     reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
-    return posterior.options(slug, chosen, label, Found(code, posterior, ledger, climb, names, reached), extent)
+    return part.options(slug, chosen, label, Found(code, posterior, ledger, climb, names, reached), extent)
 
 
 def elbo(told: dict, mean, logvar, nodes: int = 12, **_) -> float:
