@@ -9,80 +9,69 @@ frame("Restore", __doc__)
 with st.spinner("Starting …"):  # once in a server's life: torch takes seconds, and the title does not wait for it
     import torch
 
-    from ui.live import store
     from ui.parts import fetch
-    from ui.parts.links import SIZES
-    from ui.parts.picture import choose_digit, label_for, show_steps
+    from ui.parts.cast import choose, choose_size
+    from ui.parts.picture import choose_digit, show_steps
     from ui.parts.tiles import Tile, row
-    from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
+    from ui.shell.family import DIGIT_COLOURS
     from ui.views import restore
-    from vae_core import corruption, latent, metrics
+    from vae_core import metrics
+    from vae_core.corruption import CORRUPTIONS, corrupt
 
 chosen = choose_digit()
 with st.container(horizontal=True, gap="medium"):
     kind = st.selectbox(
         "Corruption",
-        restore.KINDS,
-        format_func=lambda k: restore.KINDS[k][0],
+        CORRUPTIONS,
+        format_func=restore.named,
         key="spoil_kind",
         persist_state="session",
         width=240,
     )
-    unit = restore.KINDS[kind][1]
-    amount = st.select_slider(unit, metrics.AMOUNTS[kind], key=f"spoil_{kind}", persist_state="session", width=260)
+    way = CORRUPTIONS[kind]
+    amount = st.select_slider(way.unit, way.amounts, key=f"spoil_{kind}", persist_state="session", width=260)
     with st.container(width="content", gap=None):
         st.space(28)  # a button has no label above it
-        chance = kind != "blur"
         st.button(
             "Spoil again",
             on_click=restore.spoil_again,
-            disabled=not chance,
-            help=None if chance else "A blur has no chance in it: it would be the same again.",
+            disabled=not way.noise,
+            help=None if way.noise else f"{way.name} has no chance in it: it would be the same again.",
         )
-    dim = st.segmented_control("Numbers in the code", SIZES, required=True, key="spoil_dim", persist_state="session")
+    dim = choose_size("spoil")
+    with st.container(width="content", gap=None):
+        st.space(28)
+        models = choose("spoil", dim, lambda one: None if one.latent_dim == dim else f"not {dim} numbers in its code")
 
-models = {k: store.guard(slug(k, dim)) for k in FAMILY}
-label, how = label_for(chosen, models["cvae"][0])
-clean, y, key = models["ae"][0].observe(torch.tensor(chosen.pixels)[None]), torch.tensor([label]), f"{amount:g}"
-seed = torch.Generator().manual_seed(st.session_state["spoil_seed"])
-spoilt = corruption.corrupt(clean, kind, amount, seed)
-plain = {b: store.baselines().get(b, {}).get(kind, {}).get(key) for b in ("corrupted", "median", "ridge")}
-side = plain["median"]["size"] if plain["median"] else 3
-# Of the regressions three are kept, of the others their scores.
-ridge = store.ridges().get(kind) if metrics.HEADLINE.get(kind) == amount else None
-restored = {
-    "Spoilt": spoilt,
-    f"Median filter {side}×{side}": metrics.median_filter(spoilt, side),
-    "Ridge regression": ridge and ridge(spoilt),
-}
-for k, (model, _) in models.items():
-    restored[title(k)] = latent.decode(model, latent.encode_as_is(model, spoilt, y).mean, y)
-scores = {
-    name: None if pixels is None else [float(v) for v in metrics.restoration(pixels, clean)]
-    for name, pixels in restored.items()
-}
-tests = [*plain.values(), *(card["denoising"].get(kind, {}).get(key) for _, card in models.values())]
+clean = (torch.tensor(chosen.pixels)[None] >= 0.5).float()
+spoilt = corrupt(clean, kind, amount, torch.Generator().manual_seed(st.session_state["spoil_seed"]))
+rivals = [*restore.plain(spoilt, kind, amount), *(restore.rival(m, spoilt, chosen, kind, amount) for m in models)]
+scores = [None if r.pixels is None else [float(v) for v in metrics.restoration(r.pixels, clean)] for r in rivals]
 
-tiles = [Tile(clean[0].numpy(), "Clean", "binarised at 0.5", DIGIT_COLOURS[label])]
-for name, score in scores.items():
+label = next((y for y in (chosen.label, *(r.told for r in rivals)) if y is not None), None)
+edge = None if label is None else DIGIT_COLOURS[label % len(DIGIT_COLOURS)]
+tiles = [Tile(clean[0].numpy(), "Clean", "binarised at 0.5", edge)]
+for one, score in zip(rivals, scores, strict=True):
     if score:
-        tiles.append(Tile(restored[name][0].numpy(), name, f"{score[2]:.2f} dB, {score[3]:.1%} wrong"))
+        tiles.append(Tile(one.pixels[0].numpy(), one.name, f"{score[2]:.2f} dB, {score[3]:.1%} wrong"))
 row(tiles, columns=8)  # as many as there can be: a kind without a regression leaves the last place empty
 show_steps(chosen)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("This digit")
-    restore.table(scores)
+    restore.table([restore.Line(one.name, score) for one, score in zip(rivals, scores, strict=True)])
 with right:
     st.subheader(f"Mean of {metrics.DENOISING_IMAGES:,} test digits")
-    restore.table(
-        {name: t and [t[f] for f in metrics.Restoration._fields] for name, t in zip(restored, tests, strict=True)}
-    )
+    fields = metrics.Restoration._fields
+    restore.table([restore.Line(r.name, r.means and [r.means[f] for f in fields], not r.why) for r in rivals])
+    if apart := [f"{r.name}: {r.why}" for r in rivals if r.why]:
+        st.caption(f"{'; '.join(apart)}. So nothing there is marked as best.")
+told = " ".join(r.words for r in rivals if r.words)
 st.caption(
-    f"Bold is best. The CVAE is told the label, {label} ({how}). Nats: cross-entropy against the clean pixels, with "
-    "probabilities kept 1e-4 away from 0 and 1. Means: the first MNIST test images, one fixed seed; that of PSNR is "
-    "the mean of each image's dB. Of the regressions, one for each kind and amount, the app holds three "
-    f"({restore.headline()}); elsewhere it has no picture."
+    f"Bold is best. {told} Nats: cross-entropy against the clean pixels, with probabilities kept 1e-4 away from 0 "
+    "and 1. Means: the first MNIST test images, one fixed seed; that of PSNR is the mean of each image's dB. Of the "
+    f"regressions, one for each kind and amount, the app holds three ({restore.headline()}); elsewhere it has no "
+    "picture."
 )
 with st.expander("What happens here, in formulas"):
     st.markdown(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui.live import bridge, cast
 from ui.live.cast import Standing
-from ui.parts.links import CAST
+from ui.parts.links import CAST, SIZES
 from ui.shell.failure import callback
 
 MOST = 4  # models on a page at once
@@ -26,9 +26,13 @@ def choose(page: str, size: int, fits: Callable[[Standing], str | None], most: i
     reasons = {name: fits(one) for name, one in there.items()}
     can = [name for name, reason in reasons.items() if reason is None]
     asked = [name for name in state[key] if name in can]
-    # Of a shipped one that is broken the page says so; any other may have gone since.
-    bridge.whole(cast.slug_of(name, size) for name in state[key] if name not in there)
+    bridge.whole(cast.slug_of(name, size) for name in state[key])  # names what is broken
     state[key] = asked or [name for name in CAST.start if name in can] or can[:most]
+    if not can:
+        st.error(
+            "No model for this page is here. Restore the folder checkpoints, or run `python -m vae_core train vae`."
+        )
+        st.stop()
 
     @callback
     def some_stay() -> None:
@@ -44,8 +48,9 @@ def choose(page: str, size: int, fits: Callable[[Standing], str | None], most: i
             on_change=some_stay,
             persist_state="session",
         )
-        if left := {told(there[name]): reason for name, reason in reasons.items() if reason}:
-            st.caption("Not here:\n" + "\n".join(f"- {name}: {reason}" for name, reason in left.items()))
+        for reason in dict.fromkeys(filter(None, reasons.values())):
+            left = ", ".join(told(there[name]) for name, its in reasons.items() if its == reason)
+            st.caption(f"Not here, {reason}: {left}.")
     return [there[name] for name in can if name in state[key]][:most]
 
 
@@ -69,6 +74,16 @@ def choose_one(page: str, size: int, fits: Callable[[Standing], str | None]) -> 
                 persist_state="session",
             )
     return there[state[key]]
+
+
+def choose_size(page: str) -> int:
+    """Show the control for how many numbers a code has: the sizes of which there is a model, the shipped ones first."""
+    key, state = f"{page}_dim", st.session_state
+    there = {one.latent_dim for one in cast.everybody()}
+    sizes = [size for size in SIZES if size in there] + sorted(there - set(SIZES)) or list(SIZES)
+    if state[key] not in sizes:
+        state[key] = sizes[0]
+    return st.segmented_control("Numbers in the code", sizes, required=True, key=key, persist_state="session")
 
 
 def told(one: Standing) -> str:

@@ -18,6 +18,7 @@ import streamlit as st
 
 from ui.parts import digit
 from ui.shell.family import FAMILY
+from vae_core.corruption import CORRUPTIONS
 
 
 class Param(NamedTuple):
@@ -29,14 +30,6 @@ class Param(NamedTuple):
 
 
 VIEW = None  # read and written by the page's live view, in static/
-
-
-KINDS = {  # ways to spoil a digit: name, what the amount is, where its slider starts
-    "masking": ("Masking", "Share of pixels put out", 0.5),
-    "salt_pepper": ("Salt and pepper", "Share of pixels set to black or white", 0.25),
-    "gaussian": ("Gaussian noise", "σ of the noise", 0.5),
-    "blur": ("Blur, never seen by the DAE", "σ in pixels", 1.5),
-}
 
 
 def choice(options: Iterable[Any], start: Any) -> Param:
@@ -64,19 +57,15 @@ def count(start: int = 0, most: int = 10**9) -> Param:
 
 def amount(kind: str) -> Param:
     """How much a digit is spoilt: one of the amounts for which test means are known."""
-
-    def read(text: str) -> float:
-        from vae_core.metrics import AMOUNTS  # brings torch, and other links do not need it
-
-        return choice(AMOUNTS[kind], None).read(text)
-
-    return Param(KINDS[kind][2], read)
+    return choice(CORRUPTIONS[kind].amounts, CORRUPTIONS[kind].start)
 
 
 SWITCH = Param(False, lambda text: choice((0, 1), 0).read(text) == 1, lambda on: str(int(on)))
 SIZES = (2, 20)
 LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # L, draws in one estimate
-TRAINED_ON = tuple(kind for kind in KINDS if kind != "blur")  # the ways to spoil a digit that a DAE has seen
+TRAINED_ON = tuple(
+    kind for kind, found in CORRUPTIONS.items() if found.trained_on
+)  # the ways to spoil a digit that a DAE has seen
 PARTS = ("Posterior", "Sampling", "Observation model", "β", "Denoising")
 LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
 LABEL = choice(range(10), None)
@@ -135,8 +124,8 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "t": VIEW,
     },
     "Restore": {
-        "spoil_kind": choice(KINDS, "masking"),
-        **{f"spoil_{kind}": amount(kind) for kind in KINDS},
+        "spoil_kind": choice(CORRUPTIONS, "masking"),
+        **{f"spoil_{kind}": amount(kind) for kind in CORRUPTIONS},
         "spoil_seed": count(),
         "spoil_cast": CAST,
         "spoil_dim": SIZE._replace(start=20),

@@ -96,12 +96,13 @@ def _turn_to(key: str) -> None:
         digit.give_back(key)
 
 
-def label_for(chosen: Chosen, model: Autoencoder) -> tuple[int, str]:
-    """The label that a conditional model is told, and how it is known.
+def label_for(chosen: Chosen, model: Autoencoder, dataset: str = "mnist") -> tuple[int, str]:
+    """The label that a conditional model of this data set is told, and how it is known.
 
-    Where nobody has said it, the label of the highest ELBO: the likeliest digit as far as the ELBO tells.
+    Where nobody has said it, or a digit is no class of the data set, the label of the highest ELBO: the likeliest one
+    as far as the ELBO tells.
     """
-    if chosen.label is not None:
+    if chosen.label is not None and dataset in NAMES:
         return chosen.label, "as you say" if chosen.how else "its label"
     elbos = latent.label_elbos(model, torch.tensor(chosen.pixels), torch.Generator().manual_seed(0))
     return int(elbos.argmax()), "guessed: highest ELBO"

@@ -10,14 +10,14 @@ import torch
 
 from ui.live import store
 from ui.parts.digit import Chosen
-from ui.parts.links import KINDS, LENGTHS, TRAINED_ON
+from ui.parts.links import LENGTHS, TRAINED_ON
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import callback
 from ui.shell.family import DIGIT_COLOURS, slug
-from vae_core import estimators, latent, metrics
+from vae_core import estimators, latent
+from vae_core.corruption import CORRUPTIONS
 
 SPOILT_POOL = 4_000  # corruptions behind "all of them"
-CORRUPTIONS = {kind: KINDS[kind] for kind in TRAINED_ON}
 
 
 @st.cache_data(max_entries=64, show_spinner="Spoiling the digit four thousand times …")
@@ -42,15 +42,15 @@ def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         kind = st.selectbox(
             "Corruption",
-            CORRUPTIONS,
-            format_func=lambda k: CORRUPTIONS[k][0],
+            TRAINED_ON,
+            format_func=lambda k: CORRUPTIONS[k].name,
             key="denoising_kind",
             persist_state="session",
             width=200,
         )
-        unit = CORRUPTIONS[kind][1]
+        way = CORRUPTIONS[kind]
         kept = {"persist_state": "session", "width": 260}
-        amount = st.select_slider(unit, metrics.AMOUNTS[kind], key=f"denoising_{kind}", **kept)
+        amount = st.select_slider(way.unit, way.amounts, key=f"denoising_{kind}", **kept)
         length = st.select_slider("L, corruptions: 1, 2, 5, 10 … 500", LENGTHS, key="denoising_length", **kept)
         st.button("Spoil again", on_click=_again, key="denoising_again")
     generator = torch.Generator().manual_seed(st.session_state["denoising_seed"] + 1)
