@@ -6,10 +6,13 @@ A model is found while the app runs, also one that was trained again under its o
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from ui.live import networks
 from ui.shell.family import FAMILY, slug
+from vae_core import contents
 from vae_core.config import KINDS, Config
 from vae_core.storage import StorageError, is_there
 
@@ -41,9 +44,18 @@ class Standing(NamedTuple):
         return f"{self.sign} {self.name}"
 
 
+@lru_cache(maxsize=256)
+def _config(root: Path, name: str, _stamp: tuple[int, ...]) -> Config:
+    """By card and shapes alone: the numbers are read of those that stand on a page, and megabytes of no others."""
+    return Config.from_dict(contents.check(root / name)["config"])  # an older card lacks what is new since
+
+
 def standing(name: str) -> Standing:
-    """The model of this slug. Raises `StorageError` where it is not whole."""
-    config = Config.from_dict(networks.network(name)["card"]["config"])  # an older card lacks what is new since
+    """The model of this slug. Raises `StorageError` where card or shapes are broken; numbers are `bridge.whole`'s."""
+    try:
+        config = _config(networks.CHECKPOINTS, name, networks.stamp(name))
+    except OSError as error:
+        raise StorageError(f"The files of {name} cannot be read: {error}.") from error
     model, dataset, kind = config.model, config.training.dataset, config.model.kind
     shipped = name == slug(kind, model.latent_dim) and kind in FAMILY
     about, member = KINDS[kind], FAMILY.get(kind)
@@ -71,22 +83,24 @@ def slug_of(key: str, size: int) -> str:
     return slug(key, size) if key in FAMILY else key
 
 
-def everybody() -> list[Standing]:
+def everybody(*, numbers: bool = False) -> list[Standing]:
     """Every whole model in checkpoints/: MNIST's first, by size, the shipped ones before others. What is broken is
-    logged: a page names it where it is asked for."""
-    found, broken = survey()
+    logged: a page names it where it is asked for. numbers: every number is looked at, too, once for each file."""
+    found, broken = survey(numbers=numbers)
     for name, reason in broken.items():
         _log.warning("Checkpoint %s: %s", name, reason)
     return found
 
 
-def survey() -> tuple[list[Standing], dict[str, str]]:
+def survey(*, numbers: bool = True) -> tuple[list[Standing], dict[str, str]]:
     """`everybody`, and of each model that is broken one sentence, in which no path of the server stands."""
     found, broken = [], {}
     if networks.CHECKPOINTS.is_dir():
         for folder in sorted(networks.CHECKPOINTS.iterdir()):
             if folder.name != "judge" and is_there(folder / "card.json"):
                 try:
+                    if numbers:
+                        networks.network(folder.name)
                     found.append(standing(folder.name))
                 except StorageError as error:
                     broken[folder.name] = str(error).replace(str(networks.CHECKPOINTS), "checkpoints")

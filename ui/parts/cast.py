@@ -25,9 +25,12 @@ def choose(page: str, size: int, fits: Callable[[Standing], str | None], most: i
     there = {one.key: one for one in cast.everybody() if one.key != one.kind or one.latent_dim == size}
     reasons = {name: fits(one) for name, one in there.items()}
     can = [name for name, reason in reasons.items() if reason is None]
-    asked = [name for name in state[key] if name in can]
-    bridge.whole(cast.slug_of(name, size) for name in state[key])  # names what is broken
-    state[key] = asked or [name for name in CAST.start if name in can] or can[:most]
+    wanted = [name for name in state[key] if name in can] or [name for name in CAST.start if name in can] or can[:most]
+    named = [name for name in state[key] if name not in can]
+    whole = bridge.whole(cast.slug_of(name, size) for name in (*wanted, *named))  # names what is broken
+    asked = [name for name in wanted if cast.slug_of(name, size) in whole]
+    can = [name for name in can if name in asked or name not in wanted]
+    state[key] = asked or can[:most]
     if not can:
         st.error(
             "No model for this page is here. Restore the folder checkpoints, or run `python -m vae_core train vae`."

@@ -60,8 +60,9 @@ _FIRST = """<style>
 def models() -> dict[str, Standing]:
     """Whoever can stand on the map, by key: the family first, then every other model by its data set. A model with more
     than two numbers stands there by a plane through its codes, the family's too, under its slug."""
-    two = {one.key: one for one in cast.everybody() if one.latent_dim == 2}
-    more = [one for one in cast.everybody() if one.latent_dim > 2]
+    there = cast.everybody(numbers=True)  # any of them may be chosen in the browser
+    two = {one.key: one for one in there if one.latent_dim == 2}
+    more = [one for one in there if one.latent_dim > 2]
     return two | {one.slug: one._replace(name=f"{one.name} {one.latent_dim}-D") for one in more}
 
 
