@@ -9,8 +9,9 @@ import argparse
 
 import torch
 
+from ui.live.cast import standing
 from ui.shell.family import FAMILY, slug
-from ui.views.interpolate.ways import Ways, steps
+from ui.views.interpolate.ways import Walker, Ways, steps
 from vae_core import checkpoints, data
 
 ROWS = ("pixels", "ae", "dae", "vae", "cvae")  # what `Ways` shows first; of the CVAE its style
@@ -23,14 +24,16 @@ def measure(source: str, dim: int, pairs: int, n: int, *, spherical: bool, seed:
     The last is the share of digits among the pictures strictly between the ends.
     """
     images, labels = data.load(source, "test")
-    models = {kind: checkpoints.load(slug(kind, dim))[0] for kind in FAMILY}
+    models = [(standing(slug(kind, dim)), checkpoints.load(slug(kind, dim))[0]) for kind in FAMILY]
     judge = checkpoints.load_judge()
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(images), (4 * pairs, 2), generator=generator)
     drawn = drawn[labels[drawn[:, 0]] != labels[drawn[:, 1]]][:pairs]
     found: dict[str, list[torch.Tensor]] = {row: [] for row in ROWS}
     for pair in drawn:
-        ways = Ways(models, images[pair], tuple(labels[pair].tolist()), spherical=spherical)
+        told = tuple(labels[pair].tolist())
+        walkers = [Walker(one, model, told if one.conditional else None) for one, model in models]
+        ways = Ways(walkers, images[pair], spherical=spherical)
         for row, strip in zip(ROWS, ways(torch.linspace(0, 1, n)), strict=False):
             pictures = torch.tensor(strip.pictures)
             between = judge.is_digit(pictures[1:-1]).float().mean()  # the ends were put there, not found

@@ -6,16 +6,15 @@ import torch
 
 from ui.live import store
 from ui.parts import fetch
+from ui.parts.cast import choose, choose_size
 from ui.parts.digit import KEY
-from ui.parts.links import SIZES
 from ui.parts.page import frame
 from ui.parts.picture import choose_or_draw, label_for
 from ui.parts.tiles import numbers, strips
 from ui.shell.failure import fragment
-from ui.shell.family import FAMILY, slug
 from ui.shell.glossary import glossary
 from ui.views.interpolate import walk
-from ui.views.interpolate.ways import HEAD, START, Ways, animation, pace, read
+from ui.views.interpolate.ways import HEAD, START, Walker, Ways, animation, pace, read
 
 frame("Interpolate", __doc__)
 left, right, more = st.columns([3, 3, 2])
@@ -23,24 +22,29 @@ with left:
     first = choose_or_draw(KEY, title="From", start={source: pair[0] for source, pair in START.items()})
 with right:
     second = choose_or_draw("to", title="To", start={source: pair[1] for source, pair in START.items()})
-keep = {"required": True, "persist_state": "session"}
 with more, st.container(horizontal=True, gap="medium"):
-    dim = st.segmented_control("Numbers in the code", SIZES, key="walk_dim", **keep)
-    way = st.segmented_control("Way", ("linear", "spherical"), key="walk_way", **keep)
+    dim = choose_size("walk")
+    way = st.segmented_control("Way", ("linear", "spherical"), required=True, key="walk_way", persist_state="session")
+    models = choose("walk", dim, lambda one: None if one.latent_dim == dim else f"not {dim} numbers in its code")
 
-models = {kind: store.guard(slug(kind, dim))[0] for kind in FAMILY}
-for kind in FAMILY:
-    store.guard_codes(slug(kind, dim))
-(a, how_a), (b, how_b) = (label_for(digit, models["cvae"]) for digit in (first, second))
 ends = torch.tensor(np.stack([first.pixels, second.pixels]))
-ways = Ways(models, ends, (a, b), spherical=way == "spherical")
+walkers, said, labels = [], [], (first.label, second.label)
+for one in models:
+    model, told = store.guard(one.slug)[0], None
+    store.guard_codes(one.slug)
+    if one.conditional:
+        (a, how_a), (b, how_b) = (label_for(digit, model, one.dataset) for digit in (first, second))
+        told, labels = (a, b), (a if labels[0] is None else labels[0], b if labels[1] is None else labels[1])
+        said += [f"to the {one.name} {a} ({how_a}) and {b} ({how_b})"] if "guessed" in how_a + how_b else []
+    walkers.append(Walker(one, model, told))
+ways = Ways(walkers, ends, spherical=way == "spherical")
 blank = next((word for word, digit in (("from", first), ("to", second)) if not digit.pixels.any()), None)
 
 
 @fragment
 def scrub() -> None:
     """The live view, and whenever the hand lets go, what a classifier reads there."""
-    at = walk.interpolate(list(FAMILY), dim, (first, second), ways)
+    at = walk.interpolate(walkers, (first, second), labels, ways)
     if blank:
         return
     if judge := store.judge():
@@ -59,8 +63,8 @@ else:
     steps = st.select_slider("Pictures", range(5, 16), key="walk_steps", persist_state="session", width=220)
     walked = ways(torch.linspace(0, 1, steps))
     strips(walked)
-    if first.label is None or second.label is None:
-        st.caption(f"Labels told to the CVAE: {a} ({how_a}) and {b} ({how_b}). Where you know better, set it above.")
+    if said:
+        st.caption(f"Labels told {'; '.join(said)}. Where you know better, set it above.")
     st.subheader("How even is the walk?")
     numbers(HEAD, [pace(one, store.judge()) for one in walked])
     st.caption(

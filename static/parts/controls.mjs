@@ -4,8 +4,6 @@
 
 import { PIXELS } from "../engine/engine.mjs";
 
-const TEN = Uint8Array.from({ length: 10 }, (_, y) => y);
-
 /** The style sheet as an element: the one that came with the first picture, or fetched. */
 export async function styleSheet(root) {
   const there = root.querySelector("style[data-views]");
@@ -38,8 +36,9 @@ export function pixelsOf({ pixels }) {
 /** The label that a conditional model takes a digit for: the one of the highest ELBO, each over the same two draws. */
 export function likeliest(model, pixels) {
   const D = model.latentDim;
+  const labels = Uint8Array.from({ length: model.nClasses }, (_, y) => y);
   const eps = Float32Array.from({ length: 2 * D }, (_, i) => (i < D ? 1 : -1));
-  const elbo = model.elbo(model.observe(pixels), TEN, eps);
+  const elbo = model.elbo(model.observe(pixels), labels, eps);
   return elbo.reduce((best, v, y) => (v > elbo[best] ? y : best), 0);
 }
 

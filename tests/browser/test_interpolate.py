@@ -123,12 +123,13 @@ def samples(i: int, j: int) -> tuple[torch.Tensor, tuple[int, int]]:
     return images[[i, j]], tuple(labels[[i, j]].tolist())
 
 
-def ways(size: int, x: torch.Tensor, told: tuple[int, int], t: torch.Tensor, spherical: bool = False) -> torch.Tensor:
-    """Every way between x (2, 784) at t (T,), in the order of the page, (7 or 5, T, 784)."""
+def ways(size: int, x: torch.Tensor, told: tuple[int, int], t: torch.Tensor, spherical: bool = False, names=()):
+    """Every way of the shipped models, or of those named, between x (2, 784) at t (T,), in the order of the page:
+    (rows, T, 784)."""
     a, b = told
     shown = [torch.lerp(x[:1], x[1:], t[:, None])]
-    for kind in ("ae", "dae", "vae", "cvae"):
-        model, _ = checkpoints.load(f"mnist-{kind}-{size}d")
+    for name in names or [f"mnist-{kind}-{size}d" for kind in ("ae", "dae", "vae", "cvae")]:
+        model, _ = checkpoints.load(name)
         ends = latent.embed(model, x, torch.tensor(told) if model.conditional else None).mean
         z = latent.interpolate(ends[0], ends[1], t, spherical=spherical)
         if not model.conditional:
@@ -155,6 +156,38 @@ def test_every_way_is_at_the_t_of_the_link(visit, size, way):
     tab = visit(f"walk_dim={size}&walk_way={way}&from=2&to=3&t=0.37")
     expected = at_t(0.37, *samples(2, 3), size, spherical=way == "spherical")
     np.testing.assert_allclose(painted(tab), expected, atol=STEP)
+
+
+def test_another_model_is_added_and_walks(visit):
+    """Otherwise whoever trained a model cannot see it walk, or sees another's way under its name, path or pace."""
+    tab = visit("from=2&to=3&t=0.37")
+    tab.get_by_role("button", name="Add a model").click()
+    box = tab.get_by_role("combobox", name="Models on this page")
+    box.press("Backspace")  # the last one goes: four is the most
+    expect(tab.locator(LIVE)).to_have_count(4, timeout=PATIENCE)
+    box.fill("CVAE digits")
+    tab.get_by_role("option", name="CVAE digits").click()
+    expect(tab.locator(LIVE)).to_have_count(7, timeout=PATIENCE)
+    ready(tab)
+    assert parameter(tab, "walk_cast") == "ae~dae~vae~digits-cvae-2d" and parameter(tab, "t") == "0.37"
+    x, told = samples(2, 3)
+    theirs = ways(2, x, told, torch.tensor([0.37]), names=("digits-cvae-2d",))[1:, 0].numpy()
+    np.testing.assert_allclose(painted(tab)[-3:], theirs, atol=STEP)
+    assert tab.locator(".maps h3").all_inner_texts() == ["● AE", "◌ DAE", "○ VAE", "◉ CVAE digits"]
+
+
+def test_a_link_opens_the_walk_of_another_model(visit):
+    """Otherwise the address that training prints opens the four shipped models."""
+    tab = visit("walk_cast=vae~digits-cvae-2d&from=2&to=3&t=0.2")
+    expected = ways(2, *samples(2, 3), torch.tensor([0.2]), names=("mnist-vae-2d", "digits-cvae-2d"))[:, 0].numpy()
+    np.testing.assert_allclose(painted(tab), expected, atol=STEP)
+    tab.get_by_label("Place on the way, t").press("PageUp")
+    wait_for_t(tab, 0.3)
+    tab.locator(".st-key-walk_dim").get_by_text("20").click()  # of this size there are the shipped ones only
+    expect(tab.locator(LIVE)).to_have_count(2, timeout=PATIENCE)
+    ready(tab)
+    tab.get_by_text("At t = 0.30 a classifier").wait_for()
+    np.testing.assert_allclose(painted(tab), at_t(0.3, *samples(2, 3), 20)[[0, 3]], atol=STEP)
 
 
 def test_the_page_opens_with_the_pair_that_it_speaks_of(visit):

@@ -13,11 +13,12 @@ from sklearn.neighbors import NearestNeighbors
 from streamlit.testing.v1 import AppTest
 
 from ui.live import store
+from ui.live.cast import standing
 from ui.parts import tiles
 from ui.parts.digit import BROUGHT, OPENS, Chosen, describe, drawing
 from ui.parts.picture import label_for, next_index
 from ui.parts.tiles import bits
-from ui.views.interpolate.ways import START
+from ui.views.interpolate.ways import START, Walker, Ways, animation
 from ui.views.studio import FIRST
 from vae_core import checkpoints, corruption, latent, measures, metrics
 from vae_core.digitize import digitize
@@ -200,6 +201,25 @@ def test_interpolate_shows_every_row_of_every_model(root, dim, way, steps):
     missing = sum(tiles.data_uri(p) not in body for r in rows for p in r.numpy())
     # A grey level that lies on the edge of a rounding step may fall either way between two orders of addition.
     assert missing <= 0.1 * steps * len(rows)
+
+
+def test_another_model_walks_by_its_own_label_and_name(root):
+    """Otherwise a link shows the shipped CVAE under another's name, or a name that is gone ends the page."""
+    at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/4_Interpolate.py")
+    at.query_params["walk_cast"] = "vae~digits-cvae-2d~gone-vae-2d~mnist-vae-20d"
+    body = shown(run(at))
+    assert at.session_state["walk_cast"] == ["vae", "digits-cvae-2d"] and not at.error and not at.warning
+    names = re.findall(r'class="lse-name">([^<]*)<', body)
+    assert names == ["Pixels", "○ VAE", *(f"◉ CVAE digits {word}" for word in ("style", "label", "both"))]
+    (x0, a), (x1, b) = (sample(i) for i in START[source()])
+    model, _ = checkpoints.load("digits-cvae-2d")
+    ends = latent.embed(model, torch.cat([x0, x1]), torch.tensor([a, b])).mean
+    way = latent.decode(model, latent.interpolate(ends[0], ends[1], torch.linspace(0, 1, 9)), torch.full((9,), a))
+    assert sum(tiles.data_uri(p) in body for p in way.numpy()) >= 8  # a grey level may lie on a rounding step
+    for name, lines in (("CVAE digits", 1), ("CVAE of my own hand", 2)):  # of a long name the film shows two lines
+        walker = Walker(standing("digits-cvae-2d")._replace(name=name), model, (a, b))
+        film = Image.open(io.BytesIO(animation(Ways([walker], torch.cat([x0, x1]), spherical=False))))
+        assert film.n_frames == 48 and film.size == (4 * 112, 112 + 6 + 14 * lines)
 
 
 def test_a_label_is_no_digit_to_a_model_of_other_classes(root):

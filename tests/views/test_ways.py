@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from benchmarks.ways import measure
+from ui.live.cast import standing
 from ui.shell.family import FAMILY, slug
-from ui.views.interpolate.ways import START, Ways, steps
+from ui.views.interpolate.ways import START, Walker, Ways, steps
 from vae_core import checkpoints, data
 
-MODELS = {kind: checkpoints.load(slug(kind, 2))[0] for kind in FAMILY}
+MODELS = [(standing(slug(kind, 2)), checkpoints.load(slug(kind, 2))[0]) for kind in FAMILY]
 
 
 def test_steps_of_ways_that_can_be_counted_by_hand():
@@ -29,7 +30,8 @@ def test_the_first_pair_shows_what_the_text_says(source):
     pair = torch.tensor(START[source])
     a, b = labels[pair].tolist()
     assert a != b
-    rows = Ways(MODELS, images[pair], (a, b), spherical=False)(torch.linspace(0, 1, 9))
+    walkers = [Walker(one, model, (a, b) if one.conditional else None) for one, model in MODELS]
+    rows = Ways(walkers, images[pair], spherical=False)(torch.linspace(0, 1, 9))
     pace = {row.name.split()[-1]: steps(torch.tensor(row.pictures)) for row in rows[:4]}
     (_, even_ae, far_ae), (_, even_vae, far_vae) = pace["AE"], pace["VAE"]
     assert even_vae < even_ae and far_vae > far_ae

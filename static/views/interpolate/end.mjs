@@ -28,7 +28,7 @@ export class End {
       this.pixels.set(pixelsOf(option));
       paint(this.tile, this.pixels);
       this.tile.setAttribute("aria-label", `Walk ${this.name}: ${option.name}`);
-      this.figure.style.setProperty("--edge", COLOURS[option.label]);
+      this.figure.style.setProperty("--edge", COLOURS[option.label] ?? "transparent");
       this.element.replaceChildren(this.figure);
       return;
     }
@@ -56,10 +56,14 @@ export class End {
     return Boolean(this.pad?.stroke);
   }
 
-  /** The label where it is known; null where the drawing is newer than what Python has read. */
+  /** True where the drawing is newer than what Python has read. */
+  get fresh() {
+    return this.text !== null && this.text !== this.option.drawn;
+  }
+
+  /** The label where it is known. */
   get label() {
-    const { label, sure, drawn } = this.option;
-    return sure || this.text === null || this.text === drawn ? label : null;
+    return this.fresh && !this.option.sure ? null : this.option.label;
   }
 
   #open() {

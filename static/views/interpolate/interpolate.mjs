@@ -15,11 +15,12 @@ const STEP = 0.1; // of the way, for whoever wants no motion
 const MOVED = "data-moved"; // on the page while what stands below the view is about another t: frame.py hides it
 const REST = 120; // milliseconds without new ink after which the paces are measured again
 const COLUMNS = 11; // pictures of a way in the PNG
-const NOTES = { ae: "code to code", dae: "code to code", vae: "mean to mean" };
+const ABREAST = 7; // ways side by side, as ui/views/interpolate/walk.py has them before
 
 let kept = null; // t when the visitor left for another page: this module stays
 
-/** Shows {models: [{kind, slug, title, name}], from, to (as end.mjs takes them), spherical} (options) in root. */
+/** Shows {models, from, to (as end.mjs takes them), spherical} (options) in root. Of a model {kind: its key, title, name,
+ * network, told: the labels of both ends or null, guesses: at which ends other ink asks for another guess}. */
 export async function mount(root, component) {
   const view = new Walk(root, component);
   await view.start();
@@ -139,6 +140,7 @@ class Walk {
   /** Python's word on both ends. */
   #take() {
     this.ends.forEach((end) => end.take(this.options[end.name]));
+    this.options.models.forEach(({ told, guesses }, i) => Object.assign(this.members[i], { told, guesses }));
     this.bar.classList.toggle("drawing", this.ends.some(({ pad }) => pad));
     this.#redraw();
   }
@@ -149,11 +151,11 @@ class Walk {
     this.request();
   }
 
-  /** The label of an end; of a drawing that nobody has named, the one of the highest ELBO, as Python will guess. */
-  #labelOf(end) {
-    if (end.label !== null) return end.label;
-    const { model } = this.members.find((m) => m.model.conditional);
-    return likeliest(model, end.pixels);
+  /** The labels that a model is told: Python's, and of newer ink that nobody has named the one of the highest ELBO, as
+   * Python will guess. */
+  #labelsFor({ model, told, guesses }) {
+    if (!model.conditional) return null;
+    return this.ends.map((end, i) => (end.fresh && guesses[i] ? likeliest(model, end.pixels) : told[i]));
   }
 
   /** Two ends: codes, paths, rows; the paces as soon as the hand rests. */
@@ -169,9 +171,12 @@ class Walk {
     this.save.disabled = this.blank;
     if (blank) return this.#empty(blank);
     const images = ends.map(({ pixels }) => pixels);
-    const [a, b] = ends.map((end) => this.#labelOf(end));
+    for (const m of members) m.labels = this.#labelsFor(m);
+    const guessed = members.find((m) => m.labels)?.labels ?? [];
+    const known = ends.map((end, i) => end.label ?? guessed[i] ?? ""); // nobody may know it
     for (const m of members) {
-      const [z0, z1] = images.map((x, i) => m.model.encode(m.model.observe(x), i ? b : a).mean);
+      const [a, b] = m.labels ?? known;
+      const [z0, z1] = images.map((x, i) => m.model.encode(m.model.observe(x), m.labels?.[i]).mean);
       m.way = between(z0, z1, this.options.spherical);
       m.path = Array.from({ length: PARTS + 1 }, (_, i) => m.way(i / PARTS));
       if (!m.plane) continue;
@@ -179,10 +184,9 @@ class Walk {
       m.plane.setMarker("from", { z: z0, shape: "dot", size: 5, text: String(a), colour: m.plane.theme.text });
       m.plane.setMarker("to", { z: z1, shape: "dot", size: 5, text: String(b), colour: m.plane.theme.text });
     }
-    this.two = a !== b || (busy && this.two); // a guess that wavers under the pen takes no row away
     const blend = new Float32Array(PIXELS);
     const rows = [{
-      title: "Pixels", note: "plain blend",
+      id: "pixels", title: "Pixels", note: "plain blend",
       at: (t) => {
         for (let i = 0; i < PIXELS; i++) blend[i] = (1 - t) * images[0][i] + t * images[1][i];
         return blend;
@@ -190,19 +194,20 @@ class Walk {
     }];
     for (const m of members) {
       const out = new Float32Array(PIXELS);
-      if (!m.model.conditional) {
-        rows.push({ title: m.title, note: NOTES[m.kind], at: (t) => m.model.decode(m.way(t), null, out) });
+      if (!m.labels) {
+        rows.push({ id: m.kind, title: m.title, note: m.model.probabilistic ? "mean to mean" : "code to code",
+          at: (t) => m.model.decode(m.way(t), null, out) });
         continue;
       }
-      rows.push({ title: `${m.title} style`, note: `label ${a} throughout`, label: () => a,
-        at: (t) => m.model.decode(m.way(t), a, out) });
-      if (!this.two) continue;
+      const [a, b] = m.labels;
+      const row = (word, note, at, more = {}) => rows.push({ id: `${m.kind} ${word}`, title: `${m.title} ${word}`, note, at, ...more });
+      row("style", `label ${a} throughout`, (t) => m.model.decode(m.way(t), a, out), { label: () => a });
+      m.two = a !== b || (busy && m.two); // a guess that wavers under the pen takes no row away
+      if (!m.two) continue;
       const start = m.way(0);
-      rows.push({ title: `${m.title} label`, note: `${a} blends to ${b}: never trained`,
-        at: (t) => m.model.decode(start, { a, b, t: [t] }, out) });
+      row("label", `${a} blends to ${b}: never trained`, (t) => m.model.decode(start, { a, b, t: [t] }, out));
       const told = (t) => (t < 0.5 ? a : b);
-      rows.push({ title: `${m.title} both`, note: `label switches ${a} to ${b}`, label: told, jumps: true,
-        at: (t) => m.model.decode(m.way(t), told(t), out) });
+      row("both", `label switches ${a} to ${b}`, (t) => m.model.decode(m.way(t), told(t), out), { label: told, jumps: true });
     }
     this.#cards(rows);
     if (busy) this.rest = setTimeout(() => this.#measure(), REST);
@@ -227,15 +232,16 @@ class Walk {
 
   /** A card for every row; those that stay keep their canvases. */
   #cards(rows) {
-    const before = new Map((this.rows ?? []).map((row) => [row.title, row]));
-    this.rows = rows.map((row) => ({ ...before.get(row.title) ?? card(row.title), ...row, steps: null }));
+    const before = new Map((this.rows ?? []).map((row) => [row.id, row]));
+    this.rows = rows.map((row) => ({ ...before.get(row.id) ?? card(row.title), ...row, steps: null }));
     for (const row of this.rows) {
       row.words.textContent = row.note;
       row.canvas.setAttribute("aria-label", `${row.title}, ${row.note}`);
       if (!row.label) row.figure.style.removeProperty("--edge");
     }
-    if (this.rows.length === this.waysBox.childElementCount) return;
-    this.waysBox.style.setProperty("--ways", this.rows.length);
+    const n = this.rows.length;
+    if (n === this.waysBox.childElementCount) return;
+    this.waysBox.style.setProperty("--ways", n <= ABREAST ? n : Math.ceil(n / 2));
     this.waysBox.replaceChildren(...this.rows.map(({ figure }) => figure));
   }
 
@@ -331,7 +337,7 @@ class Walk {
     if (this.blank) return this.say(this.reading.textContent);
     for (const row of this.rows) {
       paint(row.canvas, row.at(t));
-      if (row.label) row.figure.style.setProperty("--edge", COLOURS[row.label(t)]);
+      if (row.label) row.figure.style.setProperty("--edge", COLOURS[row.label(t) % COLOURS.length]);
     }
     for (const m of this.members) m.plane?.setMarker("t", { z: m.way(t), drag: true, size: 9 });
     this.#drawPaces();
@@ -393,9 +399,9 @@ class Walk {
       const y = gap + r * (tile + gap);
       ctx.fillStyle = theme.text;
       ctx.font = `650 16px ${theme.font}`;
-      ctx.fillText(row.title, 8, y + tile / 2);
+      ctx.fillText(row.title, 8, y + tile / 2, names - 16);
       ctx.font = `400 12px ${theme.font}`;
-      ctx.fillText(row.note, 8, y + tile / 2 + 18);
+      ctx.fillText(row.note, 8, y + tile / 2 + 18, names - 16);
       for (let i = 0; i < COLUMNS; i++) {
         paint(small, row.at(i / (COLUMNS - 1)));
         ctx.drawImage(small, names + i * (tile + gap), y, tile, tile);

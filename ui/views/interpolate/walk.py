@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,8 +13,8 @@ from ui.live import bridge, messages
 from ui.parts import digit, first
 from ui.parts.digit import Chosen
 from ui.parts.tiles import data_uri
-from ui.shell.family import FAMILY, slug, title
-from ui.views.interpolate.ways import Ways
+from ui.shell.family import FAMILY
+from ui.views.interpolate.ways import Walker, Ways
 
 # t, and what is drawn where an end has a pad: null where nothing is yet, "" where it was cleared.
 DRAWN = messages.maybe(messages.text(131, f"({messages.DRAWING})?"))
@@ -26,6 +27,8 @@ def asked_t() -> float:
     return at[0] if at and 0 <= at[0] <= 1 else 0.5
 
 
+ABREAST = 7  # ways side by side: those of the four shipped models
+Labels = tuple[int | None, int | None]
 ENDS = {"from": digit.KEY, "to": "to"}  # as the view calls them, and whose digit it is
 
 
@@ -37,20 +40,18 @@ def on_the_pad(key: str) -> str | None:
     return digit.as_text(chosen) if chosen.pixels.any() else ""
 
 
-def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: Ways) -> float:
-    """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it."""
-    members = [
-        {
-            **{"kind": k, "slug": slug(k, size), "title": title(k), "name": FAMILY[k].name},
-            "network": bridge.network(slug(k, size)),
-        }
-        for k in kinds
-    ]
-    key, state = f"walk {size}", st.session_state
+def interpolate(walkers: Sequence[Walker], ends: tuple[Chosen, Chosen], labels: Labels, ways: Ways) -> float:
+    """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it.
+
+    labels: of both ends, where anybody knows them.
+    """
+    size, state = walkers[0].about.latent_dim, st.session_state
+    keys = [w.about.key for w in walkers]
+    key = " ".join(("walk", str(size), *(() if keys == list(FAMILY) else keys)))
 
     def picture() -> str:
         tiles = ""
-        for way in ways(torch.tensor([asked_t()])):
+        for way in ways(torch.tensor([at()])):
             edge = f' style="--edge:{way.edges[0]}"' if way.edges else ""
             tiles += (
                 f'<figure class="tile"{edge}><img src="{data_uri(way.pictures[0])}" alt="{html.escape(way.alt)}">'
@@ -58,11 +59,12 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
                 '</figcaption><span class="pace"></span></figure>'
             )
         maps = (
-            "".join(f"<div><h3>{m['title']}</h3>{first.square(m['slug'])}</div>" for m in members) if size == 2 else ""
+            "".join(f"<div><h3>{html.escape(w.about.title)}</h3>{first.square(w.about.slug)}</div>" for w in walkers)
+            if size == 2
+            else ""
         )
-        count = tiles.count("<figure")
         below = f'<p class="reading"></p><div class="maps">{maps}</div>'
-        return f'{first.BAR}<div class="ways" style="--ways:{count}">{tiles}</div>{below}'
+        return f'{first.BAR}<div class="ways" style="--ways:{columns(tiles.count("<figure"))}">{tiles}</div>{below}'
 
     def hear(message: dict[str, Any]) -> None:
         for end, name in ENDS.items():
@@ -74,9 +76,10 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
             else:
                 digit.draw(drawn, digit.shared(name).label if before and drawn else None, name)
             state["walk drew"] = True
+        state["walk t"] = message["t"]  # of all sizes and casts, as the view has it
 
-    told: dict[str, Any] = {"models": members, "spherical": ways.spherical}
-    for (end, name), chosen, label in zip(ENDS.items(), ends, ways.labels, strict=True):
+    told: dict[str, Any] = {"models": [member(w, ends) for w in walkers], "spherical": ways.spherical}
+    for (end, name), chosen, label in zip(ENDS.items(), ends, labels, strict=True):
         drawing = {
             "draw": state[f"{name}_by"] == "Draw",
             "drawn": on_the_pad(name),
@@ -84,7 +87,31 @@ def interpolate(kinds: list[str], size: int, ends: tuple[Chosen, Chosen], ways: 
         }
         told[end] = digit.option(chosen, label) | drawing
     kind = "walk drawing" if told["from"]["draw"] or told["to"]["draw"] else "walk"
-    message = first.show("views/interpolate/interpolate.mjs", key, told, picture, kind, WALK, hear)
+    first.show("views/interpolate/interpolate.mjs", key, told, picture, kind, WALK, hear)
     if state.pop("walk drew", False):
         st.rerun()  # the whole page: this is a fragment, and the rows below walk between the same ends
-    return message.get("t", asked_t())
+    return at()
+
+
+def at() -> float:
+    """t as the hand left it, else as the page opens."""
+    return st.session_state.get("walk t", asked_t())
+
+
+def member(walker: Walker, ends: tuple[Chosen, Chosen]) -> dict[str, Any]:
+    """A model as the view reads it. `guesses`: at which ends it has to guess the label anew where the ink is new."""
+    about = walker.about
+    names_it = about.dataset in digit.NAMES
+    return {
+        "kind": about.key,
+        "title": about.title,
+        "name": about.name,
+        "network": bridge.network(about.slug),
+        "told": walker.told,
+        "guesses": [not (names_it and chosen.how and chosen.label is not None) for chosen in ends],
+    }
+
+
+def columns(ways: int) -> int:
+    """How many ways stand side by side: the view does the same."""
+    return ways if ways <= ABREAST else -(-ways // 2)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ui.live.cast import Standing
 from ui.parts.tiles import Strip
-from ui.shell.family import DIGIT_COLOURS, title
+from ui.shell.family import DIGIT_COLOURS
 from vae_core import latent
 from vae_core.judge import Judge
 from vae_core.models import Autoencoder
@@ -21,49 +24,65 @@ START = {"mnist": (3, 7), "digits": (13, 16)}
 HEAD = ("", "longest step, px", "longest / mean", "detour", "digits between")
 
 
+class Walker(NamedTuple):
+    """A model, and where it is conditional the labels that it is told of both ends."""
+
+    about: Standing
+    model: Autoencoder
+    told: tuple[int, int] | None = None
+
+
 class Ways:
     """`ways(t)`: the pictures of every way at each t (T,) in [0, 1], in the order in which the page shows them.
 
-    models by kind; ends (2, 784) in [0, 1]; labels of both ends, for the model that is told them.
+    walkers in the order of the page; ends (2, 784) in [0, 1].
     """
 
-    def __init__(self, models: dict[str, Autoencoder], ends: Tensor, labels: tuple[int, int], *, spherical: bool):
-        self.models, self.ends, self.labels, self.spherical = models, ends, labels, spherical
-        self.codes = {  # of both ends, (2, D)
-            kind: latent.embed(m, ends, torch.tensor(labels) if m.conditional else None).mean
-            for kind, m in models.items()
-        }
+    def __init__(self, walkers: Sequence[Walker], ends: Tensor, *, spherical: bool):
+        self.walkers, self.ends, self.spherical = walkers, ends, spherical
+        self.codes = [latent.embed(w.model, ends, w.told and torch.tensor(w.told)).mean for w in walkers]  # (2, D) each
 
     def __call__(self, t: Tensor) -> list[Strip]:
-        (a, b), cvae = self.labels, self.models["cvae"]
-        z = {kind: latent.interpolate(*code, t, spherical=self.spherical) for kind, code in self.codes.items()}
+        blend = torch.lerp(self.ends[:1], self.ends[1:], t[:, None])
+        shown = [_row("Pixels", "plain blend", blend)]
+        for walker, code in zip(self.walkers, self.codes, strict=True):
+            shown += self._with_labels(walker, code, t) if walker.told else [self._plain(walker, code, t)]
+        return shown
+
+    def _plain(self, walker: Walker, code: Tensor, t: Tensor) -> Strip:
+        z = latent.interpolate(*code, t, spherical=self.spherical)
+        return _row(walker.about.title, note(walker.about), latent.decode(walker.model, z))
+
+    def _with_labels(self, walker: Walker, code: Tensor, t: Tensor) -> list[Strip]:
+        """The hand walks, the label does, both do; where the labels are one, only the hand has a way."""
+        (a, b), model, name = walker.told, walker.model, walker.about.title
+        z = latent.interpolate(*code, t, spherical=self.spherical)
         stay, switch = [a] * len(t), [a if s < 0.5 else b for s in t.tolist()]
-        shown = [
-            _row("Pixels", "plain blend", torch.lerp(self.ends[:1], self.ends[1:], t[:, None])),
-            *(_row(title(k), "code to code", latent.decode(self.models[k], z[k])) for k in ("ae", "dae")),
-            _row(title("vae"), "mean to mean", latent.decode(self.models["vae"], z["vae"])),
-            _row(
-                f"{title('cvae')} style",
-                f"label {a} throughout",
-                latent.decode(cvae, z["cvae"], torch.tensor(stay)),
-                stay,
-            ),
-        ]
+        style = _row(f"{name} style", f"label {a} throughout", latent.decode(model, z, torch.tensor(stay)), stay)
         if a == b:
-            return shown
-        blend = latent.decode_between_labels(cvae, self.codes["cvae"][:1].expand(len(t), -1), a, b, t)
-        both = latent.decode(cvae, z["cvae"], torch.tensor(switch))
+            return [style]
+        blend = latent.decode_between_labels(model, code[:1].expand(len(t), -1), a, b, t)
+        both = latent.decode(model, z, torch.tensor(switch))
         return [
-            *shown,
-            _row(f"{title('cvae')} label", f"{a} blends to {b}: never trained", blend),
-            _row(f"{title('cvae')} both", f"label switches {a} to {b}", both, switch),
+            style,
+            _row(f"{name} label", f"{a} blends to {b}: never trained", blend),
+            _row(f"{name} both", f"label switches {a} to {b}", both, switch),
         ]
+
+
+def note(one: Standing) -> str:
+    return "mean to mean" if one.probabilistic else "code to code"
 
 
 def _row(name: str, note: str, pictures: Tensor, labels: list[int] | None = None) -> Strip:
     """Pictures (T, 784) framed in the colour of the label that each was told."""
-    edges = labels and [DIGIT_COLOURS[y] for y in labels]
+    edges = labels and [colour(y) for y in labels]
     return Strip(name, note, pictures.numpy(), f"{name}, {note}: from the first digit to the second", edges)
+
+
+def colour(label: int) -> str:
+    """Of a label's frame; a data set may have more labels than there are colours."""
+    return DIGIT_COLOURS[label % len(DIGIT_COLOURS)]
 
 
 def steps(pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -114,10 +133,12 @@ def animation(ways: Ways, frames: int = 25, scale: int = 4) -> bytes:
 
 def _named(picture: Image.Image, names: list[str]) -> Image.Image:
     """The names under equally wide columns; Pillow's own font has no signs, so the words alone."""
-    out = Image.new("L", (picture.width, picture.height + 20))
+    wide = picture.width / len(names)
+    said = [textwrap.wrap("".join(c for c in name if c.isascii()).strip(), int(wide / 6.5))[:2] for name in names]
+    out = Image.new("L", (picture.width, picture.height + 6 + 14 * max(map(len, said))))
     out.paste(picture, (0, 0))
     draw = ImageDraw.Draw(out)
-    for i, name in enumerate(names):
-        words = "".join(c for c in name if c.isascii()).strip()
-        draw.text(((i + 0.5) * picture.width / len(names), picture.height + 9), words, fill=220, anchor="mm")
+    for i, lines in enumerate(said):
+        for k, words in enumerate(lines):
+            draw.text(((i + 0.5) * wide, picture.height + 9 + 14 * k), words, fill=220, anchor="mm")
     return out
