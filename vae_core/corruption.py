@@ -61,7 +61,7 @@ def _blur(x: Tensor, sigma: Tensor, _: None) -> Tensor:
 
 _EIGHTS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 _SEVENTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-# The register, in the order of every list. static/digit.mjs has a function of each name, held to these by a test.
+# The register, in the order of every list. static/maths/digit.mjs has a function of each name, held to these by a test.
 CORRUPTIONS = {
     "masking": Corruption("Masking", "Share of pixels put out", _SEVENTHS, 0.5, True, "rand", _masking),
     "salt_pepper": Corruption(

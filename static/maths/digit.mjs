@@ -4,7 +4,6 @@
 
 export const SIDE = 28; // pixels of an MNIST picture
 export const BOX = 20; // pixels of the longer side of an MNIST digit
-export const LIMITS = { masking: 0.7, salt_pepper: 0.4, gaussian: 0.7, blur: 3 }; // strongest amounts that are offered
 
 // Strokes --------------------------------------------------------------------------------------------------------------
 
@@ -193,27 +192,33 @@ export function fromText(text) {
 
 // Corruption -----------------------------------------------------------------------------------------------------------
 
+/** One pixel after the other, each with a number of its own from a Random. */
+const byPixel = (spoil) => (x, amount, random, out) => {
+  for (let i = 0; i < x.length; i++) out[i] = spoil(x[i], amount, random);
+  return out;
+};
+
+/** What spoils a digit, by its name in vae_core/corruption.py: (x, amount, random, out) → out. */
+export const SPOIL = {
+  masking: byPixel((v, share, random) => (random.uniform() < share ? 0 : v)),
+  salt_pepper: byPixel((v, share, random) => {
+    const u = random.uniform();
+    return u >= share ? v : u < share / 2 ? 1 : 0; // the lower half turns white
+  }),
+  gaussian: byPixel((v, sigma, random) => Math.min(1, Math.max(0, v + sigma * random.normal()))),
+  blur: (x, sigma, random, out) => blur(x, sigma, out),
+};
+
 /**
- * Spoil images x (n × 784) by kind and amount, with numbers from a Random (random.mjs): `masking` sets that share of
- * the pixels to 0, `salt_pepper` to 0 or 1, `gaussian` adds noise of that σ and clips, `blur` has σ in pixels and needs
- * no random numbers. A new Random of the same seed spoils the same pixels first, so that a slider moves smoothly.
+ * Spoil images x (n × 784) by kind and amount, with numbers from a Random (random.mjs). A new Random of the same seed
+ * spoils the same pixels first, so that a slider moves smoothly.
  */
 export function corrupt(x, kind, amount, random, out = new Float32Array(x.length)) {
-  if (!Object.hasOwn(LIMITS, kind)) {
-    throw new RangeError(`Corruption must be one of ${Object.keys(LIMITS).join(", ")}; got ${kind}.`);
+  if (!Object.hasOwn(SPOIL, kind)) {
+    throw new RangeError(`Corruption must be one of ${Object.keys(SPOIL).join(", ")}; got ${kind}.`);
   }
   if (!(amount >= 0)) throw new RangeError(`The amount of a corruption cannot be negative; got ${amount}.`);
-  if (kind === "blur") return blur(x, amount, out);
-  for (let i = 0; i < x.length; i++) {
-    if (kind === "gaussian") {
-      out[i] = Math.min(1, Math.max(0, x[i] + amount * random.normal()));
-    } else {
-      const u = random.uniform();
-      if (u >= amount) out[i] = x[i];
-      else out[i] = kind === "salt_pepper" && u < amount / 2 ? 1 : 0; // the lower half turns white
-    }
-  }
-  return out;
+  return SPOIL[kind](x, amount, random, out);
 }
 
 /** Separable Gaussian blur with zeros outside: ink leaves at the edge. */

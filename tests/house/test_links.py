@@ -29,9 +29,9 @@ HOSTILE = (
 )
 
 
-def test_every_page_has_its_list():
-    """A page without one would open with no state at all, or with another page's."""
-    assert set(links.LINKS) == set(PAGES)
+def test_every_list_has_its_page():
+    """One without would be read by nobody; a page without one holds its digit alone."""
+    assert set(links.LINKS) <= set(PAGES)
 
 
 @pytest.mark.parametrize("page", VIEWS)

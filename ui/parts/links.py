@@ -88,7 +88,8 @@ CAST = models(4)
 ONE = Param(None, lambda text: CAST.read(text)[0])
 SIZE = choice(range(1, 65), None)  # of a code; which of them there are is the page's question
 
-# Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top: DIGITS.
+# Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top, DIGITS, also on a
+# page that has no row.
 LINKS: dict[str, dict[str, Param | None]] = {
     "Studio": dict.fromkeys(
         ("label", "spoil", "centred", "brush", "numbers", "posterior", "sampled", "coins", "pull", "throw"), VIEW
@@ -168,13 +169,14 @@ _write = st.components.v2.component("lse_link", html="<span hidden></span>", js=
 
 def hold(page: str) -> None:
     """Call before the page's first control: its address counts where the page is entered, later its controls do."""
-    state, kept = st.session_state, LINKS[page]
+    state, kept = st.session_state, LINKS.get(page, {})
+    digits = DIGITS.get(page, {digit.KEY: True})
     if state.get("page") != page:
         state["page"] = page
         address = st.query_params.to_dict()
         if page == "Interpolate":
             address = {OLD.get(name, name): text for name, text in address.items()}
-        _enter(address, kept, DIGITS[page])
+        _enter(address, kept, digits)
     values: dict[str, str | None] = {}
     for name, param in kept.items():
         if param is not VIEW:
@@ -182,7 +184,7 @@ def hold(page: str) -> None:
             values[name] = None if state[name] == param.start else param.write(state[name])
     if page == "Interpolate":
         values |= dict.fromkeys(OLD)
-    for key, python_writes in DIGITS[page].items():
+    for key, python_writes in digits.items():
         values |= digit.in_link(key) if python_writes else {}
     _write(key=f"link {page}", data={"values": json.dumps(values)}, height="content")
 

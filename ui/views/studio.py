@@ -22,6 +22,7 @@ from ui.shell.failure import fragment
 from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.shell.pages import STATIC
 from vae_core import contents
+from vae_core.corruption import CORRUPTIONS
 from vae_core.storage import StorageError
 
 NEIGHBOURS = 10
@@ -117,6 +118,14 @@ def first_picture() -> None:
     )
 
 
+SPOILS = [
+    {
+        **{"kind": kind, "name": row.name, "limit": row.limit},
+        **{"chance": row.noise is not None, "trained": row.trained_on},
+    }
+    for kind, row in CORRUPTIONS.items()
+]
+
 # What it says: the wish for a sample, a picture, or the digit at which the hand let go with each model's code.
 _ID = messages.integer(0, 2**53)
 _WISH = messages.form({"sample": _ID})
@@ -152,7 +161,7 @@ def studio(key: str = "studio") -> None:
 def _hand(key: str) -> None:
     state = st.session_state
     models = [m | {"network": bridge.network(m["slug"])} for m in _members()]
-    options: dict[str, Any] = {"models": models, "first": _encoded_first(), "digit": _shared()}
+    options: dict[str, Any] = {"models": models, "spoils": SPOILS, "first": _encoded_first(), "digit": _shared()}
     if brought := state.get(f"{key}_brought"):
         options["brought"] = {
             name: brought[name] for name in ("id", "pixels", "notes", "error", "origin") if name in brought

@@ -17,7 +17,7 @@ import { Answer } from "./answer.mjs";
 import { packed, short } from "../../parts/bring.mjs";
 import { offered, photograph } from "../../parts/camera.mjs";
 import { numbersOf, pixelsOf, toLink } from "../../parts/controls.mjs";
-import { LIMITS, corrupt, toText } from "../../maths/digit.mjs";
+import { SPOIL, corrupt, toText } from "../../maths/digit.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
 import { BRUSH, Pad } from "../../parts/pad.mjs";
 import { announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "../../parts/paint.mjs";
@@ -25,7 +25,7 @@ import { Random } from "../../engine/random.mjs";
 import { tell } from "./parting.mjs";
 import * as registry from "../../engine/registry.mjs";
 import { REPLAYS, first } from "./strokes.mjs";
-import { LABELS, SPOILS, STEPS, template } from "./template.mjs";
+import { LABELS, STEPS, template } from "./template.mjs";
 import { badge, nearest, verdict } from "./verdict.mjs";
 
 const COMMON = [1, 1, -1, -1]; // ε that all labels share: two draws whose mean and variances are those of N(0, I)
@@ -49,12 +49,13 @@ const placed = (answers, text) => (text ?? "").split(";").flatMap((part) => {
 const HELD = {
   label: { of: ({ label }) => label, take: (s, text) => (s.label = /^\d$/.test(text ?? "") ? Number(text) : null) },
   spoil: {
-    of: ({ spoil: { kind, amount, seed } }) => (amount > 0 || seed > 1 || kind !== "masking"
+    of: ({ spoil: { kind, amount, seed }, spoils }) => (amount > 0 || seed > 1 || kind !== spoils[0].kind
       ? `${kind}:${Number(amount.toFixed(3))}${seed > 1 ? `:${seed}` : ""}` : null),
     take: (s, text) => {
       const [kind, amount, seed = "1"] = (text ?? "").split(":");
-      if (!Object.hasOwn(SPOILS, kind) || !(Number(amount) >= 0) || !/^\d{1,6}$/.test(seed)) return;
-      s.spoil = { kind, amount: Math.min(LIMITS[kind], Number(amount)), seed: Math.max(1, Number(seed)) };
+      const known = s.spoils.find((one) => one.kind === kind);
+      if (!known || !(Number(amount) >= 0) || !/^\d{1,6}$/.test(seed)) return;
+      s.spoil = { kind, amount: Math.min(known.limit, Number(amount)), seed: Math.max(1, Number(seed)) };
     },
   },
   centred: { of: ({ centred }) => (centred ? null : "0"), take: (s, text) => (s.centred = text !== "0") },
@@ -81,6 +82,7 @@ let kept = null; // what the visitor had when they left for another page: the do
 
 export async function mount(root, component) {
   const options = JSON.parse(component.data.options);
+  options.spoils = options.spoils.filter(({ kind }) => Object.hasOwn(SPOIL, kind)); // what the browser can do, too
   root.innerHTML = template(options);
   try {
     const studio = new Studio(root, component, options);
@@ -100,7 +102,8 @@ class Studio {
     this.at = (selector) => root.querySelector(selector);
     this.label = null; // chosen by the visitor; null is auto
     this.guess = null; // what auto takes
-    this.spoil = { kind: "masking", amount: 0, seed: 1 };
+    this.spoils = options.spoils;
+    this.spoil = { kind: this.spoils[0].kind, amount: 0, seed: 1 };
     this.centred = true;
     this.numbers = false; // codes and every term are shown
     this.truth = false; // the true posterior is shown
@@ -395,7 +398,7 @@ class Studio {
 
   /** Who draws it best, in words, where the hand rests; meanwhile nothing that was said of another digit. */
   #verdict(clean) {
-    const spoilt = this.spoil.amount > 0 ? this.spoil.kind : null;
+    const spoilt = this.spoil.amount > 0 ? this.spoiling : null;
     const models = this.here.map(({ kind, name, label, values, pulled, thrown }) => ({
       kind, name, label, own: values.own, now: values.reconstruction, held: Boolean(pulled), thrown: Boolean(thrown),
     }));
@@ -504,20 +507,27 @@ class Studio {
   }
 
   #showAmount() {
-    const { kind, amount } = this.spoil;
+    const { amount } = this.spoil;
+    const { limit } = this.spoiling;
     const slider = this.at("[data-set=amount]");
-    slider.max = LIMITS[kind];
-    slider.step = LIMITS[kind] / 100;
+    slider.max = limit;
+    slider.step = limit / 100;
     slider.value = amount;
     this.#sayAmount();
   }
 
+  /** The row of the chosen way to spoil: {kind, name, limit, chance, trained}. */
+  get spoiling() {
+    return this.spoils.find(({ kind }) => kind === this.spoil.kind);
+  }
+
   #sayAmount() {
-    const { kind, amount } = this.spoil;
+    const { amount } = this.spoil;
+    const { chance, name } = this.spoiling;
     this.at("output").textContent = amount.toFixed(2);
     const again = this.at("[data-do=again]");
-    again.disabled = kind === "blur" || !(amount > 0);
-    again.title = kind === "blur" ? "A blur has no chance in it: it would be the same again"
+    again.disabled = !chance || !(amount > 0);
+    again.title = !chance ? `${name} has no chance in it: it would be the same again`
       : amount > 0 ? "The same amount of noise, in other places" : "Nothing is spoilt yet";
   }
 
@@ -590,9 +600,9 @@ class Studio {
       this.#release(); // which also paints
     });
     on("kind", "change", (input) => {
-      const share = this.spoil.amount / LIMITS[this.spoil.kind];
+      const share = this.spoil.amount / this.spoiling.limit;
       this.spoil.kind = input.value;
-      this.spoil.amount = share * LIMITS[input.value];
+      this.spoil.amount = share * this.spoiling.limit;
       this.#showAmount();
       this.#release();
     });

@@ -6,9 +6,6 @@ import { REPLAYS } from "./strokes.mjs";
 const style = await (await fetch(new URL("studio.css", import.meta.url))).text();
 
 export const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-export const SPOILS = {
-  masking: "Masking", salt_pepper: "Salt and pepper", gaussian: "Gaussian noise", blur: "Blur, new to the DAE",
-};
 const SAMPLED = ["vae", "cvae"]; // whose code is a distribution
 const NAT = "How surprising your digit is where each pixel is as likely as in this drawing: −log p(x | z). " +
   "A nat is 1.44 bits. Less is closer.";
@@ -16,8 +13,11 @@ const BARS = "Bars: exp(ELBO) of each label over their sum, an approximation of 
 
 const each = (items, text) => items.map(text).join("");
 
-/** models: {kind, name, title, full, code} of each card → the inner HTML of the view. */
-export const template = ({ models }) => `
+/**
+ * models: {kind, name, title, full, code} of each card; spoils: {kind, name, trained} of each way to spoil a digit → the
+ * inner HTML of the view.
+ */
+export const template = ({ models, spoils }) => `
 <style>:host { display: block; } ${style}</style>
 <div class="studio"><div class="room waiting">
   <div class="front"><div class="pad"></div><div class="mini" aria-hidden="true">${each(models, small)}</div></div>
@@ -48,7 +48,7 @@ export const template = ({ models }) => `
         <h2>What the models see</h2>
         <label><input type="checkbox" data-set="centred" checked>centred as in MNIST</label>
         <select data-set="kind" aria-label="Spoil: how">
-          ${each(Object.entries(SPOILS), ([kind, name]) => `<option value="${kind}">Spoil: ${name}</option>`)}
+          ${each(spoils, ({ kind, name, trained }) => `<option value="${kind}">Spoil: ${name}${trained ? "" : ", new to the DAE"}</option>`)}
         </select>
         <div class="amount"><input type="range" data-set="amount" min="0" max="1" step="0.01" value="0"
           aria-label="Spoil: how much"><output>0.00</output><button data-do="again">Spoil again</button></div>

@@ -26,7 +26,7 @@ export function badge(best, models, spoilt = null) {
 
 /**
  * models: {kind, name, label: what it is told or null, own: −log p(x | z) at its own code, now: at the code that is
- * shown, held: a hand holds the code, thrown: it is a draw from q}; spoilt: the kind of noise, or null → sentences.
+ * shown, held: a hand holds the code, thrown: it is a draw from q}; spoilt: the row of the noise, with `trained`, or null → sentences.
  */
 export function verdict(models, spoilt = null) {
   const elsewhere = models.filter(({ held, thrown }) => held || thrown);
@@ -56,7 +56,7 @@ function compare(models, spoilt) {
 
 function why(best, rest, spoilt) {
   const is = (kind) => best.some((model) => model.kind === kind);
-  if (spoilt) return best.length === 1 && is("dae") && spoilt !== "blur" ? ": it was trained on digits spoilt like this" : "";
+  if (spoilt) return best.length === 1 && is("dae") && spoilt.trained ? ": it was trained on digits spoilt like this" : "";
   if (rest.some(({ kind }) => kind === "vae")) return `; unlike the VAE, ${best.length === 1 ? "it" : "they"} may put the code anywhere`;
   return best.length === 1 && is("vae") ? ", though it must keep its codes near the middle" : "";
 }
