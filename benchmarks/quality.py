@@ -1,4 +1,4 @@
-"""The README's tables of model quality, from the cards of the shipped checkpoints and the files beside them.
+"""The tables of model quality in docs/measured.md, from the cards of the shipped checkpoints and the files beside them.
 
     python -m benchmarks.quality
 

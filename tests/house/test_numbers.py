@@ -1,4 +1,4 @@
-"""Numbers in sentences: README and pages say what the cards and the files beside them say."""
+"""Numbers in sentences: README, docs/measured.md and pages say what the cards and the files beside them say."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,8 @@ from vae_core import checkpoints, latent, metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = {path.stem.split("_", 1)[1]: path.read_text(encoding="utf-8") for path in (ROOT / "pages").glob("*.py")}
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/measured.md")]
+README = "\n".join(DOCS)
 JUDGE = checkpoints.read_json(checkpoints.ROOT / "judge" / "card.json")["test"]
 
 
@@ -130,3 +131,13 @@ def test_the_cvae_stands_beside_the_vae_with_log_10():
     nelbo = {kind: checkpoints.read_card(f"mnist-{kind}-20d")["test"]["nelbo"] for kind in ("vae", "cvae")}
     assert nelbo["cvae"] < nelbo["vae"] < nelbo["cvae"] + 2.302585
     assert "72.98 ± " in README and "bounds −log p(x, y)" in README
+
+
+def test_the_door_says_what_is_measured():
+    """README's short table is a second copy of a few cells: it must be of the same numbers."""
+    door, measured = DOCS
+    cells = re.findall(r"^\| ([^|]+?) \| ([\d.]+)%? \| ([\d.]+|—)%? \|$", door.split("## Measured")[1], re.MULTILINE)
+    assert len(cells) >= 6
+    for name, two, twenty in cells:
+        rows = [row for row in measured.splitlines() if row.startswith("|") and f"| {two}" in row]
+        assert any(twenty == "—" or f"| {twenty}" in row for row in rows), name
