@@ -1,6 +1,7 @@
 // A picture of one's own on every page but the Studio, which has its pad: chosen as a file, dropped, or photographed.
 // The browser makes it small; Python takes the digit out of it and closes the box, or says what is wrong with it here.
 
+import { call, told } from "../host.mjs";
 import { packed, short } from "./bring.mjs";
 import { offered, photograph } from "./camera.mjs";
 import { button, element } from "./controls.mjs";
@@ -58,7 +59,7 @@ class Chooser {
 
   update(component) {
     this.component = component;
-    const { refused, taken } = JSON.parse(component.data.options);
+    const { refused, taken } = told(component);
     if (refused && refused.id === this.awaited) this.#rest(refused.sentence);
     else if (taken && taken === this.awaited) this.#close();
   }
@@ -86,7 +87,7 @@ class Chooser {
     const { picture, error } = await packed(file);
     if (id !== this.awaited) return;
     if (error) this.#rest(error);
-    else this.component.setTriggerValue("message", { picture, name: short(file.name), id });
+    else call(this.component, { picture, name: short(file.name), id });
   }
 
   async #photograph() {

@@ -1,14 +1,14 @@
 // What is awaited: on a slow line a view's networks take seconds, and a page that only stands there seems broken.
 
+import { told } from "../host.mjs";
 import { progress, watch } from "../engine/registry.mjs";
 
 const PATIENCE = 600; // milliseconds in which nothing need be said
 
 /** Say over the view in root how much of its networks has come, until `view` is there. The Studio says it on each card. */
 export function coming(root, component, view) {
-  const networks = JSON.parse(component.data.options).models?.map(({ network }) => network) ?? [];
-  const own = JSON.parse(component.data.options).network;
-  const all = [...networks, own].filter(Boolean);
+  const { models = [], network: own } = told(component);
+  const all = [...models.map(({ network }) => network), own].filter(Boolean);
   if (!all.length) return;
   const note = document.createElement("p");
   note.setAttribute("role", "status");

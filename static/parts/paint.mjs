@@ -74,38 +74,6 @@ function luminance(colour) {
 /** True where the visitor's system asks for less motion: nothing then moves by itself. */
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// Link -----------------------------------------------------------------------------------------------------------------
-
-let waiting = null; // {path, values: Map, timer}: browsers refuse more than 200 changes of the address in 30 s
-
-function write() {
-  const { path, values } = waiting;
-  waiting = null;
-  if (location.pathname !== path) return; // the visitor has left for another page
-  const url = new URL(location.href);
-  for (const [name, value] of values) {
-    if (value === null) url.searchParams.delete(name);
-    else url.searchParams.set(name, value);
-  }
-  if (url.href !== location.href) history.replaceState(history.state, "", url);
-}
-
-/** The page's state in its address: get(name) → text or null; set({name: text or null}); no entry in the history. */
-export const link = {
-  get(name) {
-    if (waiting?.path === location.pathname && waiting.values.has(name)) return waiting.values.get(name);
-    return new URLSearchParams(location.search).get(name);
-  },
-  set(values) {
-    if (waiting && waiting.path !== location.pathname) {
-      clearTimeout(waiting.timer);
-      waiting = null;
-    }
-    waiting ??= { path: location.pathname, values: new Map(), timer: setTimeout(write, 250) };
-    for (const [name, value] of Object.entries(values)) waiting.values.set(name, value === null ? null : String(value));
-  },
-};
-
 // Words and frames -----------------------------------------------------------------------------------------------------
 
 /** say(text): what a screen reader speaks, once the hand has rested for half a second. */

@@ -3,9 +3,10 @@
 //
 // The code of a model is its starting code plus the sliders' offsets; the sliders show it for one model, the lead.
 
+import { link, say, told } from "../host.mjs";
 import { PIXELS, slices } from "../engine/engine.mjs";
 import { button, dimension, element, numbersOf, pixelsOf, press, signed, styleSheet, toLink } from "../parts/controls.mjs";
-import { announcer, digitCanvas, frameLoop, link, paint } from "../parts/paint.mjs";
+import { announcer, digitCanvas, frameLoop, paint } from "../parts/paint.mjs";
 import { Random } from "../engine/random.mjs";
 import * as registry from "../engine/registry.mjs";
 
@@ -34,7 +35,7 @@ class Sliders {
   constructor(root, component) {
     this.root = root;
     this.component = component;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     this.size = this.options.models[0].centre.length;
     this.request = frameLoop(() => this.draw());
     latest = this.state = this.#startingState();
@@ -60,7 +61,7 @@ class Sliders {
   update(component) {
     this.component = component;
     const { digit } = this.options;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     if (!this.members || digit.id === this.options.digit.id) return;
     this.state.label = this.options.digit.label;
     this.label.value = this.state.label;
@@ -305,7 +306,7 @@ class Sliders {
     this.#remember();
     const codes = Object.fromEntries(this.shown.map((m) => [m.kind, Array.from(m.z, (v) => Number(v.toFixed(4)))]));
     const { state: { label, lead }, options: { digit } } = this;
-    this.component.setStateValue("message", { codes, label, lead, digit: digit.id }); // of which digit: it may change
+    say(this.component, { codes, label, lead, digit: digit.id }); // of which digit: it may change
   }
 
   // Drawing ------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 // The page "Styles": one z of a conditional VAE, all ten digits in it at once. In two dimensions z is dragged on the
 // map, in more each of the busiest dimensions has a slider. Python hears of z when the hand lets go.
 
+import { link, say, told } from "../host.mjs";
 import { EngineError, PIXELS } from "../engine/engine.mjs";
 import {
   button, dimension, element, meanKl, norm, numbersOf, pixelsOf, signed, styleSheet, toLink,
 } from "../parts/controls.mjs";
-import { COLOURS, announcer, digitCanvas, frameLoop, link, paint } from "../parts/paint.mjs";
+import { COLOURS, announcer, digitCanvas, frameLoop, paint } from "../parts/paint.mjs";
 import { Plane } from "../parts/plane.mjs";
 import { Random } from "../engine/random.mjs";
 import * as registry from "../engine/registry.mjs";
@@ -28,7 +29,7 @@ class Styles {
   constructor(root, component) {
     this.root = root;
     this.component = component;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     this.pixels = new Float32Array(10 * PIXELS);
     this.request = frameLoop(() => this.draw());
   }
@@ -57,7 +58,7 @@ class Styles {
   update(component) {
     this.component = component;
     const { digit } = this.options;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     this.plane?.retheme();
     if (this.model && digit.id !== this.options.digit.id) {
       this.#encode();
@@ -194,7 +195,7 @@ class Styles {
 
   #settle() {
     this.#remember();
-    this.component.setStateValue("message", { digit: this.options.digit.id, z: Array.from(this.z, (v) => Number(v.toFixed(4))) });
+    say(this.component, { digit: this.options.digit.id, z: Array.from(this.z, (v) => Number(v.toFixed(4))) });
   }
 
   #remember() {

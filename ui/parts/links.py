@@ -159,7 +159,7 @@ DIGITS: dict[str, dict[str, bool]] = {
 _WRITER = """
 export default function ({ data }) {
   const path = location.pathname;
-  import(new URL("app/static/parts/paint.mjs", document.baseURI).href).then(({ link }) => {
+  import(new URL("app/static/host.mjs", document.baseURI).href).then(({ link }) => {
     if (path === location.pathname) link.set(JSON.parse(data.values));
   });
 }

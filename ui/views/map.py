@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -166,26 +167,31 @@ def _pick(picked: dict[str, Any]) -> None:
     digit.share(digit.sample(index, dataset))
 
 
+def options(
+    here: dict[str, Standing], opening: dict[str, Any], network: Callable[[str], dict[str, Any]]
+) -> dict[str, Any]:
+    """What map.mjs is told of the models and of how it opens; `network` says where a model's files lie."""
+    models = [
+        {
+            **{"kind": key, "slug": one.slug, "title": one.title, "name": one.name, "code": one.code},
+            **{"dataset": one.dataset, "apart": key not in FAMILY, "network": network(one.slug)},
+            "plane": _told(one),
+        }
+        for key, one in here.items()
+    ]
+    datasets = {
+        one.dataset: {"title": DATASETS[one.dataset].title, "classes": classes(one), "colours": colours(one)}
+        for one in here.values()
+    }
+    return {"models": models, "datasets": datasets, "start": opening, "digit": None, "walk": None}
+
+
 def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
     """Show both maps. Returns what is picked, {left, right, image, own, told, z (a side) or None, drawn, walk or None}.
 
     `told` is the label that a conditional model is told, None for the image's own.
     A walk is {ends: [image, image], said: {side: {answer, t, kind, z, label}}}: the visitor's guesses.
     """
-    told = [
-        {
-            **{"kind": key, "slug": one.slug, "title": one.title, "name": one.name, "code": one.code},
-            **{"dataset": one.dataset, "apart": key not in FAMILY, "network": bridge.network(one.slug)},
-            "plane": _told(one),
-        }
-        for key, one in here.items()
-    ]
-    datasets = {
-        one.dataset: {
-            **{"title": DATASETS[one.dataset].title, "classes": classes(one), "colours": colours(one)},
-        }
-        for one in here.values()
-    }
     said = reader(here)
     message = bridge.heard("map_view", said)
     walk = (message or st.session_state.get("map", {})).get("walk")
@@ -195,10 +201,8 @@ def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
         "views/map/map.mjs",
         key="map_view",
         reader=said,
-        options={
-            **{"models": told, "datasets": datasets, "start": opening, "digit": _digit()},
-            "walk": walk and heard(here, here[(message or opening)["left"]], walk),
-        },
+        options=options(here, opening, bridge.network)
+        | {"digit": _digit(), "walk": walk and heard(here, here[(message or opening)["left"]], walk)},
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
         first="" if message else _first(here[opening["left"]], here[opening["right"]], walk=bool(opening["walk"])),
         on_message=_pick,

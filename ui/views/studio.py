@@ -9,6 +9,7 @@ import base64
 import html
 import math
 import random
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -159,19 +160,10 @@ def studio(key: str = "studio") -> None:
 
 @fragment
 def _hand(key: str) -> None:
-    state = st.session_state
-    models = [m | {"network": bridge.network(m["slug"])} for m in _members()]
-    options: dict[str, Any] = {"models": models, "spoils": SPOILS, "first": _encoded_first(), "digit": _shared()}
-    if brought := state.get(f"{key}_brought"):
-        options["brought"] = {
-            name: brought[name] for name in ("id", "pixels", "notes", "error", "origin") if name in brought
-        }
-    message = (
-        bridge.view(
-            "views/studio/studio.mjs", key=key, reader=READER, options=options, on_message=partial(_take_in, key)
-        )
-        or {}
-    )
+    brought = st.session_state.get(f"{key}_brought")
+    told = options(bridge.network, _shared(), brought)
+    hear = partial(_take_in, key)
+    message = bridge.view("views/studio/studio.mjs", key=key, reader=READER, options=told, on_message=hear) or {}
     if brought and brought.get("steps"):
         st.html(f'<div class="lse-row">{brought["steps"]}</div>')
     if message.get("bits") and message.get("codes"):
@@ -180,6 +172,20 @@ def _hand(key: str) -> None:
         if message.get("posterior"):
             with truth:
                 _truth(message)
+
+
+def options(
+    network: Callable[[str], dict[str, Any]],
+    shared: dict[str, Any] | None = None,
+    brought: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What studio.mjs is told; whoever mounts it without a server says by `network` where a model's files lie."""
+    models = [member | {"network": network(member["slug"])} for member in _members()]
+    told: dict[str, Any] = {"models": models, "spoils": SPOILS, "first": _encoded_first(), "digit": shared}
+    if brought:
+        fields = ("id", "pixels", "notes", "error", "origin")
+        told["brought"] = {name: brought[name] for name in fields if name in brought}
+    return told
 
 
 def _explain() -> None:

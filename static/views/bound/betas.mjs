@@ -2,9 +2,10 @@
 // Python has turned onto each other (ui/betas.py), move in straight lines from stop to stop; numbers and pictures are
 // those of the nearest stop. Everything is here from the start: nothing is sent to Python.
 
+import { link, told } from "../../host.mjs";
 import { element, pixelsOf, press, styleSheet } from "../../parts/controls.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
-import { COLOURS, announcer, calm, digitCanvas, frameLoop, link, paint } from "../../parts/paint.mjs";
+import { COLOURS, announcer, calm, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 
 const GLIDE = 450; // milliseconds to the next stop where no hand moves the thumb
@@ -69,7 +70,7 @@ class Betas {
   // What Python has said -----------------------------------------------------------------------------------------------
 
   #take() {
-    const { digit, labels, stops } = JSON.parse(this.component.data.options);
+    const { digit, labels, stops } = told(this.component);
     this.stops = stops.map((stop) => {
       const grey = bytesOf(stop.digit.pictures);
       const pictures = Array.from({ length: grey.length / PIXELS }, (_, k) =>

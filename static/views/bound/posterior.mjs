@@ -2,12 +2,13 @@
 // between them. The ELBO follows by Gauss–Hermite (bound.mjs); log p(x) is Python's. Python hears of q when the hand
 // lets go.
 
+import { link, say, told } from "../../host.mjs";
 import { Bound, WIDE } from "../../maths/bound.mjs";
 import { button, dimension, element, numbersOf, pixelsOf, press, signed, styleSheet, toLink } from "../../parts/controls.mjs";
 import { SIDE } from "../../maths/digit.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
 import { Heat } from "../../parts/heat.mjs";
-import { COLOURS, announcer, calm, digitCanvas, frameLoop, link, paint } from "../../parts/paint.mjs";
+import { COLOURS, announcer, calm, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import * as registry from "../../engine/registry.mjs";
 
@@ -47,7 +48,7 @@ class Inside {
   constructor(root, component) {
     this.root = root;
     this.component = component;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     this.request = frameLoop(() => this.draw());
   }
 
@@ -73,7 +74,7 @@ class Inside {
   async update(component) {
     this.component = component;
     const before = this.options;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     if (!this.box) return;
     if (before.slug !== this.options.slug) {
       await this.#load();
@@ -421,7 +422,7 @@ class Inside {
     this.#remember();
     const { slug, digit } = this.options;
     const round = (values) => values.map((v) => Number(v.toFixed(4)));
-    this.component.setStateValue("message", {
+    say(this.component, {
       slug, digit: digit.id, mean: round(this.q.mean), logvar: round(this.q.logvar),
       elbo: Number(this.#account(this.q).elbo.toFixed(3)),
     });

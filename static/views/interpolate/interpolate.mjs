@@ -2,10 +2,11 @@
 // its picture, its pace (how much ink changes where) and, in two dimensions, its path. Either end may be a pad
 // (end.mjs): then all of it follows the pen.
 
+import { link, say, told } from "../../host.mjs";
 import { PIXELS, slices } from "../../engine/engine.mjs";
 import { button, element, likeliest, numbersOf, styleSheet } from "../../parts/controls.mjs";
 import { End } from "./end.mjs";
-import { COLOURS, announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "../../parts/paint.mjs";
+import { COLOURS, announcer, calm, digitCanvas, frameLoop, paint, palette } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import * as registry from "../../engine/registry.mjs";
 
@@ -31,7 +32,7 @@ class Walk {
   constructor(root, component) {
     this.root = root;
     this.component = component;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     const [t] = numbersOf(link.get("t"), 1, 1) ?? [kept ?? NaN]; // Number("") would be 0: links get cut
     this.t = t >= 0 ? t : 0.5;
     this.settled = this.t; // what Python's words below the view are about
@@ -54,7 +55,7 @@ class Walk {
   update(component) {
     this.component = component;
     const before = JSON.stringify(this.options);
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     for (const m of this.members ?? []) m.plane?.retheme();
     if (this.members && before !== JSON.stringify(this.options)) this.#take();
     else if (this.members) this.#drawPaces();
@@ -305,7 +306,7 @@ class Walk {
     this.request(); // what Python says of this place may be seen again
     link.set({ t });
     const drawn = this.ends.filter((end) => end.pad).map((end) => [end.name, end.text]);
-    this.component.setStateValue("message", { t, ...Object.fromEntries(drawn) });
+    say(this.component, { t, ...Object.fromEntries(drawn) });
   }
 
   /** The pen was lifted, or something taken back: Python hears of the drawings once, and keeps them in the link. */

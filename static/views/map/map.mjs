@@ -2,12 +2,13 @@
 // Python hears one message when an image or a place is picked, when a walk begins and when the visitor has said what a
 // drawing is (and when another model is put up), never while a hand moves.
 
+import { link, say, told } from "../../host.mjs";
 import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
 import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
 import { Flat } from "./flat.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
-import { announcer, digitCanvas, frameLoop, link, paint } from "../../parts/paint.mjs";
+import { announcer, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import * as registry from "../../engine/registry.mjs";
 import { Walk } from "./walk.mjs";
@@ -131,7 +132,7 @@ class MapView {
   constructor(root, component) {
     this.root = root;
     this.component = component;
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     this.known = new Map(this.options.models.map((m) => [m.kind, m]));
     this.state = this.#startingState();
     this.hover = null; // {side, z, index} under the pointer
@@ -142,7 +143,7 @@ class MapView {
   update(component) {
     this.component = component;
     for (const side of this.sides ?? []) side.plane.retheme();
-    this.options = JSON.parse(component.data.options);
+    this.options = told(component);
     const before = String([...this.known.keys()]);
     this.known = new Map(this.options.models.map((m) => [m.kind, m])); // trained again, a model has another address
     if (String([...this.known.keys()]) !== before) {
@@ -615,7 +616,7 @@ class MapView {
   /** The one message: what is picked or walked on, for what only Python knows of it. */
   tell() {
     const { image, place, own, left, right, label } = this.state;
-    this.component.setStateValue("message", {
+    say(this.component, {
       left, right, image, own, told: label, z: this.places || null, drawn: place?.side ?? null,
       walk: this.walk.message(),
     });

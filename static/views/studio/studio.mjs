@@ -13,6 +13,7 @@
  * @property {boolean} [spoilt] with it: the encoders see a spoilt digit
  */
 
+import { link, memory, say, told } from "../../host.mjs";
 import { Answer } from "./answer.mjs";
 import { packed, short } from "../../parts/bring.mjs";
 import { offered, photograph } from "../../parts/camera.mjs";
@@ -20,7 +21,7 @@ import { numbersOf, pixelsOf, toLink } from "../../parts/controls.mjs";
 import { SPOIL, corrupt, toText } from "../../maths/digit.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
 import { BRUSH, Pad } from "../../parts/pad.mjs";
-import { announcer, calm, digitCanvas, frameLoop, link, paint, palette } from "../../parts/paint.mjs";
+import { announcer, calm, digitCanvas, frameLoop, paint, palette } from "../../parts/paint.mjs";
 import { Random } from "../../engine/random.mjs";
 import { tell } from "./parting.mjs";
 import * as registry from "../../engine/registry.mjs";
@@ -81,7 +82,7 @@ const HELD = {
 let kept = null; // what the visitor had when they left for another page: the document, and this module, stay
 
 export async function mount(root, component) {
-  const options = JSON.parse(component.data.options);
+  const options = told(component);
   options.spoils = options.spoils.filter(({ kind }) => Object.hasOwn(SPOIL, kind)); // what the browser can do, too
   root.innerHTML = template(options);
   try {
@@ -192,7 +193,7 @@ class Studio {
 
   update(component) {
     this.component = component;
-    const options = JSON.parse(component.data.options);
+    const options = told(component);
     const { brought } = options;
     if (brought && brought.id === this.awaited) this.#take(brought);
     this.options = options;
@@ -265,17 +266,13 @@ class Studio {
   #did(name) {
     if (this.done.has(name)) return;
     this.done.add(name);
-    try {
-      sessionStorage.setItem(STEPS_KEPT, [...this.done].join(" "));
-    } catch { /* a browser that keeps nothing */ }
+    memory.set(STEPS_KEPT, [...this.done].join(" "));
     this.#showSteps();
   }
 
   #showSteps() {
-    try {
-      const before = (sessionStorage.getItem(STEPS_KEPT) ?? "").split(" ").filter((name) => Object.hasOwn(STEPS, name));
-      for (const name of before) this.done.add(name);
-    } catch { /* the same */ }
+    const before = (memory.get(STEPS_KEPT) ?? "").split(" ").filter((name) => Object.hasOwn(STEPS, name));
+    for (const name of before) this.done.add(name);
     Object.keys(STEPS).forEach((name, i) => {
       const item = this.at(`[data-step=${name}]`);
       const done = this.done.has(name);
@@ -503,7 +500,7 @@ class Studio {
     const text = JSON.stringify(message);
     if (text === this.told) return; // a click that changed nothing
     this.told = text;
-    this.component.setStateValue("message", message);
+    say(this.component, message);
   }
 
   #showAmount() {

@@ -1,0 +1,58 @@
+// The one seam to the page around: what a view is told, what it says, the page's address, what a tab remembers. Here that
+// page is Streamlit's. A plain page mounts a view with a component of the same form, and with the files of static/:
+//   mount(root, { parentElement: root, data: { options: "…JSON…" }, setStateValue(name, value), setTriggerValue(name, value) })
+
+/** What Python, or whoever mounts the view, tells it; in a new object at each call. */
+export const told = (component) => JSON.parse(component.data.options);
+
+/** Say where the hand let go: the last message stays, and is heard again by whoever asks later. */
+export const say = (component, message) => component.setStateValue("message", message);
+
+/** Say something once. */
+export const call = (component, message) => component.setTriggerValue("message", message);
+
+/** Texts that last as long as this tab; a browser that keeps nothing gives null. */
+export const memory = {
+  get(name) {
+    try {
+      return sessionStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  },
+  set(name, text) {
+    try {
+      sessionStorage.setItem(name, text);
+    } catch { /* a browser that keeps nothing */ }
+  },
+};
+
+let waiting = null; // {path, values: Map, timer}: browsers refuse more than 200 changes of the address in 30 s
+
+function write() {
+  const { path, values } = waiting;
+  waiting = null;
+  if (location.pathname !== path) return; // the visitor has left for another page
+  const url = new URL(location.href);
+  for (const [name, value] of values) {
+    if (value === null) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
+  }
+  if (url.href !== location.href) history.replaceState(history.state, "", url);
+}
+
+/** The page's state in its address: get(name) → text or null; set({name: text or null}); no entry in the history. */
+export const link = {
+  get(name) {
+    if (waiting?.path === location.pathname && waiting.values.has(name)) return waiting.values.get(name);
+    return new URLSearchParams(location.search).get(name);
+  },
+  set(values) {
+    if (waiting && waiting.path !== location.pathname) {
+      clearTimeout(waiting.timer);
+      waiting = null;
+    }
+    waiting ??= { path: location.pathname, values: new Map(), timer: setTimeout(write, 250) };
+    for (const [name, value] of Object.entries(values)) waiting.values.set(name, value === null ? null : String(value));
+  },
+};
