@@ -1,0 +1,67 @@
+// Codes and digits in plain node: each question against the slow answer that nobody can get wrong.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Random } from "../../static/engine/random.mjs";
+import { Index, beyond, extent, medians, nearest, robustScale, shareWithin } from "../../static/maths/codes.mjs";
+import { SPOIL, corrupt, fromText, place, toText } from "../../static/maths/digit.mjs";
+
+const N = 600;
+const random = new Random(3);
+const mean = Float32Array.from({ length: 2 * N }, () => 3 * random.normal() + 1);
+const label = Uint8Array.from({ length: N }, (_, i) => i % 10);
+const far = (i, [x, y]) => (mean[2 * i] - x) ** 2 + (mean[2 * i + 1] - y) ** 2;
+
+test("the index finds the nearest code, also from outside of the map", () => {
+  const index = new Index(mean, extent(mean));
+  for (let k = 0; k < 200; k++) {
+    const z = [20 * (random.uniform() - 0.5), 20 * (random.uniform() - 0.5)];
+    const best = Array.from({ length: N }, (_, i) => i).sort((a, b) => far(a, z) - far(b, z))[0];
+    assert.equal(index.nearest(z, Infinity), best);
+  }
+});
+
+test("neighbours are the k nearest, nearest first, without the image itself", () => {
+  const z = [mean[10], mean[11]];
+  const sorted = Array.from({ length: N }, (_, i) => i).filter((i) => i !== 5).sort((a, b) => far(a, z) - far(b, z));
+  assert.deepEqual(nearest(mean, 5, 8), sorted.slice(0, 8));
+});
+
+test("shares, medians and the robust scale are counted", () => {
+  const inside = Array.from({ length: N }, (_, i) => far(i, [0, 0]) < 4).filter(Boolean).length;
+  assert.equal(shareWithin(mean, 2), inside / N);
+  const all = extent(mean);
+  const out = Array.from({ length: N }, (_, i) => [0, 1].some((a) => Math.abs(mean[2 * i + a] - all.centre[a]) > all.half));
+  assert.equal(beyond(mean, all), out.filter(Boolean).length);
+  const { sigma } = robustScale(mean);
+  assert.ok(sigma.every((s) => Math.abs(s - 3) < 0.5), String(sigma)); // of a Gaussian it is its σ
+  assert.equal(medians({ mean, label }).length, 10);
+});
+
+test("a drawing goes into a link and comes back, and another text is none", () => {
+  const bits = Float32Array.from({ length: 784 }, (_, i) => (i * 7919) % 3 === 0 ? 1 : 0);
+  assert.deepEqual(fromText(toText(bits)), bits);
+  for (const text of ["", "AAAA", "?".repeat(131)]) assert.equal(fromText(text), null);
+});
+
+test("an empty pad has no digit, and ink is centred", () => {
+  const ink = new Float32Array(56 * 56);
+  for (let y = 5; y < 20; y++) ink[y * 56 + 8] = 1;
+  const placed = place(ink, 56);
+  const sum = placed.reduce((a, b) => a + b);
+  const x = placed.reduce((a, v, i) => a + v * (i % 28), 0) / sum;
+  const y = placed.reduce((a, v, i) => a + v * Math.floor(i / 28), 0) / sum;
+  assert.ok(sum > 0 && Math.abs(x - 14) < 1 && Math.abs(y - 14) < 1, `${x} ${y}`);
+});
+
+test("whatever spoils a digit keeps it in [0, 1], does nothing at 0, and a seed repeats it", () => {
+  const x = Float32Array.from({ length: 784 }, (_, i) => (i % 5) / 4);
+  for (const kind of Object.keys(SPOIL)) {
+    const one = corrupt(x, kind, 0.3, new Random(1));
+    assert.deepEqual(corrupt(x, kind, 0.3, new Random(1)), one);
+    assert.ok(one.every((v) => v >= 0 && v <= 1), kind);
+    assert.ok(corrupt(x, kind, 0, new Random(1)).every((v, i) => Math.abs(v - x[i]) < 1e-6), kind);
+  }
+  assert.throws(() => corrupt(x, "fog", 0.1, new Random(1)), RangeError);
+});
