@@ -115,6 +115,25 @@ def press(tab, words: str) -> None:
     tab.get_by_role("button", name=words).click()
 
 
+def leave(tab, key: str) -> None:
+    """The last model leaves the page, by the control that brings others."""
+    press(tab, "Add a model")
+    box = tab.locator(f".st-key-{key}")
+    expect(box.get_by_text("◉ CVAE")).to_be_visible()
+    box.locator("input").press("Backspace")
+    expect(box.get_by_text("◉ CVAE")).to_have_count(0)
+    rest(tab)
+    tab.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+
+
+def another(tab, words: str) -> None:
+    press(tab, "Another model")
+    tab.get_by_role("radio", name=words).click()
+    rest(tab)
+    tab.keyboard.press("Escape")
+
+
 # For each page a few ways to touch it, each with the parameters that it must put into the address: together all that
 # the page's list has, but for what the tests of the views try.
 OF_VIEWS = {"Map": {"walk", "t", "z"}, "Inside_the_bound": {"q", "beta"}}
@@ -131,6 +150,7 @@ TOUCHES = {
             ),
         ),
         ("spoil_masking", lambda tab: nudge(tab, "spoil_masking")),
+        ("spoil_cast", lambda tab: leave(tab, "spoil_cast")),
         (
             "spoil_kind spoil_salt_pepper",
             lambda tab: (option(tab, "spoil_kind", "Salt and pepper"), nudge(tab, "spoil_salt_pepper")),
@@ -188,6 +208,7 @@ TOUCHES = {
     "Styles": [
         ("styles_label digit", lambda tab: (segment(tab, "styles_label", "7"), number(tab, "digit_number", 7))),
         ("styles_dim digit_only", lambda tab: (segment(tab, "styles_dim", "20"), option(tab, "digit_only", "only 8"))),
+        ("styles_model", lambda tab: another(tab, "◉ CVAE digits")),
         (
             "z keep",
             lambda tab: (
@@ -207,6 +228,7 @@ TOUCHES = {
                 tab.get_by_label("Label that the CVAE is told").select_option("4"),
             ),
         ),
+        ("sliders_cast", lambda tab: leave(tab, "sliders_cast")),
         (
             "from s",
             lambda tab: (
@@ -235,6 +257,7 @@ TOUCHES = {
                 option(tab, "digit_only", "only 6"),
             ),
         ),
+        ("walk_cast", lambda tab: leave(tab, "walk_cast")),
         ("digit_by to_by", lambda tab: (segment(tab, "digit_by", "Draw"), segment(tab, "to_by", "Picture"))),
     ],
     "Map": [
