@@ -64,6 +64,7 @@ class Terms(NamedTuple):
 
     reconstruction: Tensor  # here the classifier's cross-entropy, nats per picture
     kl: Tensor | None
+    penalties: dict[str, Tensor]  # it has none
 
 
 @final
@@ -123,7 +124,7 @@ class Judge(nn.Module):
             pictures = torch.cat([digits_as_drawn(x, y, generator), mixed_garbage(x[:n], y[:n], generator)])
         y = torch.cat([y, y.new_full((n,), DIGITS)])
         # Under autocast the network answers in bfloat16; the logarithm of a softmax wants more.
-        return Terms(F.cross_entropy(self(pictures).float(), y, reduction="none"), None)
+        return Terms(F.cross_entropy(self(pictures).float(), y, reduction="none"), None, {})
 
     def objective(self, terms: Terms, kl_weight: float = 1.0) -> Tensor:
         return terms.reconstruction.mean()
