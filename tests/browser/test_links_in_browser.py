@@ -129,7 +129,7 @@ def leave(tab, key: str) -> None:
 
 def another(tab, words: str) -> None:
     press(tab, "Another model")
-    tab.get_by_role("radio", name=words).click()
+    tab.get_by_test_id("stPopoverBody").get_by_text(words).click()
     rest(tab)
     tab.keyboard.press("Escape")
 
