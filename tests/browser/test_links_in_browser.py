@@ -128,7 +128,7 @@ def leave(tab, key: str) -> None:
 
 
 def another(tab, words: str) -> None:
-    press(tab, "Another model")
+    press(tab, "Change the model")
     tab.get_by_test_id("stPopoverBody").get_by_text(words).click()
     rest(tab)
     tab.keyboard.press("Escape")

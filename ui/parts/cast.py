@@ -68,7 +68,7 @@ def choose_one(page: str, size: int, fits: Callable[[Standing], str | None]) -> 
         bridge.whole([cast.slug_of(state[key], size)])  # of a broken one the page says so
         state[key] = can[0]
     if len(can) > 1:
-        with st.popover("Another model"):
+        with st.popover("Change the model"):
             st.radio(
                 "Model on this page",
                 can,
