@@ -84,8 +84,11 @@ export function watch(told) {
   return () => listeners.delete(told);
 }
 
-/** How much of these networks' weights has come, in words. @param {Network[]} networks */
+/** How much has come of the weights of those that a view has asked for, in words; a list may name many more. "" where
+ * none is asked for yet. @param {Network[]} networks */
 export function progress(networks) {
-  const sum = (of) => (networks.reduce((all, network) => all + of(network), 0) / 1e6).toFixed(1);
+  const asked = networks.filter(({ weights }) => entries.has(weights));
+  if (!asked.length) return "";
+  const sum = (of) => (asked.reduce((all, network) => all + of(network), 0) / 1e6).toFixed(1);
   return `${sum(({ weights }) => entries.get(weights)?.have ?? 0)} of ${sum(({ bytes }) => bytes.weights)} MB`;
 }

@@ -16,7 +16,8 @@ export function coming(root, component, view) {
     padding: 4px 12px; border-radius: 999px; font: 13px var(--st-font); color: var(--st-text-color);
     background: var(--st-background-color); border: 1px solid var(--st-border-color);`;
   const say = () => {
-    note.textContent = `The networks are on their way: ${progress(all)}.`;
+    const words = progress(all);
+    note.textContent = `The networks are on their way${words && ": "}${words}.`;
     if (!note.isConnected) (root.host ?? root).shadowRoot?.append(note);
   };
   let stop = () => {};

@@ -109,7 +109,9 @@ test("the registry asks for one file after the other, once each, and again for o
     assert.equal(asked.length, 4); // the broken one, and three files
     assert.equal(most, 1);
     const all = ((ae.bytes.weights + vae.bytes.weights) / 1e6).toFixed(1);
-    assert.equal(progress([ae, vae]), `${all} of ${all} MB`);
+    const listed = { ...ae, weights: at("of a list, and never asked for") };
+    assert.equal(progress([listed]), "");
+    assert.equal(progress([ae, vae, listed]), `${all} of ${all} MB`);
     const gone = at("gone");
     server.close();
     server.closeAllConnections();
