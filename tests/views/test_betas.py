@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 from torch.distributions import Normal, kl_divergence
@@ -21,14 +20,7 @@ from vae_core.models import Code
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds, on a machine that is busy otherwise
 HERE = [b for b in betas.BETAS if (checkpoints.ROOT / betas.name_of(b) / "card.json").is_file()]
-
-
-@pytest.fixture(autouse=True)
-def _no_caches_of_others():
-    """Streamlit's caches are global: what one test broke must not be what another sees."""
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("no_caches_of_others")
 
 
 @pytest.fixture(scope="module")

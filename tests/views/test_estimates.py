@@ -19,14 +19,7 @@ from vae_core.losses import gaussian_kl
 from vae_core.models import Code, build
 
 PATIENCE = 120  # seconds, on a machine that is busy otherwise
-
-
-@pytest.fixture(autouse=True)
-def _no_caches_of_others():
-    """Streamlit's caches are global: what one test broke must not be what another sees."""
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("no_caches_of_others")
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +299,7 @@ def test_what_is_no_digit_has_numbers_and_a_sentence(part, what):
 def test_every_corruption_has_its_mean_and_its_error():
     """One corruption has a loss and no standard error; more have both."""
     app = show("denoising")
-    for kind in denoising.CORRUPTIONS:
+    for kind in denoising.TRAINED_ON:
         assert "± " in sound(app.selectbox(key="denoising_kind").set_value(kind).run())
     one = sound(app.select_slider(key="denoising_length").set_value(1).run())
     assert "no error can be stated" in one

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -16,14 +15,7 @@ from vae_core import checkpoints, data, likelihood
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds, on a machine that is busy otherwise
-
-
-@pytest.fixture(autouse=True)
-def _no_caches_of_others():
-    """Streamlit's caches are global: what one test broke must not be what another sees."""
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("no_caches_of_others")
 
 
 @pytest.fixture
@@ -206,7 +198,7 @@ def test_percentiles_count_what_is_lower():
 
 def test_without_the_integrated_numbers_the_page_still_answers(page, monkeypatch):
     """A model that somebody trained anew has no exact.safetensors yet: dashes in place of percentiles, no list."""
-    monkeypatch.setattr("ui.store.exact", lambda slug: None)
+    monkeypatch.setattr("ui.live.store.exact", lambda slug: None)
     app = page(digit=5)
     assert "—" in markup(app)
     assert not [b for b in app.button if b.key and b.key.startswith("inside_take_")]

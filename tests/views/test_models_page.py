@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -24,13 +23,7 @@ from vae_core.storage import read_tensors, write_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = '<img src=x onerror="alert(1)"> [win](http://a.invalid) **bold** :red[x] $x$'
-
-
-@pytest.fixture(autouse=True)
-def _no_caches_of_others():
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("no_caches_of_others")
 
 
 @pytest.fixture

@@ -33,19 +33,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["studio.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
 NAMES = {path: label for pages in GROUPS.values() for path, label, _ in pages}
 PATIENCE = 120  # seconds, on a machine that is busy otherwise
+pytestmark = pytest.mark.usefixtures("no_caches_of_others")
 
 
 def shows_samples(page: str) -> bool:
     """Whether Python puts samples on it: a page without a digit has none, and the Studio's come with its view."""
     return page != "studio.py" and bool(DIGITS[NAMES[page]])
-
-
-@pytest.fixture(autouse=True)
-def _no_caches_of_others():
-    """Streamlit's caches are global: what one test broke must not be what another sees."""
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
 
 
 @pytest.fixture
