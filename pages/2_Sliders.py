@@ -4,9 +4,9 @@ import streamlit as st
 import torch
 
 from ui.live import store
-from ui.live.cast import Standing, everybody
+from ui.live.cast import Standing
 from ui.parts import fetch, readout
-from ui.parts.cast import choose
+from ui.parts.cast import choose, choose_size
 from ui.parts.digit import Chosen
 from ui.parts.page import frame
 from ui.parts.picture import choose_digit, label_for, show_steps
@@ -58,21 +58,12 @@ def play(models: list[Standing], size: int, chosen: Chosen, label: int) -> None:
 
 
 frame("Sliders", __doc__)
-sizes = sorted({one.latent_dim for one in everybody()})
-if not sizes:
-    st.error("No trained model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
-    st.stop()
-if st.session_state["sliders_dim"] not in sizes:
-    st.session_state["sliders_dim"] = sizes[-1]
 controls, dimensions = st.columns([3.4, 1])
 with dimensions:
-    size = st.segmented_control("Numbers in the code", sizes, required=True, key="sliders_dim", persist_state="session")
-    models = choose("sliders", size, lambda one: None if one.latent_dim == size else f"not {size} numbers in its code")
+    size = choose_size("sliders")
+    models = choose("sliders", size)
 with controls:
     chosen = choose_digit()
-if not models:
-    st.error(f"No model with {size} numbers in its code can be loaded. Restore the folder checkpoints, or train again.")
-    st.stop()
 label = chosen.label or 0
 if chosen.label is None and (told := next((one for one in models if one.conditional), None)):
     label, _ = label_for(chosen, store.model(told.slug)[0])

@@ -4,9 +4,9 @@ import streamlit as st
 import torch
 
 from ui.live import bridge, store
-from ui.live.cast import Standing, everybody
+from ui.live.cast import Standing
 from ui.parts import digit, fetch
-from ui.parts.cast import choose_one
+from ui.parts.cast import choose_one, choose_size
 from ui.parts.digit import Chosen
 from ui.parts.page import frame
 from ui.parts.picture import choose_digit, label_for, show_steps
@@ -41,20 +41,13 @@ def hand(name: str, chosen: Chosen, label: int, code: latent.Code) -> None:
 frame("Styles", __doc__)
 
 
-def fits(one: Standing) -> str | None:
-    if not one.conditional:
-        return "it is told no label"
-    if one.n_classes != 10:
-        return "its labels are no ten digits"
-    return None if one.latent_dim == dim else f"not {dim} numbers in its code"
+def fits(one: Standing) -> bool:
+    return one.conditional and one.n_classes == 10
 
 
-sizes = sorted({one.latent_dim for one in everybody() if one.conditional}) or [2]
-if st.session_state["styles_dim"] not in sizes:
-    st.session_state["styles_dim"] = sizes[0]
 controls, size = st.columns([3.4, 1])
 with size:
-    dim = st.segmented_control("Numbers in the code", sizes, required=True, key="styles_dim", persist_state="session")
+    dim = choose_size("styles", fits)
     one = choose_one("styles", dim, fits)
 with controls:
     chosen = choose_digit()

@@ -41,7 +41,7 @@ with st.container(horizontal=True, gap="medium"):
     dim = choose_size("spoil")
     with st.container(width="content", gap=None):
         st.space(28)
-        models = choose("spoil", dim, lambda one: None if one.latent_dim == dim else f"not {dim} numbers in its code")
+        models = choose("spoil", dim)
 
 clean = (torch.tensor(chosen.pixels)[None] >= 0.5).float()
 spoilt = corrupt(clean, kind, amount, torch.Generator().manual_seed(st.session_state["spoil_seed"]))

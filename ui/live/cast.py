@@ -52,10 +52,7 @@ def _config(root: Path, name: str, _stamp: tuple[int, ...]) -> Config:
 
 def standing(name: str) -> Standing:
     """The model of this slug. Raises `StorageError` where card or shapes are broken; numbers are `bridge.whole`'s."""
-    try:
-        config = _config(networks.CHECKPOINTS, name, networks.stamp(name))
-    except OSError as error:
-        raise StorageError(f"The files of {name} cannot be read: {error}.") from error
+    config = _config(networks.CHECKPOINTS, name, networks.stamp(name))
     model, dataset, kind = config.model, config.training.dataset, config.model.kind
     shipped = name == slug(kind, model.latent_dim) and kind in FAMILY
     about, member = KINDS[kind], FAMILY.get(kind)

@@ -27,8 +27,11 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def stamp(slug: str) -> tuple[int, ...]:
-    """When the files of a model were last replaced, and how long they are. Raises `OSError` where one is missing."""
-    files = [(CHECKPOINTS / slug / name).stat() for name in ("card.json", *(f"{f}.safetensors" for f in FILES))]
+    """When the files of a model were last replaced, and how long they are. Raises `StorageError` without them."""
+    try:
+        files = [(CHECKPOINTS / slug / name).stat() for name in ("card.json", *(f"{f}.safetensors" for f in FILES))]
+    except OSError as error:
+        raise StorageError(f"The files of {slug} cannot be read: {error}.") from error
     return tuple(number for file in files for number in (file.st_mtime_ns, file.st_size))
 
 
@@ -36,10 +39,7 @@ def network(slug: str) -> dict[str, Any]:
     """Of a whole model {slug, card, weights, codes, bytes}: what of its card the browser needs, two addresses relative
     to the app's, and how long the two files are. Raises `StorageError` where a file is broken: it is named here, not by
     each browser."""
-    try:
-        return _network(CHECKPOINTS, slug, stamp(slug))
-    except OSError as error:
-        raise StorageError(f"The files of {slug} cannot be read: {error}.") from error
+    return _network(CHECKPOINTS, slug, stamp(slug))
 
 
 @lru_cache(maxsize=64)

@@ -46,7 +46,7 @@ def _codes(slug: str, when: tuple[int, ...] | None) -> dict[str, torch.Tensor]:
 def _stamp(slug: str) -> tuple[int, ...] | None:
     try:
         return networks.stamp(slug)
-    except OSError:  # whoever reads the files has the sentence
+    except StorageError:  # whoever reads the files has the sentence
         return None
 
 

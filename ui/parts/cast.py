@@ -14,16 +14,15 @@ from ui.shell.failure import callback
 MOST = 4  # models on a page at once
 
 
-def choose(page: str, size: int, fits: Callable[[Standing], str | None], most: int = MOST) -> list[Standing]:
+def choose(page: str, size: int, most: int = MOST) -> list[Standing]:
     """Show the control *Add a model*, and give the models that stand on the page, in the order of every list.
 
     page: its state is `<page>_cast`, keys of models (ui/parts/links.py holds it; the page opens with the family).
-    size: numbers in the code of the shipped ones. fits: why a model cannot stand here, as the end of a sentence, or
-    None where it can. What is broken or fits no more is left out.
+    size: numbers in the code of whoever stands here. What is broken or fits no more is left out.
     """
     key, state = f"{page}_cast", st.session_state
-    there = {one.key: one for one in cast.everybody() if one.key != one.kind or one.latent_dim == size}
-    reasons = {name: fits(one) for name, one in there.items()}
+    there = _by_key(size)
+    reasons = {name: _size_fits(one, size) for name, one in there.items()}
     can = [name for name, reason in reasons.items() if reason is None]
     wanted = [name for name in state[key] if name in can] or [name for name in CAST.start if name in can] or can[:most]
     named = [name for name in state[key] if name not in can]
@@ -57,11 +56,14 @@ def choose(page: str, size: int, fits: Callable[[Standing], str | None], most: i
     return [there[name] for name in can if name in state[key]][:most]
 
 
-def choose_one(page: str, size: int, fits: Callable[[Standing], str | None]) -> Standing | None:
-    """The same control on a page of one model: its state is `<page>_model`. None where no model fits."""
+def choose_one(page: str, size: int, fits: Callable[[Standing], bool]) -> Standing | None:
+    """The same control on a page of one model: its state is `<page>_model`. None where no model fits.
+
+    fits: whether a model of any size can stand here.
+    """
     key, state = f"{page}_model", st.session_state
-    there = {one.key: one for one in cast.everybody() if one.key != one.kind or one.latent_dim == size}
-    can = [name for name, one in there.items() if fits(one) is None]
+    there = _by_key(size)
+    can = [name for name, one in there.items() if fits(one) and not _size_fits(one, size)]
     if not can:
         return None
     if state[key] not in can:
@@ -79,14 +81,24 @@ def choose_one(page: str, size: int, fits: Callable[[Standing], str | None]) -> 
     return there[state[key]]
 
 
-def choose_size(page: str) -> int:
-    """Show the control for how many numbers a code has: the sizes of which there is a model, the shipped ones first."""
+def choose_size(page: str, fits: Callable[[Standing], bool] = lambda one: True) -> int:
+    """Show the control for how many numbers a code has: the sizes of which a model fits, the shipped ones first."""
     key, state = f"{page}_dim", st.session_state
-    there = {one.latent_dim for one in cast.everybody()}
+    there = {one.latent_dim for one in cast.everybody() if fits(one)}
     sizes = [size for size in SIZES if size in there] + sorted(there - set(SIZES)) or list(SIZES)
     if state[key] not in sizes:
         state[key] = sizes[0]
     return st.segmented_control("Numbers in the code", sizes, required=True, key=key, persist_state="session")
+
+
+def _by_key(size: int) -> dict[str, Standing]:
+    """Everybody; of the shipped ones, which share their keys, those of this size."""
+    return {one.key: one for one in cast.everybody() if one.key != one.kind or one.latent_dim == size}
+
+
+def _size_fits(one: Standing, size: int) -> str | None:
+    """Why not, as the end of a sentence."""
+    return None if one.latent_dim == size else f"not {size} numbers in its code"
 
 
 def told(one: Standing) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vae_core.colours import TEN
+
 
 class Member(NamedTuple):
     kind: str
@@ -24,18 +26,7 @@ FAMILY = {
 }
 
 # Petroff's ten-colour cycle (arXiv 2107.02270), told apart by colour-blind people; a digit's colour everywhere.
-DIGIT_COLOURS = (
-    "#3f90da",
-    "#ffa90e",
-    "#bd1f01",
-    "#94a4a2",
-    "#832db6",
-    "#a96b59",
-    "#e76300",
-    "#b9ac70",
-    "#717581",
-    "#92dadd",
-)
+DIGIT_COLOURS = TEN
 
 
 def slug(kind: str, latent_dim: int, dataset: str = "mnist") -> str:

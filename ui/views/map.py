@@ -85,10 +85,7 @@ class Plane(NamedTuple):
 
 def plane(one: Standing) -> Plane | None:
     """Where a model with more than two numbers is seen; None for one with two. Raises `StorageError`."""
-    try:
-        return None if one.latent_dim == 2 else _plane(one.slug, networks.stamp(one.slug))
-    except OSError as error:
-        raise StorageError(f"The files of {one.slug} cannot be read: {error}.") from error
+    return None if one.latent_dim == 2 else _plane(one.slug, networks.stamp(one.slug))
 
 
 @lru_cache(maxsize=64)
