@@ -26,7 +26,7 @@ const STYLE = `
 .chooser .camera p { margin: 0; }
 .chooser .camera .row { display: flex; flex-wrap: wrap; gap: 8px; justify-content: center; }`;
 
-/** Shows {refused: {id, sentence} or null, taken: id or null} (options) in root; says {picture: base64, name, id}. */
+/** Shows {open, refused: {id, sentence} or null} (options) in root; says {picture: base64, name, id}. */
 export function mount(root, component) {
   return new Chooser(root, component);
 }
@@ -35,6 +35,7 @@ class Chooser {
   constructor(root, component) {
     Object.assign(this, { root, component });
     this.awaited = null; // the picture that Python is asked about; an older answer is none to it
+    this.packed = null; // the message of a picture that came before Python knew that the box is open
     this.watching = null; // ends the camera
     this.input = element("input", { type: "file", accept: "image/*,.heic,.heif", hidden: true, onchange: () => this.#chosen() });
     this.file = button("Choose a file", () => this.input.click());
@@ -59,9 +60,9 @@ class Chooser {
 
   update(component) {
     this.component = component;
-    const { refused, taken } = told(component);
+    const { refused } = told(component);
     if (refused && refused.id === this.awaited) this.#rest(refused.sentence);
-    else if (taken && taken === this.awaited) this.#close();
+    this.#send();
   }
 
   destroy() {
@@ -82,12 +83,14 @@ class Chooser {
   async #bring(file) {
     this.watching?.abort();
     const id = (this.awaited = Date.now());
+    this.packed = null;
     this.drop.setAttribute("aria-busy", "true");
     this.note.textContent = "Reading the picture …";
     const { picture, error } = await packed(file);
     if (id !== this.awaited) return;
-    if (error) this.#rest(error);
-    else call(this.component, { picture, name: short(file.name), id });
+    if (error) return this.#rest(error);
+    this.packed = { picture, name: short(file.name), id };
+    this.#send();
   }
 
   async #photograph() {
@@ -101,12 +104,11 @@ class Chooser {
     else this.note.textContent = error ?? "";
   }
 
-  /** Streamlit closes what it has drawn as open. A box opened since its last run is none to it, and stays: Escape ends it. */
-  #close() {
-    this.awaited = null;
-    setTimeout(() => {
-      if (this.root.isConnected) document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
-    }, 150);
+  /** Streamlit closes a box only where its last run has drawn it as open; until then the picture waits. */
+  #send() {
+    if (!this.packed || !told(this.component).open) return;
+    call(this.component, this.packed);
+    this.packed = null;
   }
 
   /** Nothing is awaited any more: another picture may come, and what was wrong with this one stands beside it. */

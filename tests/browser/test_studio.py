@@ -491,7 +491,8 @@ def test_pulling_a_code_by_keyboard(visit):
     assert dz[0] > 0 and dz[1] == pytest.approx(0, abs=1e-5)
     assert moved["models"]["ae"]["picture"] != before["models"]["ae"]["picture"]
     assert moved["models"]["dae"] == before["models"]["dae"]
-    tab.wait_for_function("location.search.includes('pull=ae')")
+    held = "(z) => Math.abs(new URL(location).searchParams.get('pull')?.match(/^ae:([^,]+)/)?.[1] - z) < 1e-3"
+    tab.wait_for_function(held, arg=moved["models"]["ae"]["z"][0])
     linked = state(visit(f"?{urlsplit(tab.url).query}"))["models"]  # "look what lies here" can be sent
     assert linked["ae"]["z"] == pytest.approx(moved["models"]["ae"]["z"], abs=1e-3)
     assert linked["dae"] == moved["models"]["dae"]

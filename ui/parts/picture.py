@@ -230,7 +230,7 @@ def _bring_controls(key: str) -> None:
             "parts/chooser.mjs",
             key=f"{key}_file",
             reader=_FILE,
-            options={"refused": state.get(f"{key}_refused"), "taken": state.get(f"{key}_taken_id")},
+            options={"open": bool(state.get(f"{key}_bring")), "refused": state.get(f"{key}_refused")},
             on_message=partial(_take_in, key),
             once=True,
         )
@@ -244,5 +244,4 @@ def _take_in(key: str, file: dict[str, Any]) -> None:
     if sentence := digit.bring(file["picture"], file["name"], key):
         state[f"{key}_refused"] = {"id": file["id"], "sentence": sentence}
         return
-    state[f"{key}_taken_id"] = file["id"]
     state[f"{key}_bring"], state[f"{key}_taken"] = False, True  # closed: what comes of it stands below
