@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from ui.live.moved import MOVES
 from ui.live.networks import ROUTES
 
-app = st.App("studio.py", routes=ROUTES)
+app = st.App("studio.py", routes=[*ROUTES, *MOVES])

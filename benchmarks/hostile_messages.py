@@ -44,7 +44,7 @@ def _sliders(told: dict[str, Any]) -> dict[str, Any]:
     return {"codes": codes, "label": 0, "lead": "vae", "digit": told["digit"]["id"]}
 
 
-def _inside(told: dict[str, Any]) -> dict[str, Any]:
+def _bound(told: dict[str, Any]) -> dict[str, Any]:
     return {"slug": told["slug"], "digit": told["digit"]["id"], "mean": [0, 1], "logvar": [0, -2], "elbo": -120}
 
 
@@ -74,9 +74,9 @@ VIEWS: dict[str, View] = {
     "views/interpolate/interpolate.mjs": View(
         "pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}
     ),
-    "views/bound/posterior.mjs": View("pages/6_Inside_the_bound.py", {}, _inside),
+    "views/bound/posterior.mjs": View("pages/6_The_bound.py", {}, _bound),
     "parts/chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
-    "views/bound/betas.mjs": View("pages/6_Inside_the_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
+    "views/bound/betas.mjs": View("pages/6_The_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
 }
 
 

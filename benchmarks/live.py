@@ -275,26 +275,26 @@ def main() -> None:
                 row(name, result["script"], note="script")
                 page.context.close()
 
-            def inside_ready(page: Page) -> None:
-                page.wait_for_function(f"() => ({FIND})(['.inside', 'view'])")
+            def bound_ready(page: Page) -> None:
+                page.wait_for_function(f"() => ({FIND})(['.bound', 'view'])")
 
-            page = open_page(f"{address}/Inside_the_bound?digit=5", inside_ready)  # its q is in the close-up
+            page = open_page(f"{address}/The_bound?digit=5", bound_ready)  # its q is in the close-up
             page.wait_for_selector(IDLE)
-            view = f"({FIND})(['.inside', 'view'])"
+            view = f"({FIND})(['.bound', 'view'])"
             near = page.evaluate_handle(f"{view}.near.canvas").as_element()
             near.scroll_into_view_if_needed()
             ring = page.evaluate(f"(() => {{ const v = {view}; return v.near.toScreen(v.q.mean); }})()")
             result = moves(page, near, rounds, press=True, at=tuple(ring))
             sent += result["sent"]
-            row("Inside the bound, μ → ELBO, gap and costs", result["script"], note="script")
+            row("The bound, μ → ELBO, gap and costs", result["script"], note="script")
             page.context.close()
 
             def map_ready(page: Page) -> None:
                 page.wait_for_function(f"() => ({FIND})(['.map', 'view'])")
 
-            opened: dict[str, list[float]] = {"Map": [], "Inside_the_bound": []}
+            opened: dict[str, list[float]] = {"Map": [], "The_bound": []}
             for k in range(11):  # the first is the server's own
-                for path, ready in (("Map", map_ready), ("Inside_the_bound", inside_ready)):
+                for path, ready in (("Map", map_ready), ("The_bound", bound_ready)):
                     start = time.perf_counter()
                     open_page(f"{address}/{path}", ready).context.close()
                     if k:

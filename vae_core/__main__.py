@@ -214,7 +214,7 @@ pages read it. All else on the card stays.""",
         "exact log p(x) of two-dimensional VAEs and CVAEs on their test split",
         """\
 Measure exact log p(x) in nats per image (log p(x | y) of a CVAE), its gap to the ELBO and the gap's two parts on the
-test split, and write them beside the checkpoint, where the page Inside the bound reads them. On MNIST a model takes
+test split, and write them beside the checkpoint, where the page The bound reads them. On MNIST a model takes
 about a minute.""",
         """\
   python -m vae_core integrate

@@ -1,4 +1,4 @@
-// A density over the plane as a picture on a map. Rasters come from Python (ui/inside_view.py) or posterior.mjs.
+// A density over the plane as a picture on a map. Rasters come from Python (ui/views/bound/posterior.py) or posterior.mjs.
 
 const LEVELS = [Math.exp(-0.5), Math.exp(-2)]; // of the highest density: where a Gaussian has its 1 σ and its 2 σ
 // Steeper than the density, so that a light mode shows beside a heavy one; the lowest bytes fade out without an edge.

@@ -250,7 +250,7 @@ def test_on_the_page_nothing_is_sent_while_dragging(server, window):
     sent, wrong = [], []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
-    page.goto(f"{server}/Inside_the_bound?part=%CE%B2&beta=0", timeout=60_000)
+    page.goto(f"{server}/The_bound?part=%CE%B2&beta=0", timeout=60_000)
     page.wait_for_selector(".betas output small", state="attached", timeout=60_000)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
     expect(page.locator(".betas output")).to_have_text(re.compile("^β = 0"))

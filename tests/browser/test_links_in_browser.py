@@ -136,7 +136,7 @@ def another(tab, words: str) -> None:
 
 # For each page a few ways to touch it, each with the parameters that it must put into the address: together all that
 # the page's list has, but for what the tests of the views try.
-OF_VIEWS = {"Map": {"walk", "t", "z"}, "Inside_the_bound": {"q", "beta"}}
+OF_VIEWS = {"Map": {"walk", "t", "z"}, "The_bound": {"q", "beta"}}
 TOUCHES = {
     "Restore": [
         (
@@ -158,7 +158,7 @@ TOUCHES = {
         ("spoil_kind spoil_blur", lambda tab: (option(tab, "spoil_kind", "Blur"), nudge(tab, "spoil_blur"))),
         ("digit_only", lambda tab: option(tab, "digit_only", "only 8")),
     ],
-    "Inside_the_bound": [
+    "The_bound": [
         (
             "inside_model inside_list",
             lambda tab: (segment(tab, "inside_model", "◉ CVAE"), segment(tab, "inside_list", "Several modes")),
@@ -330,12 +330,12 @@ def test_the_digit_follows_from_page_to_page_and_back(visit):
     """Untouched or touched, in a link or brought: a visitor who has found a digit does not lose it at the next page."""
     tab = visit("Sliders")
     caption = tab.get_by_test_id("stCaptionContainer").filter(has_text=re.compile("digit 43, a 3"))
-    for page in ("Styles", "Restore", "Inside_the_bound", "Sliders"):
+    for page in ("Styles", "Restore", "The_bound", "Sliders"):
         go(tab, page)
         expect(caption.first).to_be_visible()
     number(tab, "digit_number", 12)
     chosen = tab.get_by_test_id("stCaptionContainer").filter(has_text=re.compile("digit 12, "))
-    for page in ("Styles", "Interpolate", "Restore", "Inside_the_bound", "Sliders"):
+    for page in ("Styles", "Interpolate", "Restore", "The_bound", "Sliders"):
         go(tab, page)
         expect(chosen.first).to_be_visible()
         expect(tab).to_have_url(re.compile(r"digit=digits(:|%3A)12"))
@@ -413,7 +413,7 @@ def test_a_drawing_in_a_link_is_the_digit_of_every_page(visit):
     query = urlencode({"d": FIRST, "is": "3"})
     tab = visit("Restore", query)
     mine = tab.get_by_test_id("stCaptionContainer").filter(has_text="The digit of this link, said to be a 3.")
-    for page in ("Restore", "Styles", "Sliders", "Inside_the_bound", "Map", "Interpolate"):
+    for page in ("Restore", "Styles", "Sliders", "The_bound", "Map", "Interpolate"):
         if page != "Restore":
             go(tab, page)
         expect(mine.first).to_be_visible()

@@ -3,12 +3,13 @@
 import re
 import socket
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from ui.shell.glossary import GLOSSARY, in_text
+from ui.shell.pages import GROUPS, MOVED, address
 
 ROOT = Path(__file__).resolve().parents[2]
 # The list is the folder: a new page cannot be forgotten.
@@ -309,7 +310,7 @@ def test_the_studio_leads_to_every_page(visit):
 PARTS = ("Sampling", "Observation model", "β", "Denoising")
 # 200 % zoom halves the window; 820 is a tablet, 390 a phone.
 WIDTHS = (1920, 1440, 1280, 1100, 1000, 820, 768, 720, 650, 390)
-PLACES = [*PAGES, *(f"6_Inside_the_bound.py?part={part}" for part in PARTS)]
+PLACES = [*PAGES, *(f"6_The_bound.py?part={part}" for part in PARTS)]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -353,7 +354,7 @@ def test_every_technical_word_is_in_the_glossary(visit, place):
     assert sorted(shown + [term.inner_text() for term in others.locator("dt").all()]) == sorted(GLOSSARY)
 
 
-@pytest.mark.parametrize(("page", "pulled"), [("1_Map.py", ".host canvas"), ("6_Inside_the_bound.py", ".near canvas")])
+@pytest.mark.parametrize(("page", "pulled"), [("1_Map.py", ".host canvas"), ("6_The_bound.py", ".near canvas")])
 def test_what_one_pulls_is_above_the_fold(visit, page, pulled):
     """A view that has to be scrolled into sight is not found; and a large screen is there to be used."""
     for size, least in (((1280, 720), 300), ((1920, 1080), 450)):
@@ -410,6 +411,19 @@ def test_the_current_page_and_the_focus_are_told_apart(visit):
     )
     links.nth(1).click()
     expect(tab.locator("a[aria-current=page]")).to_have_text("Map", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_address_opens_the_new_place_in_the_same_state(server, window, old):
+    """A link in a teacher's notes must show what it showed, not the Studio."""
+    new = urlsplit(MOVED[old])
+    tab = window(*DESKTOP).new_page()
+    tab.goto(f"{server}/{old}{'&' if '?' in old else '?'}digit=digits:7")
+    label = next(label for pages in GROUPS.values() for path, label, _ in pages if address(path) == new.path)
+    expect(tab.locator("a[aria-current=page]")).to_have_text(label, timeout=PATIENCE)
+    expect(tab.get_by_text("digit 7, a")).to_be_visible(timeout=PATIENCE)
+    assert urlsplit(tab.url).path == f"/{new.path}" and "digits:7" in unquote(tab.url)
+    assert parse_qs(new.query).items() <= parse_qs(urlsplit(tab.url).query).items()
 
 
 def test_an_unknown_address_says_what_it_shows(server, window):

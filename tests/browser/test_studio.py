@@ -1172,7 +1172,7 @@ def test_spoil_again_says_why_it_cannot(visit):
 
 
 @pytest.mark.parametrize("index", [43, 117, 200, 330])
-def test_the_bound_is_that_of_inside_the_bound(visit, server, index):
+def test_the_bound_is_that_of_the_bound(visit, server, index):
     """Two pages that give one digit two values are both disbelieved."""
     samples = data.load("digits", "test")
     label = int(samples.labels[index])
@@ -1189,8 +1189,8 @@ def test_the_bound_is_that_of_inside_the_bound(visit, server, index):
     tab.mouse.up()
     assert moving.startswith("≈ ") and "." not in moving
     for kind in ("vae", "cvae"):
-        tab.goto(f"{server}/Inside_the_bound?digit=digits:{index}&inside_model={kind}", timeout=PATIENCE)
-        there = tab.locator(".view.inside tr.nelbo td").nth(1)  # of the encoder's q
+        tab.goto(f"{server}/The_bound?digit=digits:{index}&inside_model={kind}", timeout=PATIENCE)
+        there = tab.locator(".view.bound tr.nelbo td").nth(1)  # of the encoder's q
         expect(there, kind).to_have_text(here[kind][2], timeout=PATIENCE)
     given = float(here["cvae"][2])
     assert joint == f"with y {given + np.log(10):.2f}" or abs(float(joint.split()[-1]) - given - np.log(10)) < 0.011

@@ -404,12 +404,12 @@ def test_a_page_of_several_models_goes_on_with_the_others(page, harm, house, cap
 
 
 @pytest.mark.parametrize("part", ["Posterior", "Observation model", "β"])
-def test_the_parts_inside_the_bound_go_on_without_their_broken_relatives(part, house):
+def test_the_parts_of_the_bound_go_on_without_their_broken_relatives(part, house):
     """Exact values, one β, one Gaussian model: each part has others, and the page opens with the first."""
     harmed(house / "mnist-vae-2d-beta4", HARMS["codes without train_mean"][0])
     harmed(house / "mnist-vae-2d-gaussian", put("test", value=None))
     harmed(house / "mnist-vae-2d", tensors("exact.safetensors", lambda t: t.pop("log_p")))
-    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
+    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page("pages/6_The_bound.py")
     app.query_params["part"] = part
     app.run()
     assert not app.exception and not app.error
@@ -422,7 +422,7 @@ def test_a_cards_command_is_shown_as_it_is(house):
     """A card is anybody's: a backtick would end the code, and what follows would be a link or a foreign picture."""
     harmed(house / "mnist-vae-2d", put("command", value="a `![b](http://c.invalid/d.png)` [e](http://f.invalid)"))
     shutil.rmtree(house / "mnist-vae-2d-gaussian")
-    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page("pages/6_Inside_the_bound.py")
+    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page("pages/6_The_bound.py")
     app.query_params["part"] = "Observation model"
     app.run()
     (said,) = [info.value for info in app.info if "mnist-vae-2d-gaussian" in info.value]
@@ -430,7 +430,7 @@ def test_a_cards_command_is_shown_as_it_is(house):
     assert "(http://c.invalid/d.png) [e](http://f.invalid)" in code and "http" not in before + after
 
 
-@pytest.mark.parametrize(("page", "part"), [("pages/6_Inside_the_bound.py", "β"), ("pages/1_Map.py", None)])
+@pytest.mark.parametrize(("page", "part"), [("pages/6_The_bound.py", "β"), ("pages/1_Map.py", None)])
 def test_codes_of_other_images_are_not_shown_as_mnists(page, part, house):
     """A model of five held-out images in place of a shipped one: the maps of all β are turned by the same images."""
     few = lambda t: t.update({k: v[:5].clone() for k, v in t.items() if k.startswith("test_")})  # noqa: E731

@@ -3,14 +3,16 @@
 import ast
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from ui.live.moved import now_at
 from ui.parts import digit, links, page
-from ui.shell.pages import GROUPS
+from ui.shell.pages import GROUPS, MOVED, address
 from ui.views.bound import account
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +23,7 @@ VIEWS = {  # the modules that read and write a page's address
     "Sliders": ("views/sliders",),
     "Styles": ("views/styles",),
     "Interpolate": ("views/interpolate/interpolate",),
-    "Inside the bound": ("views/bound/posterior", "views/bound/betas"),
+    "The bound": ("views/bound/posterior", "views/bound/betas"),
 }
 HOSTILE = (
     *("", "inf", "nan", "1e999", "-1", "9" * 400, "½", "null", "../..", "<b>x</b>", "a" * 5000),
@@ -46,15 +48,36 @@ def test_what_a_view_reads_of_the_address_is_in_the_list(page):
     assert kept == asked - of_digits
 
 
-def test_the_parts_and_lists_of_inside_the_bound_are_those_of_its_links():
+def test_the_parts_and_lists_of_the_bound_are_those_of_its_links():
     """A part that the list lacks could be chosen, and its link would open another."""
-    page = (ROOT / PAGES["Inside the bound"]).read_text(encoding="utf-8")
+    page = (ROOT / PAGES["The bound"]).read_text(encoding="utf-8")
     parts = next(
         node.value.keys
         for node in ast.parse(page).body
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "PARTS"
     )
     assert tuple(key.value for key in parts) == links.PARTS and tuple(account.LISTS) == links.LISTS
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_address_leads_to_a_page_with_all_that_it_held(old):
+    """A parameter that is lost on the way, or that the new page does not read, opens another digit or another part."""
+    was, new = urlsplit(old), urlsplit(MOVED[old])
+    places = {address(path): label for label, path in PAGES.items()}
+    assert was.path not in places and new.path in places
+    assert set(parse_qs(new.query)) <= set(links.LINKS[places[new.path]])
+    held = "d=a-b_c%3D&is=&part=%CE%B2&x=1+2"
+    led = urlsplit(now_at(was.path, f"{was.query}&{held}"))
+    assert led.path == new.path
+    expected = parse_qsl(new.query) + parse_qsl(held, keep_blank_values=True)
+    assert parse_qsl(led.query, keep_blank_values=True) == expected
+
+
+def test_a_part_that_has_moved_counts_before_its_page(monkeypatch):
+    monkeypatch.setattr("ui.live.moved.MOVED", {"Old": "New", "Old?part=Seven": "Other?layer=7"})
+    assert now_at("Old", "") == "New"
+    assert now_at("Old", "part=Six&digit=5") == "New?part=Six&digit=5"
+    assert now_at("Old", "digit=5&part=Seven") == "Other?layer=7&digit=5"
 
 
 def test_a_start_is_one_of_the_choices():

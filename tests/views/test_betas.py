@@ -237,7 +237,7 @@ def visit(monkeypatch, tmp_path):
         app.query_params["part"] = "β"
         for name, value in query.items():
             app.query_params[name] = value
-        return app.switch_page("pages/6_Inside_the_bound.py").run()
+        return app.switch_page("pages/6_The_bound.py").run()
 
     return open_part
 

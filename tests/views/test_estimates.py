@@ -233,7 +233,7 @@ from ui.views.bound import observation
 from ui.parts.digit import Chosen
 from vae_core import data
 
-links.hold("Inside the bound")
+links.hold("The bound")
 what = {what!r}
 if what == "digit":
     pixels = data.load("digits", "test").images[3].numpy()

@@ -195,9 +195,9 @@ def test_a_digit_keeps_its_data_set_until_somebody_chooses_another(page, touched
 
 def test_a_tile_of_the_old_data_set_takes_its_own_digit(visit, tmp_path):
     """The tiles that stand on an open page are of the data set that was there when they were drawn."""
-    app = visit("pages/6_Inside_the_bound.py", tmp_path / "data")
+    app = visit("pages/6_The_bound.py", tmp_path / "data")
     well(app.segmented_control(key="inside_list").set_value("Largest gap").run())
-    button = next(b for b in app.button if (b.key or "").startswith("inside_take_"))
+    button = next(b for b in app.button if (b.key or "").startswith("bound_take_"))
     index = int(button.key.rsplit("_", 1)[1])
     write_mnist(tmp_path / "data")
     well(button.click().run())

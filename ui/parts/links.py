@@ -132,7 +132,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "spoil_dim": SIZE._replace(start=20),
         "digit_only": LABEL,
     },
-    "Inside the bound": {
+    "The bound": {
         "part": choice(PARTS, "Posterior"),
         "inside_model": choice(("vae", "cvae"), "vae"),
         "inside_list": choice(LISTS, None),

@@ -20,14 +20,16 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("pages/5_Restore.py", "Restore", "Who brings back a spoilt digit?"),
     ),
     "Understand": (
-        (
-            "pages/6_Inside_the_bound.py",
-            "Inside the bound",
-            "How likely is a digit, and how much of that do models miss?",
-        ),
+        ("pages/6_The_bound.py", "The bound", "How likely is a digit, and how much of that do models miss?"),
     ),
     "Workshop": (("pages/8_Models.py", "Models", "Which models are here, and how good is each?"),),
 }
+
+# Addresses that pages had, each with where it leads: links in somebody's notes go on working. All parameters of the old
+# address go along under their names. A part that has left its page is a row of its own, which counts before that of the
+# whole page: "Old_page?part=Seven": "New_page?layer=seven" sends on whoever asked for that part, the parameters of
+# the left side falling away and those of the right side standing in their place.
+MOVED = {"Inside_the_bound": "The_bound"}
 
 
 def address(page: str) -> str:

@@ -158,7 +158,7 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
         "Styles": styles,
         "Interpolate": linked("walk"),
         "Restore": linked("spoil"),
-        "Inside the bound": bound,
+        "The bound": bound,
     }
 
 

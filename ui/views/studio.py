@@ -308,7 +308,7 @@ def _truth(message: dict[str, Any]) -> None:
         st.markdown(sentence)
     if message.get("spoilt"):
         st.caption("Of the digit before it was spoilt, and of the encoder's q for that one.")
-    st.page_link("pages/6_Inside_the_bound.py", label="Inside the bound: where these nats go, for any digit")
+    st.page_link("pages/6_The_bound.py", label="The bound: where these nats go, for any digit")
 
 
 def account_sentence(kind: str, x: np.ndarray, label: int | None) -> str:

@@ -1,4 +1,4 @@
-// "β" on the page "Inside the bound": one slider over VAEs that were trained at different β. Points of their maps, which
+// "β" on the page "The bound": one slider over VAEs that were trained at different β. Points of their maps, which
 // Python has turned onto each other (ui/betas.py), move in straight lines from stop to stop; numbers and pictures are
 // those of the nearest stop. Everything is here from the start: nothing is sent to Python.
 

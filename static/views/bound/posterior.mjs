@@ -1,4 +1,4 @@
-// "Posterior" on the page "Inside the bound": one digit's exact posterior, a Gaussian q under the hand, and the nats
+// "Posterior" on the page "The bound": one digit's exact posterior, a Gaussian q under the hand, and the nats
 // between them. The ELBO follows by Gauss–Hermite (bound.mjs); log p(x) is Python's. Python hears of q when the hand
 // lets go.
 
@@ -37,14 +37,14 @@ const same = (a, b) => [0, 1].every((d) => Math.abs(a.mean[d] - b.mean[d]) < 1e-
 /** A gap in nats → its place between log p(x), 0, and the end of the axis, 1. */
 const place = (gap) => Math.min(1, Math.max(0, Math.asinh(gap / KNEE) / Math.asinh(REACH / KNEE)));
 
-/** Shows what ui/inside_view.py describes (options) in root. */
+/** Shows what ui/views/bound/posterior.py describes (options) in root. */
 export async function mount(root, component) {
-  const view = new Inside(root, component);
+  const view = new BoundView(root, component);
   await view.start();
   return view;
 }
 
-class Inside {
+class BoundView {
   constructor(root, component) {
     this.root = root;
     this.component = component;
@@ -53,7 +53,7 @@ class Inside {
   }
 
   async start() {
-    const [views, own] = await Promise.all([styleSheet(this.root), insideSheet(this.root), this.#load()]);
+    const [views, own] = await Promise.all([styleSheet(this.root), boundSheet(this.root), this.#load()]);
     if (this.gone) return;
     this.#build(views, own);
     this.#take(linked ? numbersOf(link.get("q"), 4, LIMITS.mean) : null);
@@ -170,7 +170,7 @@ class Inside {
       this.#buildFacts());
     this.climb = this.#buildClimb();
     const desk = element("div", { className: "desk" }, this.bar, this.account, this.verdict, places, this.climb);
-    this.box = element("div", { className: "view inside" }, desk);
+    this.box = element("div", { className: "view bound" }, desk);
     this.root.replaceChildren(views, own, this.box);
     this.say = announcer(this.box);
     const plane = (host, labelText, wheel) => new Plane(this.box.querySelector(host), { labelText, wheel, scroll: true });
@@ -855,8 +855,8 @@ function write(target, text) {
 }
 
 /** The part's own sheet: the one that came with the first picture, or fetched. */
-async function insideSheet(root) {
-  const there = root.querySelector("style[data-inside]");
+async function boundSheet(root) {
+  const there = root.querySelector("style[data-bound]");
   if (there) return there;
   const response = await fetch(new URL("posterior.css", import.meta.url));
   return element("style", { textContent: await response.text() });

@@ -167,7 +167,7 @@ export class Answer {
     this.asked.label = label;
   }
 
-  /** −ELBO of the encoder's q, as "Inside the bound" has it while q is pulled. */
+  /** −ELBO of the encoder's q, as "The bound" has it while q is pulled. */
   #settle() {
     Object.assign(this.bound, { x: this.clean, label: this.label });
     return -this.bound.at(this.code).elbo;
@@ -349,7 +349,7 @@ export class Answer {
     if (this.clean) this.posterior?.show(this.clean, this.label);
   }
 
-  /** What is q's or the code's: the accent is the truth's where that is shown, as on Inside the bound. */
+  /** What is q's or the code's: the accent is the truth's where that is shown, as on The bound. */
   get #colour() {
     const { text, accent } = this.plane.theme;
     return this.posterior ? text : accent;

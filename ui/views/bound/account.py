@@ -1,4 +1,4 @@
-"""The part "Posterior" of Inside the bound: the account of one digit, its true posterior beside q, and the E-step.
+"""The part "Posterior" of The bound: the account of one digit, its true posterior beside q, and the E-step.
 
 Nats throughout; what is exact comes from `vae_core.likelihood`, what it is compared with from the checkpoint's files.
 """
@@ -297,7 +297,7 @@ def lists(exact: dict[str, Tensor]) -> None:
                 text = f"{values[i]:.0f}" if kind == "Several modes" else _nats(values[i])
                 st.button(
                     text,
-                    key=f"inside_take_{i}",
+                    key=f"bound_take_{i}",
                     on_click=take_sample,
                     args=(source, i),
                     help=f"Take digit {i}",

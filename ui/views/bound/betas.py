@@ -1,4 +1,4 @@
-"""A part of the page Inside the bound: VAEs trained at several β side by side, their maps turned onto each other.
+"""A part of the page The bound: VAEs trained at several β side by side, their maps turned onto each other.
 
 What a stop of the slider shows is computed here; static/views/bound/betas.mjs moves it. Nats throughout.
 """

@@ -1,4 +1,4 @@
-"""A part of the page Inside the bound: a DAE's loss as an expectation over ways to spoil a digit, x̃ ~ q_D(x̃ | x)."""
+"""A part of the page The bound: a DAE's loss as an expectation over ways to spoil a digit, x̃ ~ q_D(x̃ | x)."""
 
 from __future__ import annotations
 

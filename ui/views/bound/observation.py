@@ -1,4 +1,4 @@
-"""A part of the page Inside the bound: what p(x | z) is, beside its mean; Bernoulli pixels, Gaussian ones, and a trap.
+"""A part of the page The bound: what p(x | z) is, beside its mean; Bernoulli pixels, Gaussian ones, and a trap.
 
 The computing functions are pure and take their random stream.
 """

@@ -1,4 +1,4 @@
-"""The part "Posterior" of Inside the bound from the server's side: what posterior.mjs is told and shows first.
+"""The part "Posterior" of The bound from the server's side: what posterior.mjs is told and shows first.
 
 The view follows a hand by itself; what only Python knows is log p(x), the true posterior and the climbs.
 """
@@ -215,8 +215,8 @@ def show(slug: str, chosen: Chosen, label: int | None, found: Found) -> dict[str
     """Show the live view. Returns the last {digit, mean, logvar} of q that a hand left for this digit, else {}."""
     extent = scatter.extent(store.guard_codes(slug)["test_mean"].numpy())
     told = options(slug, chosen, label, found, extent) | {"network": bridge.network(slug)}
-    key, picture = f"inside {slug}", lambda: first_picture(told, chosen)
-    message = first.show("views/bound/posterior.mjs", key, told, picture, "inside", READER)
+    key, picture = f"bound {slug}", lambda: first_picture(told, chosen)
+    message = first.show("views/bound/posterior.mjs", key, told, picture, "bound", READER)
     return message if message.get("digit") == told["digit"]["id"] else {}
 
 
@@ -240,7 +240,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
     whole, close = told["heat"][:2]
     climb = '<section class="climb"><h3>The E-step: let q climb</h3><div class="room"></div></section>'
     return (
-        f"<style data-inside>{SHEET.read_text(encoding='utf-8')}</style>"
+        f"<style data-bound>{SHEET.read_text(encoding='utf-8')}</style>"
         f'<div class="desk"><div class="bar"></div><div class="account"><div class="sum">'
         f'<span class="term evidence"><small>{html.escape(evidence)}, exact and fixed</small>'
         f"<b>{_minus(told['log_p'])}</b></span><i>=</i>"

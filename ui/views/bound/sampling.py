@@ -1,4 +1,4 @@
-"""A part of the page Inside the bound: what one draw z ~ q(z | x), L draws and repeated draws say of the bound.
+"""A part of the page The bound: what one draw z ~ q(z | x), L draws and repeated draws say of the bound.
 
 Nats throughout; what is computed is in vae_core/estimators.py.
 """

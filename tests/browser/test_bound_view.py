@@ -23,7 +23,7 @@ from vae_core import checkpoints, data, likelihood
 from vae_core.models import Code
 
 ROOT = Path(__file__).resolve().parents[2]
-ORIGIN = "https://inside.test/"  # answered from the disk
+ORIGIN = "https://bound.test/"  # answered from the disk
 CLEAR, TWO = 0, 14  # samples whose posterior has one mode, and two
 CLOSE = 0.02  # nats; eight nodes against twelve, single precision
 SLUGS = {None: "mnist-vae-2d", "label": "mnist-cvae-2d"}

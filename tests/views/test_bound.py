@@ -1,4 +1,4 @@
-"""The page Inside the bound, as a visitor drives it without a browser: what it says is what the integral says."""
+"""The page The bound, as a visitor drives it without a browser: what it says is what the integral says."""
 
 import json
 import math
@@ -25,7 +25,7 @@ def page(monkeypatch, tmp_path):
 
     def open_page(link: dict[str, str] | None = None, **state) -> AppTest:
         app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=PATIENCE)
-        app.switch_page("pages/6_Inside_the_bound.py")
+        app.switch_page("pages/6_The_bound.py")
         for name, value in (link or {}).items():
             app.query_params[name] = value
         for name, value in state.items():
@@ -93,7 +93,7 @@ def test_a_list_leads_to_its_digit(page, kind):
         "Several modes": None,  # several digits have as many
         "Lowest log p(x)": int(log_p.argmin()),
     }[kind]
-    buttons = [b for b in app.button if b.key and b.key.startswith("inside_take_")]
+    buttons = [b for b in app.button if b.key and b.key.startswith("bound_take_")]
     assert len(buttons) == account.LISTED
     taken = int(buttons[0].key.rsplit("_", 1)[1])
     assert first is None or taken == first
@@ -201,4 +201,4 @@ def test_without_the_integrated_numbers_the_page_still_answers(page, monkeypatch
     monkeypatch.setattr("ui.live.store.exact", lambda slug: None)
     app = page(digit=5)
     assert "—" in markup(app)
-    assert not [b for b in app.button if b.key and b.key.startswith("inside_take_")]
+    assert not [b for b in app.button if b.key and b.key.startswith("bound_take_")]

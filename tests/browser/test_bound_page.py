@@ -1,4 +1,4 @@
-"""Inside the bound on a real page: from a list to a digit, under the hand, back to Python."""
+"""The bound on a real page: from a list to a digit, under the hand, back to Python."""
 
 import re
 
@@ -26,7 +26,7 @@ def visit(server, window):
         tab.set_default_timeout(PATIENCE)
         tab.sent = []
         tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: tab.sent.append(frame)))
-        tab.goto(f"{server}/Inside_the_bound?{query}")
+        tab.goto(f"{server}/The_bound?{query}")
         tab.wait_for_selector(f"{IDLE} h1")
         return tab
 
@@ -35,9 +35,9 @@ def visit(server, window):
 
 def mounted(tab):
     """The live view, as soon as it has taken the first picture's place."""
-    box = tab.locator(".view.inside").first
+    box = tab.locator(".view.bound").first
     tab.wait_for_function(
-        "() => { const walk = n => [...n.querySelectorAll('*')].some(e => (e.matches('.view.inside') && e.view)"
+        "() => { const walk = n => [...n.querySelectorAll('*')].some(e => (e.matches('.view.bound') && e.view)"
         " || (e.shadowRoot && walk(e.shadowRoot))); return walk(document); }"
     )
     return box
@@ -53,7 +53,7 @@ def test_from_a_list_to_its_digit_and_under_the_hand(visit):
     """The page's story: a digit with a large gap, its posterior, q, what it costs, and what a hand can win back."""
     tab = visit("digit=5&inside_list=Largest+gap")
     before = account(tab)
-    button = tab.locator('[class*="st-key-inside_take_"] button').first
+    button = tab.locator('[class*="st-key-bound_take_"] button').first
     promised = float(button.inner_text().replace("−", "-"))
     button.click()
     tab.wait_for_function(LEFT, arg=promised)

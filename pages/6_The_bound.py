@@ -27,7 +27,7 @@ WORDS = {
 }
 KEPT = {"persist_state": "session", "required": True}
 
-frame("Inside the bound", __doc__)
+frame("The bound", __doc__)
 part = st.segmented_control("Part", list(PARTS), key="part", label_visibility="collapsed", **KEPT)
 st.markdown(PARTS[part])
 controls, kinds = st.columns([3.4, 1])
