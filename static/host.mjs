@@ -2,13 +2,38 @@
 // page is Streamlit's. A plain page mounts a view with a component of the same form, and with the files of static/:
 //   mount(root, { parentElement: root, data: { options: "…JSON…" }, setStateValue(name, value), setTriggerValue(name, value) })
 
-/** What Python, or whoever mounts the view, tells it; in a new object at each call. */
+/** @typedef {HTMLElement & {host?: HTMLElement}} Root where a view stands: an element, or its shadow root, which knows its host */
+
+/**
+ * The page around a view. Options is what it tells the view, as JSON; Message what the view says.
+ * @template Options, Message
+ * @typedef {{
+ *   data: { options: string & { of?: Options } },
+ *   setStateValue(name: "message", value: Message): void,
+ *   setTriggerValue(name: "message", value: Message): void,
+ * }} Component
+ */
+
+/**
+ * What Python, or whoever mounts the view, tells it; in a new object at each call.
+ * @template O
+ * @param {Component<O, any>} component
+ * @returns {O}
+ */
 export const told = (component) => JSON.parse(component.data.options);
 
-/** Say where the hand let go: the last message stays, and is heard again by whoever asks later. */
+/**
+ * Say where the hand let go: the last message stays, and is heard again by whoever asks later.
+ * @template M
+ * @param {Component<any, M>} component @param {M} message
+ */
 export const say = (component, message) => component.setStateValue("message", message);
 
-/** Say something once. */
+/**
+ * Say something once.
+ * @template M
+ * @param {Component<any, M>} component @param {M} message
+ */
 export const call = (component, message) => component.setTriggerValue("message", message);
 
 /** Texts that last as long as this tab; a browser that keeps nothing gives null. */
@@ -27,7 +52,8 @@ export const memory = {
   },
 };
 
-let waiting = null; // {path, values: Map, timer}: browsers refuse more than 200 changes of the address in 30 s
+/** @type {{path: string, values: Map<string, string | null>, timer: ReturnType<typeof setTimeout>} | null} */
+let waiting = null; // browsers refuse more than 200 changes of the address in 30 s
 
 function write() {
   const { path, values } = waiting;

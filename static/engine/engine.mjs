@@ -34,12 +34,36 @@ export function erf(x) {
   return (v * p) / q;
 }
 
+/**
+ * @typedef {{mean: Float32Array, logvar: Float32Array | null}} Code n × D each; logvar is null where a code is a point
+ * @typedef {{a: number, b: number, t: ArrayLike<number>}} Blend of two labels
+ * @typedef {null | number | ArrayLike<number> | Blend} Labels
+ * @typedef {{name: string, nIn: number, nOut: number, blocks: number, weights: number, bias: number}} Layer where it lies, in bytes
+ */
+
 /** One trained model. `kind`, `latentDim`, `nClasses`, `likelihood`, `probabilistic`, `conditional` are its config's. */
 export class Model {
+  // Where everything lies, as #place has laid it out.
+  kernel = ""; // the name of the loop that runs
+  stride = 0; // bytes a row, for lists and sums alike
+  /** @type {{values: number, offsets: number, out: number, counts: number}} bytes of what a run needs */
+  at;
+  /** @type {import("./kernel.mjs").Affine} */
+  affine;
+  /** @type {Float32Array} all of the memory */
+  f32;
+  /** @type {Int32Array} the same memory */
+  i32;
+  /** @type {Layer[]} */
+  encoder;
+  /** @type {Layer[]} */
+  decoder;
+
   /**
    * buffer: the bytes of weights.safetensors (ArrayBuffer or view); card: card.json as an object, or at least its
    * config. kernel: "auto", or one of kernel.mjs's for tests and measurements.
    * Throws EngineError, one sentence, where the two do not fit each other or are not known.
+   * @param {ArrayBuffer | ArrayBufferView} buffer
    */
   static fromSafetensors(buffer, card, { kernel = "auto" } = {}) {
     return new Model(buffer, card, kernel);
@@ -81,7 +105,8 @@ export class Model {
 
   // Questions ----------------------------------------------------------------------------------------------------------
 
-  /** q(z | x, y) of images as `observe` gives them → {mean, logvar} (n × D each; logvar null where a code is a point). */
+  /** q(z | x, y) of images as `observe` gives them.
+   * @param {ArrayLike<number>} x @param {Labels} labels @param {Code | null} out @returns {Code} */
   encode(x, labels = null, out = null) {
     const n = this.#rows(x, PIXELS, labels, "pixels");
     const D = this.latentDim;
@@ -93,13 +118,14 @@ export class Model {
     return code;
   }
 
-  /** Empty arrays for n codes, to be reused as `out` of encode. */
+  /** Empty arrays for n codes, to be reused as `out` of encode. @returns {Code} */
   newCode(n = 1) {
     const length = n * this.latentDim;
     return { mean: new Float32Array(length), logvar: this.probabilistic ? new Float32Array(length) : null };
   }
 
-  /** What Python's `decode` gives: logits of Bernoulli pixels, means of Gaussian ones, n × 784. */
+  /** What Python's `decode` gives: logits of Bernoulli pixels, means of Gaussian ones, n × 784.
+   * @param {ArrayLike<number>} z @param {Labels} labels @param {Float32Array | null} out */
   logits(z, labels = null, out = null) {
     const n = this.#rows(z, this.latentDim, labels, "numbers of a code");
     const result = out ?? new Float32Array(n * PIXELS);
@@ -110,7 +136,8 @@ export class Model {
     return result;
   }
 
-  /** E[x | z, y] in [0, 1], what is shown to people: n × 784. */
+  /** E[x | z, y] in [0, 1], what is shown to people: n × 784.
+   * @param {ArrayLike<number>} z @param {Labels} labels @param {Float32Array | null} out */
   decode(z, labels = null, out = null) {
     const result = this.logits(z, labels, out);
     return this.toPixels(result, result);
@@ -239,7 +266,7 @@ export class Model {
         weights: reserve(4 * sizes[i] * padded(nOut)), bias: reserve(4 * padded(nOut)),
       }));
     }
-    this.stride = 4 * padded(Math.max(...Object.values(widths).flat())); // bytes a row, for lists and sums alike
+    this.stride = 4 * padded(Math.max(...Object.values(widths).flat()));
     this.at = {
       values: reserve(ROWS * this.stride), offsets: reserve(ROWS * this.stride),
       out: reserve(ROWS * this.stride), counts: reserve(4 * ROWS),
@@ -372,12 +399,12 @@ export async function* slices(count, work, { budget = 6, signal = null, now = ()
 /** The end of this task: whatever the hand or the screen wants comes first. A timer would wait 4 ms each time. */
 export function turn() {
   if (globalThis.scheduler?.postTask) return scheduler.postTask(() => {}, { priority: "background" });
-  return new Promise((resolve) => {
+  return /** @type {Promise<void>} */ (new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
       resolve();
     };
     port2.postMessage(0);
-  });
+  }));
 }

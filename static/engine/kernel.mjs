@@ -10,11 +10,15 @@ export const LANES = 32; // outputs a block: eight registers of four
 export const LINE = 4 * LANES; // bytes of one input's weights in a block
 
 /**
- * Memory of `bytes` bytes and the loop on it: {name, buffer, affine}; want is "auto" or one of KERNELS.
+ * Memory of `bytes` bytes and the loop on it; want is "auto" or one of KERNELS.
  *
  * affine(values, offsets, counts, weights, bias, out, blocks, blockBytes, rows, listStride, outStride), all in bytes
  * except blocks and rows: row r has counts[r] inputs, its values (f32) and their byte offsets in a block (i32) begin
  * at r · listStride, and its sums go to out + r · outStride.
+ *
+ * @typedef {(values: number, offsets: number, counts: number, weights: number, bias: number, out: number, blocks: number,
+ *   blockBytes: number, rows: number, listStride: number, outStride: number) => void} Affine
+ * @returns {{name: string, buffer: ArrayBuffer, affine: Affine}}
  */
 export function allocate(bytes, want = "auto") {
   for (const name of want === "auto" ? KERNELS : [want]) {
@@ -75,7 +79,7 @@ function simd(bytes) {
   const pages = Math.ceil(bytes / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages }); // never grows: views on it stay valid
   const { affine } = new WebAssembly.Instance(module, { own: { memory } }).exports;
-  return { buffer: memory.buffer, affine };
+  return { buffer: memory.buffer, affine: /** @type {Affine} */ (affine) };
 }
 
 /** The bytes of a module with one function, `affine`; opcodes by the WebAssembly core specification, section 5. */

@@ -9,16 +9,17 @@ import { readTensors } from "./safetensors.mjs";
  * What Python tells of a network: the part of its card that matters here, and where its files lie.
  * @typedef {{slug: string, card: object, weights: string, codes: string,
  *   bytes: {weights: number, codes: number}}} Network
- * @typedef {{mean: Float32Array, logvar: Float32Array | null, label: Uint8Array}} Codes n × D, n × D, n; of the test split
+ * @typedef {import("./engine.mjs").Code & {label: Uint8Array}} Codes n × D, n × D, n; of the test split
  */
 
 const entries = new Map(); // address → {promise, have}: bytes that have come
 const listeners = new Set();
+/** @type {Promise<unknown>} */
 let queue = Promise.resolve(); // the end of the last file that was asked for
 
 const BASE = new URL("../../../", import.meta.url); // of the app, which serves this module as app/static/engine/registry.mjs
 
-/** @returns {Promise<Uint8Array>} a whole file; `entry` follows it on its way. */
+/** @returns {Promise<Uint8Array<ArrayBuffer>>} a whole file; `entry` follows it on its way. */
 async function download(address, slug, entry) {
   const lost = `The network ${slug} did not come: the server could not be reached. Reload the page.`;
   let answer;
@@ -54,7 +55,7 @@ async function download(address, slug, entry) {
 /** What `read` makes of the file at an address, once; a file that failed is asked for again by the next who wants it. */
 function once(address, slug, read) {
   if (!entries.has(address)) {
-    const entry = { have: 0 };
+    const entry = { have: 0, promise: null };
     const file = queue.then(() => download(address, slug, entry));
     queue = file.catch(() => {});
     entry.promise = file.then(read).catch((error) => {

@@ -23,9 +23,14 @@ export const GRID = {
 export const WIDE = 0.2;
 
 export class Bound {
-  /** x: 784 pixels as model.observe gives them; label: an integer for a conditional model, else null. */
+  /**
+   * x: 784 pixels as model.observe gives them; label: an integer for a conditional model, else null.
+   * @param {import("../engine/engine.mjs").Model} model @param {Float32Array} x @param {number | null} label
+   */
   constructor(model, x, label = null) {
-    Object.assign(this, { model, x, label: model.conditional ? label : null });
+    this.model = model;
+    this.x = x;
+    this.label = model.conditional ? label : null;
     this.z = new Float32Array(GRID.eps.length);
     this.logits = new Float32Array(GRID.weight.length * PIXELS);
     this.centre = new Float32Array(PIXELS); // logits at the mean
@@ -36,6 +41,7 @@ export class Bound {
   /**
    * Everything that depends on q = N(mean, diag exp logvar), two numbers each, in nats:
    * {atMean: −log p(x | z = μ), reconstruction: −E_q log p(x | z), kl: [KL of each dimension], elbo}
+   * @param {import("../engine/engine.mjs").Code} q
    */
   at({ mean, logvar }) {
     const { model, x, label, z, logits, centre } = this;

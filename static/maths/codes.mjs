@@ -6,7 +6,9 @@ const MARGIN = 0.06; // of the extent, on each side of it
 
 /**
  * Centre and half-width of the square that holds nearly all codes (n × 2) and the circle of radius 2: a deterministic
- * model's tails would shrink the rest to a spot. ui/live_map.py draws the same square.
+ * model's tails would shrink the rest to a spot.
+ * @param {Float32Array} mean
+ * @returns {{centre: number[], half: number}}
  */
 export function extent(mean) {
   const bounds = [0, 1].map((axis) => {
@@ -20,17 +22,18 @@ export function extent(mean) {
 
 /** Codes sorted into square cells, so that the nearest one is found without asking all. */
 export class Index {
+  /** @param {Float32Array} mean @param {{centre: number[], half: number}} extent */
   constructor(mean, { centre, half }) {
     this.mean = mean;
-    this.low = [centre[0] - 1.2 * half, centre[1] - 1.2 * half];
-    this.size = (2.4 * half) / CELLS;
+    this.low = [centre[0] - 1.2 * half, centre[1] - 1.2 * half]; // the corner of the first cell
+    this.size = (2.4 * half) / CELLS; // of a cell, in units
     const n = mean.length / 2;
     const cells = Uint16Array.from({ length: n }, (_, i) => this.#row(mean[2 * i + 1]) * CELLS + this.#column(mean[2 * i]));
-    this.start = new Uint32Array(CELLS * CELLS + 1);
+    this.start = new Uint32Array(CELLS * CELLS + 1); // where each cell's codes begin in items
     for (const c of cells) this.start[c + 1]++;
     for (let c = 0; c < CELLS * CELLS; c++) this.start[c + 1] += this.start[c];
     const next = this.start.slice();
-    this.items = new Uint32Array(n);
+    this.items = new Uint32Array(n); // the codes' numbers, cell after cell
     cells.forEach((c, i) => (this.items[next[c]++] = i));
   }
 
@@ -46,6 +49,7 @@ export class Index {
     return this.#clamp((y - this.low[1]) / this.size);
   }
 
+  /** Number of the code nearest to z within reach, else null. @param {number[]} z @param {number} reach in units */
   nearest([x, y], reach) {
     const { mean, start, items, size } = this;
     const [cx, cy] = [this.#column(x), this.#row(y)];
@@ -111,6 +115,7 @@ export function robustScale(mean) {
 /** Distances to the nearest code in the codes' own robust σ, so that models can be compared. */
 export function whiten(mean) {
   const { middle, sigma } = robustScale(mean);
+  /** @param {number[]} z */
   const to = ([x, y]) => [(x - middle[0]) / sigma[0], (y - middle[1]) / sigma[1]];
   const codes = new Float32Array(mean.length);
   for (let i = 0; i < mean.length / 2; i++) codes.set(to([mean[2 * i], mean[2 * i + 1]]), 2 * i);

@@ -64,6 +64,7 @@ export function penRadius(strokes, smallest = 0.5) {
 /**
  * MNIST's geometry: ink (height × width, any size) → 784 pixels. Cropped, the longer side scaled to 20 pixels, moved by
  * whole pixels until the centre of mass is pixel (14, 14). All zeros where there is no ink.
+ * @param {Float32Array} ink @param {number} width @param {Float32Array} out
  */
 export function place(ink, width, out = new Float32Array(SIDE * SIDE)) {
   out.fill(0);
@@ -98,7 +99,10 @@ export function place(ink, width, out = new Float32Array(SIDE * SIDE)) {
   return out;
 }
 
-/** The whole square canvas (size × size) shrunk to 784 pixels by area, where it was drawn: centring off. */
+/**
+ * The whole square canvas (size × size) shrunk to 784 pixels by area, where it was drawn: centring off.
+ * @param {Float32Array} ink @param {number} size @param {Float32Array} out
+ */
 export function shrink(ink, size, out = new Float32Array(SIDE * SIDE)) {
   const small = transpose(resizeRows(transpose(resizeRows(ink, size, SIDE, AREA), SIDE), size, SIDE, AREA), SIDE);
   out.set(small);
@@ -212,6 +216,8 @@ export const SPOIL = {
 /**
  * Spoil images x (n × 784) by kind and amount, with numbers from a Random (random.mjs). A new Random of the same seed
  * spoils the same pixels first, so that a slider moves smoothly.
+ * @param {Float32Array} x @param {string} kind @param {number} amount
+ * @param {import("../engine/random.mjs").Random} random @param {Float32Array} out
  */
 export function corrupt(x, kind, amount, random, out = new Float32Array(x.length)) {
   if (!Object.hasOwn(SPOIL, kind)) {

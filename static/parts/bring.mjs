@@ -10,8 +10,12 @@ const HEIC = "This is a HEIC picture, which only some programs read: save it as 
 /** A file's name as it may travel: 80 characters, none of them half a one. */
 export const short = (name) => [...name.replace(/\p{Surrogate}/gu, "")].slice(0, 80).join("");
 
-/** File → {picture: base64 of a file that Pillow may read} or {error: one sentence}. */
+/**
+ * picture: base64 of a file that Pillow may read; error: one sentence.
+ * @param {File} file @returns {Promise<{picture?: string, error?: string}>}
+ */
 export async function packed(file) {
+  /** @type {Blob} */
   let blob = file;
   try {
     const form = await head(file);

@@ -9,8 +9,9 @@ const REFUSALS = {
 export const offered = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 /**
- * Show in `host` what the camera sees, until the visitor takes a picture or `signal` (an AbortSignal) ends it.
- * → {file} or {error: one sentence}, neither where they left.
+ * Show in `host` what the camera sees, until the visitor takes a picture or `signal` ends it.
+ * @param {Element} host @param {AbortSignal} signal
+ * @returns {Promise<{file?: File, error?: string}>} error is one sentence; neither where they left
  */
 export async function photograph(host, signal) {
   let stream;
@@ -26,7 +27,8 @@ export async function photograph(host, signal) {
   box.innerHTML = `<video autoplay muted playsinline aria-label="What the camera sees"></video>
     <p>One digit, written large and dark on light paper</p>
     <div class="row"><button class="take">Take the picture</button><button class="leave">Cancel</button></div>`;
-  const [video, take, leave] = ["video", ".take", ".leave"].map((selector) => box.querySelector(selector));
+  const video = box.querySelector("video");
+  const [take, leave] = box.querySelectorAll("button");
   take.disabled = true; // until there is a frame to take
   video.onloadeddata = () => {
     take.disabled = false;

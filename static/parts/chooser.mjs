@@ -26,16 +26,25 @@ const STYLE = `
 .chooser .camera p { margin: 0; }
 .chooser .camera .row { display: flex; flex-wrap: wrap; gap: 8px; justify-content: center; }`;
 
-/** Shows {open, refused: {id, sentence} or null} (options) in root; says {picture: base64, name, id}. */
+/**
+ * @typedef {{open: boolean, refused: {id: number, sentence: string} | null}} Options refused: what was wrong with a picture
+ * @typedef {{picture: string, name: string, id: number}} Message picture: a file as base64; id: of this sending
+ * @typedef {import("../host.mjs").Component<Options, Message>} Component
+ */
+
+/** @param {import("../host.mjs").Root} root @param {Component} component */
 export function mount(root, component) {
   return new Chooser(root, component);
 }
 
 class Chooser {
+  /** @param {import("../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
-    Object.assign(this, { root, component });
+    this.component = component;
     this.awaited = null; // the picture that Python is asked about; an older answer is none to it
+    /** @type {Message | null} */
     this.packed = null; // the message of a picture that came before Python knew that the box is open
+    /** @type {AbortController | null} */
     this.watching = null; // ends the camera
     this.input = element("input", { type: "file", accept: "image/*,.heic,.heif", hidden: true, onchange: () => this.#chosen() });
     this.file = button("Choose a file", () => this.input.click());
@@ -58,6 +67,7 @@ class Chooser {
     root.replaceChildren(element("style", { textContent: STYLE }), box);
   }
 
+  /** @param {Component} component */
   update(component) {
     this.component = component;
     const { refused } = told(component);

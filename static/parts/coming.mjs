@@ -5,7 +5,13 @@ import { progress, watch } from "../engine/registry.mjs";
 
 const PATIENCE = 600; // milliseconds in which nothing need be said
 
-/** Say over the view in root how much of its networks has come, until `view` is there. The Studio says it on each card. */
+/**
+ * Say over the view in root how much of its networks has come, until `view` is there. The Studio says it on each card.
+ * @typedef {import("../engine/registry.mjs").Network} Network
+ * @param {import("../host.mjs").Root} root
+ * @param {import("../host.mjs").Component<{models?: {network: Network}[], network?: Network}, any>} component
+ * @param {Promise<unknown>} view
+ */
 export function coming(root, component, view) {
   const { models = [], network: own } = told(component);
   const all = [...models.map(({ network }) => network), own].filter(Boolean);

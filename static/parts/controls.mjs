@@ -1,10 +1,10 @@
 // What the views of Styles, Sliders and Interpolate share beside paint.mjs: elements, numbers as text, the digit that
 // Python sends, and what a latent dimension is worth. Their boxes and colours are in views.css, which the server also
-// puts around the first picture (ui/live_pages.py).
+// puts around the first picture (ui/parts/first.py).
 
 import { PIXELS } from "../engine/engine.mjs";
 
-/** The style sheet as an element: the one that came with the first picture, or fetched. */
+/** The style sheet as an element: the one that came with the first picture, or fetched. @param {import("../host.mjs").Root} root */
 export async function styleSheet(root) {
   const there = root.querySelector("style[data-views]");
   if (there) return there;
@@ -12,28 +12,36 @@ export async function styleSheet(root) {
   return element("style", { textContent: await response.text() });
 }
 
-/** element("button", {type: "button"}, "words", another) */
+/**
+ * element("button", {type: "button"}, "words", another)
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {{[name: string]: unknown}} properties @param {(Node | string)[]} children
+ */
 export function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
 }
 
-/** A button with words, and what it does; `title` says more. */
+/** A button with words, and what it does; `title` says more. @param {string} words @param {(e: MouseEvent) => void} act */
 export function button(words, act, title = "") {
   return element("button", { type: "button", textContent: words, title, onclick: act });
 }
 
-/** Press a toggle in or out. */
+/** Press a toggle in or out. @param {Element} made @param {unknown} on */
 export const press = (made, on) => made.setAttribute("aria-pressed", String(Boolean(on)));
 
-/** Python's digit {pixels: 784 grey bytes as base64, …} → Float32Array in [0, 1]. */
+/**
+ * Python's digit → pixels in [0, 1].
+ * @param {{pixels: string}} digit 784 grey bytes as base64, and whatever else it is
+ */
 export function pixelsOf({ pixels }) {
   const bytes = atob(pixels);
   return Float32Array.from({ length: PIXELS }, (_, i) => bytes.charCodeAt(i) / 255);
 }
 
-/** The label that a conditional model takes a digit for: the one of the highest ELBO, each over the same two draws. */
+/** The label that a conditional model takes a digit for: the one of the highest ELBO, each over the same two draws.
+ * @param {import("../engine/engine.mjs").Model} model @param {Float32Array} pixels */
 export function likeliest(model, pixels) {
   const D = model.latentDim;
   const labels = Uint8Array.from({ length: model.nClasses }, (_, y) => y);
@@ -57,7 +65,8 @@ export function numbersOf(text, n, limit = 100) {
 /** Numbers as they stand in a link. */
 export const toLink = (values, digits = 3) => Array.from(values, (v) => String(Number(v.toFixed(digits)))).join(",");
 
-/** Mean KL of each dimension in nats over codes with posteriors {mean, logvar}, n × D. */
+/** Mean KL of each dimension in nats over codes with posteriors, n × D.
+ * @param {import("../engine/engine.mjs").Code} codes @param {number} D */
 export function meanKl({ mean, logvar }, D) {
   const sum = new Float64Array(D);
   for (let i = 0; i < mean.length; i++) sum[i % D] += 0.5 * (mean[i] * mean[i] + Math.expm1(logvar[i]) - logvar[i]);

@@ -8,12 +8,17 @@ export class Heat {
   /**
    * bounds: [left, bottom, right, top]; n: cells a side; data: n × n bytes, as base64 or in a Uint8Array, row 0 at the
    * top, 255 the highest.
+   * @param {{bounds: number[], n: number, data: string | Uint8Array}} raster
    */
   constructor({ bounds, n, data }) {
     this.bounds = bounds;
     this.n = n;
     const bytes = typeof data === "string" ? atob(data) : null;
-    this.values = bytes ? Uint8Array.from({ length: n * n }, (_, i) => bytes.charCodeAt(i)) : data;
+    this.values = bytes ? Uint8Array.from({ length: n * n }, (_, i) => bytes.charCodeAt(i)) : /** @type {Uint8Array} */ (data);
+    this.lines = null; // contours, once they are asked for
+    this.colour = null; // that the picture was painted in
+    this.picture = null; // a canvas, n × n
+    this.image = null; // its ImageData
   }
 
   /** Another density, n × n numbers of which 255 / factor is the highest. */
@@ -31,11 +36,13 @@ export class Heat {
     return this.bounds[2] - this.bounds[0];
   }
 
+  /** @param {number[]} z */
   holds([x, y]) {
     const [left, bottom, right, top] = this.bounds;
     return x >= left && x <= right && y >= bottom && y <= top;
   }
 
+  /** @param {Heat} other */
   touches({ bounds: [left, bottom, right, top] }) {
     return this.bounds[0] < right && this.bounds[2] > left && this.bounds[1] < top && this.bounds[3] > bottom;
   }

@@ -12,16 +12,30 @@ export const BRUSH = { least: 4, normal: 8, most: 14 }; // radius; 8 is MNIST's 
 const MEMORY = 100; // steps that undo knows
 const LABEL = "Drawing pad. Arrow keys move the pen, space puts it down and lifts it, Delete clears, Control Z takes back.";
 
+/**
+ * @typedef {{radius: number, points: number[]}} Stroke points: x₀, y₀, x₁, y₁, … in units of the pad
+ * @typedef {{picture: Float32Array | null, strokes: Stroke[], example: boolean, [from: string]: unknown}} State
+ */
+
 export class Pad {
   /** change(): there is new ink, or less; begin(): the visitor starts another drawing, by a stroke, undo or clear;
-   * release(): the hand let go; say(text). */
+   * release(): the hand let go; say(text).
+   * @param {HTMLElement} host
+   * @param {{change(): void, begin(): void, release(): void, say(text: string): void}} heard */
   constructor(host, { change, begin, release, say }) {
-    Object.assign(this, { host, change, begin, release, say });
+    this.host = host;
+    this.change = change;
+    this.begin = begin;
+    this.release = release;
+    this.say = say;
     this.ink = new Float32Array(SIZE * SIZE);
     this.radius = BRUSH.normal;
+    /** @type {State} */
     this.state = { picture: null, strokes: [], example: false }; // never changed while it is in the history
-    this.history = [];
+    this.history = []; // states before this one
+    /** @type {Stroke | null} */
     this.stroke = null; // the one in hand
+    this.running = null; // the replay that plays: another object each time
     this.pen = [SIZE / 2, SIZE / 2]; // of the keyboard
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
@@ -50,7 +64,8 @@ export class Pad {
     return !this.state.picture && !this.state.strokes.length && !this.stroke;
   }
 
-  /** The drawing as 784 grey pixels; centred as MNIST's are, or where it was drawn. */
+  /** The drawing as 784 grey pixels; centred as MNIST's are, or where it was drawn.
+   * @param {boolean} centred @param {Float32Array} out */
   pixels(centred, out) {
     const { picture, strokes } = this.state;
     if (picture && !strokes.length && !this.stroke) out.set(picture); // it is in this form already
@@ -61,7 +76,8 @@ export class Pad {
 
   /** Put strokes (each {radius, points: [x0, y0, …]}) or a picture of 784 pixels on the pad in place of what is there.
    * An example gives way to the visitor's first stroke; everything else can be drawn on. What else is named, such as
-   * where a picture is from, stays with it in the history. */
+   * where a picture is from, stays with it in the history.
+   * @param {Partial<State>} drawing */
   show({ picture = null, strokes = [], example = false, ...from }, remember = true) {
     this.stop();
     if (remember) this.#remember();
@@ -88,7 +104,8 @@ export class Pad {
     this.release();
   }
 
-  /** Play strokes as a hand would draw them, in about `seconds`; any touch ends it. Resolves when it is over. */
+  /** Play strokes as a hand would draw them, in about `seconds`; any touch ends it. Resolves when it is over.
+   * @param {Stroke[]} strokes @param {number} seconds @param {boolean} still */
   async replay(strokes, seconds, still = false) {
     this.show({ example: true });
     if (still) { // whoever wants no motion sees the end

@@ -7,7 +7,10 @@ import { SIDE } from "../maths/digit.mjs";
 
 const buffers = new WeakMap(); // canvas → its context, its ImageData and that data as one integer a pixel
 
-/** A canvas of 28 × 28 pixels that stay pixels; `label` is what it shows, in words; `size` in CSS pixels, else 100 %. */
+/**
+ * A canvas of 28 × 28 pixels that stay pixels; `label` is what it shows, in words; `size` in CSS pixels, else 100 %.
+ * @param {{label: string, size?: number | null}} look
+ */
 export function digitCanvas({ label, size = null }) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SIDE;
@@ -20,7 +23,8 @@ export function digitCanvas({ label, size = null }) {
   return canvas;
 }
 
-/** 784 numbers in [0, 1] onto a digitCanvas, white on black; null paints it black. Allocates nothing after the first. */
+/** 784 numbers in [0, 1] onto a digitCanvas, white on black; null paints it black. Allocates nothing after the first.
+ * @param {HTMLCanvasElement} canvas @param {ArrayLike<number> | null} pixels */
 export function paint(canvas, pixels) {
   let buffer = buffers.get(canvas);
   if (!buffer) {
@@ -44,7 +48,7 @@ export const COLOURS = [
   "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 ];
 
-/** The page's colours as CSS strings and its font: {text, accent, border, surface, background, font, dark}. */
+/** The page's colours as CSS strings and its font. @param {import("../host.mjs").Root} root */
 export function palette(root) {
   const style = getComputedStyle(root.host ?? root);
   const of = (name, otherwise) => style.getPropertyValue(`--st-${name}`).trim() || otherwise;
@@ -76,7 +80,10 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 
 // Words and frames -----------------------------------------------------------------------------------------------------
 
-/** say(text): what a screen reader speaks, once the hand has rested for half a second. */
+/**
+ * say(text): what a screen reader speaks, once the hand has rested for half a second.
+ * @param {Node & ParentNode} root @returns {(text: string) => void}
+ */
 export function announcer(root) {
   const region = document.createElement("div");
   region.setAttribute("aria-live", "polite");
@@ -91,7 +98,10 @@ export function announcer(root) {
   };
 }
 
-/** request(): draw(time) runs in the next frame, once, however often it was asked for; request.stop() ends that. */
+/**
+ * request(): draw(time) runs in the next frame, once, however often it was asked for; request.stop() ends that.
+ * @param {(time: number) => void} draw
+ */
 export function frameLoop(draw) {
   let id = 0;
   const request = () => {

@@ -18,30 +18,72 @@ const NUMERAL = 20; // CSS pixels between the centres of two numerals, at least
 const FARTHEST = 8; // half-widths of the first view that fit into the widest one: some codes lie far out
 const SUB = 3; // stamps a pixel and axis: points move in thirds of a pixel when the view moves
 
+/**
+ * @typedef {number[]} Place z₁ and z₂
+ * @typedef {{z: Place, sigma?: ArrayLike<number> | null, colour?: string, text?: string, drag?: boolean,
+ *   shape?: string, size?: number}} Marker sigma: half-axes of an ellipse in units of the map; drag: a
+ *   hand may pull it; shape: "ring" (where none is named), "dot" or "cross"; size: radius in pixels
+ * @typedef {(ctx: CanvasRenderingContext2D, plane: Plane) => void} Draw
+ */
+
 export class Plane {
   /**
    * host: an element whose size the map takes; labelText: what a screen reader calls it. wheel: the wheel zooms;
    * scroll: a finger beside all markers scrolls the page instead of looking around (for maps that are small print).
+   * @param {HTMLElement} host @param {{labelText?: string, wheel?: boolean, scroll?: boolean}} options
    */
   constructor(host, { labelText = "Map of the codes", wheel = true, scroll = false } = {}) {
     this.host = host;
-    this.onHover = this.onPick = this.onDrag = this.onRelease = this.onView = null;
+    // What the view around does when something happens. A code is the number of the nearest one in reach, or null.
+    /** @type {((z: Place | null, code: number | null) => void) | null} */
+    this.onHover = null;
+    /** @type {((z: Place, code: number | null) => void) | null} */
+    this.onPick = null;
+    /** @type {((name: string, z: Place) => void) | null} */
+    this.onDrag = null;
+    /** @type {((name: string, z: Place) => void) | null} */
+    this.onRelease = null;
+    /** @type {(() => void) | null} */
+    this.onView = null;
     this.axes = ["z₁", "z₂"]; // what stands at them
+    /** @type {Draw[]} */
     this.under = []; // draw(ctx, plane): rests while the pointer moves, below the points; after a change: redraw()
+    /** @type {Draw[]} */
     this.over = []; // the same, above the points
+    /** @type {Draw[]} */
     this.layers = []; // draw(ctx, plane): drawn with every frame, above the points, below the markers
+    /** @type {Map<string, Marker>} */
     this.markers = new Map();
     this.showPoints = true;
     this.pointOpacity = 1; // less where something else is the map's subject
     this.showNumerals = true;
     this.badges = []; // where the numerals stand on the screen
+    /** @type {"prior" | "yardstick" | null} */
     this.circles = null;
+    /** @type {Place | null} */
     this.cursor = null; // where the keyboard is
     this.centre = [0, 0];
     this.span = 8; // units across the shorter side
     this.home = { centre: [0, 0], half: 4 };
-    this.width = this.height = this.scale = 1;
+    this.viewed = false; // somebody has set a view: codes that come do not set another
+    this.width = this.height = 1; // CSS pixels
+    this.scale = 1; // of them, a unit
+    this.ratio = 0; // the screen's pixels, a CSS pixel
+    /** @type {{mean: Float32Array, label: Uint8Array} | null} */
     this.codes = null;
+    this.colours = []; // of the labels
+    this.names = null; // of the labels, where they are more than numbers
+    /** @type {Index | null} */
+    this.index = null; // of the codes
+    this.numerals = []; // {label, at}: where each label's codes have their median
+    this.stale = true; // the base is to be drawn anew
+    this.frame = 0; // that was asked for
+    this.gone = false;
+    this.pixels = null; // of the points' canvas
+    /** @type {ReturnType<typeof palette>} */
+    this.theme = null;
+    this.pointers = new Map(); // those that are down: their id → where they are, in CSS pixels
+    this.gesture = null; // what the hand does: {mode: "marker", "look", "pan" or "pinch", …}
 
     const style = document.createElement("style");
     style.textContent = STYLE;
@@ -73,7 +115,8 @@ export class Plane {
   // What is shown ------------------------------------------------------------------------------------------------------
 
   /** codes: {mean Float32Array n × 2, label Uint8Array n}; colours: one CSS hex colour a label; names: what stands at a
-   * label's median, else its number. Fits the view once. */
+   * label's median, else its number. Fits the view once.
+   * @param {{mean: Float32Array, label: Uint8Array}} codes @param {string[]} colours @param {string[] | null} names */
   setCodes(codes, colours, names = null) {
     const first = !this.codes;
     this.codes = codes;
@@ -109,8 +152,8 @@ export class Plane {
   }
 
   /**
-   * A named point, or null to take it away. {z: [z₁, z₂], sigma?: half-axes of an ellipse in units of the map,
-   * colour?, text?, drag?: a hand may pull it, shape?: "ring" (default), "dot" or "cross", size?: radius in pixels}
+   * A named point, or null to take it away.
+   * @param {string} name @param {Marker | null} marker
    */
   setMarker(name, marker) {
     if (marker) this.markers.set(name, marker);
@@ -126,7 +169,7 @@ export class Plane {
 
   // Places -------------------------------------------------------------------------------------------------------------
 
-  /** z → CSS pixels from the upper left corner of the map. */
+  /** z → CSS pixels from the upper left corner of the map. @param {ArrayLike<number>} z */
   toScreen(z) {
     return [
       this.width / 2 + (z[0] - this.centre[0]) * this.scale,
@@ -142,7 +185,8 @@ export class Plane {
     ];
   }
 
-  /** Number of the code nearest to z, if it lies within `reach` units (default: anywhere); else null. */
+  /** Number of the code nearest to z, if it lies within `reach` units (default: anywhere); else null.
+   * @param {Place} z @param {number} reach */
   nearest(z, reach = Infinity) {
     return this.index?.nearest(z, reach) ?? null;
   }
@@ -190,7 +234,9 @@ export class Plane {
     const { clientWidth: width, clientHeight: height } = this.box;
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
     if (!width || !height || (width === this.width && height === this.height && ratio === this.ratio)) return;
-    Object.assign(this, { width, height, ratio });
+    this.width = width;
+    this.height = height;
+    this.ratio = ratio;
     for (const canvas of [this.canvas, this.pointsCanvas, this.baseCanvas]) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
@@ -363,6 +409,7 @@ export class Plane {
     }
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Marker} marker */
   #drawMarker(ctx, { z, sigma, colour = this.theme.accent, text, shape = "ring", size = 8 }) {
     const [x, y] = this.toScreen(z);
     if (!(Math.abs(x) < 1e5 && Math.abs(y) < 1e5)) return; // far outside: canvas would spend seconds on it
@@ -428,7 +475,6 @@ export class Plane {
 
   #listen(wheel, scroll) {
     const { canvas } = this;
-    this.pointers = new Map();
     canvas.onpointerdown = (e) => this.#down(e);
     canvas.onpointermove = (e) => this.#move(e);
     canvas.onpointerup = (e) => this.#up(e);

@@ -14,7 +14,7 @@ import { readTensors } from "../../static/engine/safetensors.mjs";
 
 const CHECKPOINTS = new URL("../../checkpoints/", import.meta.url);
 const read = (slug, name) => readFile(new URL(`${slug}/${name}`, CHECKPOINTS));
-const card = async (slug) => JSON.parse(await read(slug, "card.json"));
+const card = async (slug) => JSON.parse(String(await read(slug, "card.json")));
 const slugs = (await readdir(CHECKPOINTS)).filter((name) => /^(mnist|digits)-.*-2d$/.test(name));
 
 for (const slug of slugs) {
@@ -92,8 +92,9 @@ test("the registry asks for one file after the other, once each, and again for o
     open--;
     answer.end(file);
   });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const at = (name) => `http://127.0.0.1:${server.address().port}/${name}`;
+  await new Promise((done) => server.listen(0, "127.0.0.1", () => done(null)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const at = (name) => `http://127.0.0.1:${port}/${name}`;
   const network = async (slug) => ({
     slug, card: await card(slug), weights: at(`${slug}/weights.safetensors`), codes: at(`${slug}/codes.safetensors`),
     bytes: { weights: (await read(slug, "weights.safetensors")).length, codes: 1 },

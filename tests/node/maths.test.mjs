@@ -11,6 +11,7 @@ const N = 600;
 const random = new Random(3);
 const mean = Float32Array.from({ length: 2 * N }, () => 3 * random.normal() + 1);
 const label = Uint8Array.from({ length: N }, (_, i) => i % 10);
+/** @param {number} i @param {number[]} z */
 const far = (i, [x, y]) => (mean[2 * i] - x) ** 2 + (mean[2 * i + 1] - y) ** 2;
 
 test("the index finds the nearest code, also from outside of the map", () => {
