@@ -3,8 +3,8 @@
     python -m benchmarks.transport [--rounds 5] [--slow-rounds 1]
 
 From navigation with an empty cache until the empty app is painted, and until the Studio answers a hand with its first
-network; then the same again by a reload. Megabytes are what came over the wire until all was there, by HTTP and by
-websocket. The slow network is 1.6 Mbit/s with 150 ms, as browsers' tools emulate it.
+network; then the same again by a reload. Megabytes are what came over the wire, by HTTP and by websocket, until that
+answer (files that had come whole by then) and until all was there. The slow network is 1.6 Mbit/s with 150 ms, as browsers' tools emulate it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ SHOWN = {  # what counts as there, and as all there
 }
 
 
-def visit(page: Page, app: str, go: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds from navigation to the first answer, and megabytes until the page rests."""
+def visit(page: Page, app: str, go: Callable[[], object]) -> tuple[float, float, float]:
+    """Milliseconds from navigation to the first answer, megabytes until then, and until the page rests."""
     first, whole = SHOWN[app]
     taken: list[float] = []
     client = page.context.new_cdp_session(page)
@@ -46,10 +46,11 @@ def visit(page: Page, app: str, go: Callable[[], object]) -> tuple[float, float]
     page.wait_for_function(first)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     spent = 1000 * (time.perf_counter() - start)
+    early = sum(taken) / MB
     page.wait_for_function(whole)
     page.wait_for_selector(IDLE)
     client.detach()
-    return spent, sum(taken) / MB
+    return spent, early, sum(taken) / MB
 
 
 def length(frame: dict) -> float:
@@ -57,8 +58,10 @@ def length(frame: dict) -> float:
     return len(frame["payloadData"]) * (0.75 if frame["opcode"] == 2 else 1)
 
 
-def measure(browser: Browser, address: str, app: str, rounds: int, slow: bool) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = {"first visit": [], "reload": []}
+def measure(
+    browser: Browser, address: str, app: str, rounds: int, slow: bool
+) -> dict[str, list[tuple[float, float, float]]]:
+    found: dict[str, list[tuple[float, float, float]]] = {"first visit": [], "reload": []}
     for _ in range(rounds):
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
@@ -97,10 +100,11 @@ def main() -> None:
                 for app, found in results.items():
                     for which, values in found.items():
                         network = "1.6 Mbit/s" if slow else "this machine"
-                        size = statistics.median(mb for _, mb in values)
-                        row(f"{app}, {which}, {network}", [ms for ms, _ in values], note=f"{size:.2f} MB")
+                        spent, early, size = (list(column) for column in zip(*values, strict=True))
+                        note = f"{statistics.median(early):.2f} of {statistics.median(size):.2f} MB"
+                        row(f"{app}, {which}, {network}", spent, note=note)
                 medians = {
-                    app: statistics.median(ms for ms, _ in found["first visit"]) for app, found in results.items()
+                    app: statistics.median(ms for ms, *_ in found["first visit"]) for app, found in results.items()
                 }
                 print(f"\nThe Studio answers after {medians['Studio'] / medians['empty app']:.2f} times as long.\n")
         browser.close()
