@@ -4,7 +4,8 @@
 
 From navigation with an empty cache until the empty app is painted, and until the Studio answers a hand with its first
 network; then the same again by a reload. Megabytes are what came over the wire, by HTTP and by websocket, until that
-answer (files that had come whole by then) and until all was there. The slow network is 1.6 Mbit/s with 150 ms, as browsers' tools emulate it.
+answer (files that had come whole by then) and until all was there. The slow network is 1.6 Mbit/s with 150 ms, as
+browsers' tools emulate it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from ui.parts import fetch, readout
 from ui.parts.cast import choose, choose_size
 from ui.parts.digit import Chosen
 from ui.parts.page import frame
-from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.parts.picture import choose_digit, show_steps
 from ui.parts.tiles import numbers
 from ui.shell.failure import fragment
 from ui.shell.glossary import glossary
@@ -64,9 +64,7 @@ with dimensions:
     models = choose("sliders", size)
 with controls:
     chosen = choose_digit()
-label = chosen.label or 0
-if chosen.label is None and (told := next((one for one in models if one.conditional), None)):
-    label, _ = label_for(chosen, store.model(told.slug)[0])
+label = sliders.label_to_tell(models, chosen)
 play(models, size, chosen, label)
 show_steps(chosen)
 fetch.mnist_notice()

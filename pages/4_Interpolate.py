@@ -28,14 +28,15 @@ with more, st.container(horizontal=True, gap="medium"):
     models = choose("walk", dim)
 
 ends = torch.tensor(np.stack([first.pixels, second.pixels]))
-walkers, said, labels = [], [], (first.label, second.label)
+walkers, said = [], []
 for one in models:
     model, told = store.guard(one.slug)[0], None
     store.guard_codes(one.slug)
     if one.conditional:
         (a, how_a), (b, how_b) = (label_for(digit, model, one.dataset) for digit in (first, second))
-        told, labels = (a, b), (a if labels[0] is None else labels[0], b if labels[1] is None else labels[1])
-        said += [f"to the {one.name} {a} ({how_a}) and {b} ({how_b})"] if "guessed" in how_a + how_b else []
+        told, names = (a, b), one.data.classes
+        if "guessed" in how_a + how_b:
+            said.append(f"to the {one.name} {names[a]} ({how_a}) and {names[b]} ({how_b})")
     walkers.append(Walker(one, model, told))
 ways = Ways(walkers, ends, spherical=way == "spherical")
 blank = next((word for word, digit in (("from", first), ("to", second)) if not digit.pixels.any()), None)
@@ -44,7 +45,7 @@ blank = next((word for word, digit in (("from", first), ("to", second)) if not d
 @fragment
 def scrub() -> None:
     """The live view, and whenever the hand lets go, what a classifier reads there."""
-    at = walk.interpolate(walkers, (first, second), labels, ways)
+    at = walk.interpolate(walkers, (first, second), ways)
     if blank:
         return
     if judge := store.judge():

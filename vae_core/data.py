@@ -40,6 +40,8 @@ class Dataset(NamedTuple):
 
     title: str
     classes: tuple[str, ...]  # the name of each label: 0 … n_classes − 1
+    sample: str = ""  # what a test image is called before its number; without it, of the title
+    opens: int = 0  # the test image that pages open with: one that most models draw back
     torchvision: str | None = None  # its class there, which also names its folder
     megabytes: int = 0  # of its archives
     sums: Mapping[str, str] = MappingProxyType({})  # SHA-256 of its official files once unpacked, where measured
@@ -54,6 +56,10 @@ class Dataset(NamedTuple):
         """One for each class, the same on every page."""
         return palette(len(self.classes))
 
+    def called(self, index: int) -> str:
+        """A test image, such as "MNIST test digit 17"."""
+        return f"{self.sample or f'{self.title} test image'} {index}"
+
 
 def _digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:
     pixels, labels = _digits()
@@ -61,26 +67,27 @@ def _digits_of(split: str) -> tuple[np.ndarray, np.ndarray]:
     return pixels[chosen], labels[chosen]
 
 
-_TEN = tuple("0123456789")
+NUMERALS = tuple("0123456789")  # the classes that pages and judge speak of as digits
 _CLOTHES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 _HIRAGANA = ("お o", "き ki", "す su", "つ tsu", "な na", "は ha", "ま ma", "や ya", "れ re", "を wo")
 # The register, in the order of every list.
 DATASETS = {
     "mnist": Dataset(
         "MNIST",
-        _TEN,
-        "MNIST",
-        12,
-        {
+        NUMERALS,
+        "MNIST test digit",
+        torchvision="MNIST",
+        megabytes=12,
+        sums={
             "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
             "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
             "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         },
     ),
-    "fashion_mnist": Dataset("Fashion-MNIST", _CLOTHES, "FashionMNIST", 31),
-    "kmnist": Dataset("KMNIST", _HIRAGANA, "KMNIST", 21),
-    "digits": Dataset("scikit-learn's digits", _TEN, bundled=_digits_of),
+    "fashion_mnist": Dataset("Fashion-MNIST", _CLOTHES, torchvision="FashionMNIST", megabytes=31),
+    "kmnist": Dataset("KMNIST", _HIRAGANA, torchvision="KMNIST", megabytes=21),
+    "digits": Dataset("scikit-learn's digits", NUMERALS, "scikit-learn digit", 43, bundled=_digits_of),
 }
 SPLITS = ("train", "test")
 IMAGES = {"train": 60_000, "test": 10_000}  # of each set of the MNIST family; another number is another data set
@@ -111,6 +118,14 @@ class Progress(NamedTuple):
 
 class DataError(RuntimeError):
     """A data set that is not there or cannot be had; the message is a sentence for the visitor."""
+
+
+def known(name: str, n_classes: int) -> Dataset:
+    """The data set of a model that tells so many classes apart: its row, or one of numbers where the register has none
+    that fits, since a model outlives a row."""
+    if name in DATASETS and DATASETS[name].n_classes == n_classes:
+        return DATASETS[name]
+    return Dataset(name, tuple(map(str, range(n_classes))))
 
 
 def data_dir(override: str | Path | None = None) -> Path:

@@ -8,7 +8,7 @@ import { readTensors } from "./safetensors.mjs";
 /**
  * What Python tells of a network: the part of its card that matters here, and where its files lie.
  * @typedef {{slug: string, card: object, weights: string, codes: string,
- *   bytes: {weights: number, codes: number}}} Network
+ *   bytes: {weights: number, codes: number}, classes: string[], colours: string[]}} Network
  * @typedef {import("./engine.mjs").Code & {label: Uint8Array}} Codes n × D, n × D, n; of the test split
  */
 

@@ -81,7 +81,7 @@ class Sliders {
    * of perhaps another size and another digit wrote. Then the hand that was left for this size and this digit counts,
    * else the digit's own code with the models of the view before. */
   #startingState() {
-    const { models, digit } = this.options;
+    const { models, digit, labels: names } = this.options;
     const linked = (name) => (latest ? null : link.get(name));
     const left = remembered.get(this.size);
     const old = left?.digit === digit.id ? left : { shown: latest?.shown, lead: latest?.lead, kinds: latest?.kinds };
@@ -93,7 +93,7 @@ class Sliders {
     const [from, y] = [linked("from") ?? old.from ?? "", linked("y") ?? ""];
     return {
       shown, kinds, lead, from: /^(digit|mean|[ru]\d{1,10})$/.test(from) ? from : "digit",
-      label: /^\d$/.test(y) ? Number(y) : old.label ?? digit.label,
+      label: /^\d{1,2}$/.test(y) && Number(y) < names.length ? Number(y) : names[old.label] ? old.label : digit.label,
       offset: Float64Array.from(numbersOf(linked("s"), this.size) ?? old.offset ?? new Float64Array(this.size)),
     };
   }
@@ -157,7 +157,7 @@ class Sliders {
       toggles.append(m.toggle);
     }
     this.label = element("select", { ariaLabel: "Label that the CVAE is told" });
-    for (let y = 0; y < 10; y++) this.label.append(new Option(`CVAE told: ${y}`, y));
+    this.label.append(...this.options.labels.map((name, y) => new Option(`CVAE told: ${name}`, y)));
     this.label.value = this.state.label;
     this.label.onchange = () => {
       this.state.label = Number(this.label.value);

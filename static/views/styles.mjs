@@ -1,4 +1,4 @@
-// The page "Styles": one z of a conditional VAE, all ten digits in it at once. In two dimensions z is dragged on the
+// The page "Styles": one z of a conditional VAE, every class in it at once. In two dimensions z is dragged on the
 // map, in more each of the busiest dimensions has a slider. Python hears of z when the hand lets go.
 
 import { link, say, told } from "../host.mjs";
@@ -6,12 +6,11 @@ import { EngineError, PIXELS } from "../engine/engine.mjs";
 import {
   button, dimension, element, meanKl, norm, numbersOf, pixelsOf, signed, styleSheet, toLink,
 } from "../parts/controls.mjs";
-import { COLOURS, announcer, digitCanvas, frameLoop, paint } from "../parts/paint.mjs";
+import { announcer, digitCanvas, frameLoop, paint } from "../parts/paint.mjs";
 import { Plane } from "../parts/plane.mjs";
 import { Random } from "../engine/random.mjs";
 import * as registry from "../engine/registry.mjs";
 
-const LABELS = Uint8Array.from({ length: 10 }, (_, y) => y);
 const SLIDERS = 8; // of the busiest dimensions
 const REACH = 3.5; // of a slider, in σ of the prior
 const KEPT = 4; // hands to compare, at most
@@ -30,7 +29,6 @@ class Styles {
     this.root = root;
     this.component = component;
     this.options = told(component);
-    this.pixels = new Float32Array(10 * PIXELS);
     this.request = frameLoop(() => this.draw());
   }
 
@@ -40,8 +38,10 @@ class Styles {
       styleSheet(this.root), registry.model(network), registry.codes(network),
     ]);
     if (this.gone) return;
-    if (!model.conditional) throw new EngineError(`One hand, ten digits needs a conditional model; ${slug} takes no label.`);
+    if (!model.conditional) throw new EngineError(`One hand, all classes: that needs a conditional model, and ${slug} takes no label.`);
     this.model = model;
+    this.labels = Uint8Array.from({ length: model.nClasses }, (_, y) => y);
+    this.pixels = new Float32Array(model.nClasses * PIXELS); // of all classes
     const D = model.latentDim;
     const old = remembered.get(slug) ?? {};
     this.#encode();
@@ -91,19 +91,20 @@ class Styles {
     );
     this.reading = element("p", { className: "reading quiet" });
     this.side = element("div", { className: "side" });
-    this.ten = element("div", { className: "ten" });
-    this.tiles = Array.from(LABELS, (y) => {
-      const canvas = digitCanvas({ label: `${y} in this hand` });
+    const { classes, colours } = this.options.network;
+    this.all = element("div", { className: "all" });
+    this.tiles = Array.from(this.labels, (y) => {
+      const canvas = digitCanvas({ label: `${classes[y]} in this hand` });
       const figure = element("figure", { className: "tile" }, canvas);
-      figure.style.setProperty("--edge", COLOURS[y]);
+      figure.style.setProperty("--edge", colours[y]);
       canvas.style.cssText = ""; // the sheet frames it
       const note = element("small", { className: "quiet" });
-      figure.append(element("figcaption", {}, element("b", { textContent: y }), " ", note));
-      this.ten.append(figure);
+      figure.append(element("figcaption", {}, element("b", { textContent: classes[y] }), " ", note));
+      this.all.append(figure);
       return { canvas, note };
     });
     this.keptBox = element("div", { className: "kept" });
-    const grid = element("div", { className: "styles" }, this.side, this.ten, this.keptBox);
+    const grid = element("div", { className: "styles" }, this.side, this.all, this.keptBox);
     box.append(bar, grid);
     this.root.replaceChildren(style, box);
     this.say = announcer(box);
@@ -122,7 +123,7 @@ class Styles {
     });
     plane.pointOpacity = 0.45; // the hand is the subject
     plane.showNumerals = false; // the classes lie on each other
-    plane.setCodes(codes, COLOURS);
+    plane.setCodes(codes, this.options.network.colours);
     plane.setCircles("prior");
     // Wherever the map is touched, the hand comes and follows.
     const come = ({ clientX, clientY }) => {
@@ -215,12 +216,12 @@ class Styles {
 
   #showKept() {
     this.keptBox.replaceChildren(...this.kept.map((z) => {
-      const ten = this.model.decode(z, LABELS);
+      const all = this.model.decode(z, this.labels);
       const row = element("div", { className: "hand" });
-      for (const y of LABELS) {
-        const canvas = digitCanvas({ label: `${y} in a hand that was kept` });
+      for (const y of this.labels) {
+        const canvas = digitCanvas({ label: `${this.options.network.classes[y]} in a hand that was kept` });
         canvas.style.cssText = "";
-        paint(canvas, ten.subarray(y * PIXELS, (y + 1) * PIXELS));
+        paint(canvas, all.subarray(y * PIXELS, (y + 1) * PIXELS));
         const figure = element("figure", { className: "tile" }, canvas);
         row.append(figure);
       }
@@ -240,8 +241,8 @@ class Styles {
 
   draw() {
     const { z, model, options: { digit } } = this;
-    model.decode(z, LABELS, this.pixels);
-    for (const y of LABELS) {
+    model.decode(z, this.labels, this.pixels);
+    for (const y of this.labels) {
       const { canvas, note } = this.tiles[y];
       paint(canvas, this.pixels.subarray(y * PIXELS, (y + 1) * PIXELS));
       const said = y === digit.label ? "its label" : "";

@@ -4,13 +4,17 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from ui.live import cast, networks
-from vae_core import checkpoints
+from ui.live import cast, networks, store
+from ui.parts import digit
+from ui.parts.picture import label_for
+from vae_core import checkpoints, data
+from vae_core.__main__ import main
 from vae_core.storage import read_json, read_tensors, write_json, write_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,3 +124,53 @@ def test_python_and_the_link_speak_of_the_same_model():
         assert cast.slug_of(one.key, one.latent_dim) == one.slug
         with torch.no_grad():
             assert checkpoints.load(one.slug)[0].config.latent_dim == one.latent_dim
+
+
+# Another alphabet -----------------------------------------------------------------------------------------------------
+
+
+def _letters(split):
+    """Digits upright, on their side and upside down, under 26 names."""
+    pixels, labels = data.DATASETS["digits"].bundled(split)
+    turned = np.concatenate([np.rot90(pixels, k, axes=(1, 2)) for k in range(3)])
+    labels = np.concatenate([labels + 10 * k for k in range(3)]).astype(np.uint8)
+    return turned[labels < 26], labels[labels < 26]
+
+
+@pytest.fixture
+def alphabet(house, monkeypatch):
+    """A data set of 26 classes and a CVAE of it, barely trained."""
+    row = data.Dataset("Letters", tuple("abcdefghijklmnopqrstuvwxyz"), bundled=_letters)
+    monkeypatch.setitem(data.DATASETS, "letters", row)
+    small = "--epochs 1 --encoder 16 --decoder 16 --latent-dim 2 --threads 1".split()
+    assert main(["train", "cvae", "--dataset", "letters", *small, "--root", str(house)]) == 0
+    return "letters-cvae-2d"
+
+
+def test_26_classes_have_their_names_everywhere(alphabet):
+    """Otherwise whoever comes with letters reads numbers, or meets an exception at the eleventh class."""
+    names = list("abcdefghijklmnopqrstuvwxyz")
+    link = {"styles_model": alphabet, "sliders_cast": alphabet, "walk_cast": alphabet, "digit": "letters:600"}
+    app = visit("3_Styles", **link)
+    assert not app.exception and not app.error
+    options = told(app, "views/styles.mjs")
+    assert options["network"]["classes"] == names and len(set(options["network"]["colours"])) == 26
+    assert app.segmented_control(key="styles_label").options == names
+    label = int(store.samples("letters")[1][600])
+    assert label > 9 and options["digit"]["label"] == label and options["digit"]["shows"] == names[label]
+    assert any(f"Letters test image 600: {names[label]}." in text.value for text in app.caption)
+    assert app.selectbox(key="digit_only").options == [f"only {name}" for name in names]
+    app = visit("2_Sliders", **link, y="25")
+    assert not app.exception and told(app, "views/sliders.mjs")["labels"] == names
+    app = visit("4_Interpolate", **link)
+    assert not app.exception and told(app, "views/interpolate/interpolate.mjs")["models"][0]["told"][0] == label
+
+
+def test_a_label_means_what_its_data_set_says(alphabet):
+    """Otherwise a shirt, whose label is 6, is told to a CVAE of digits as a six."""
+    model = store.model(OTHER)[0]
+    letter, own = digit.sample(600, "letters"), digit.sample(5, "digits")
+    assert label_for(letter, model, "digits")[1].startswith("guessed")
+    assert label_for(own, model, "digits") == (own.label, "its label")
+    assert label_for(own, store.model(alphabet)[0], "letters")[1].startswith("guessed")
+    assert store.sources()[-1] == "letters"  # what a newcomer meets first are digits

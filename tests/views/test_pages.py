@@ -21,7 +21,6 @@ from sklearn.decomposition import PCA
 from streamlit.testing.v1 import AppTest
 
 from ui.live import cast, networks, store
-from ui.parts.digit import OPENS
 from ui.parts.links import DIGITS
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
@@ -189,7 +188,7 @@ def test_a_digit_keeps_its_data_set_until_somebody_chooses_another(page, touched
     assert app.number_input(key="digit_number").value == before
     assert next(c.value for c in app.caption if "digit" in c.value) == caption
     well(app.selectbox(key="digit_source").set_value("mnist").run())
-    assert app.number_input(key="digit_number").value == OPENS["mnist"]
+    assert app.number_input(key="digit_number").value == data.DATASETS["mnist"].opens
     assert any(c.value.startswith("MNIST test digit 0, ") for c in app.caption)
 
 

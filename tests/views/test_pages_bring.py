@@ -15,12 +15,13 @@ from streamlit.testing.v1 import AppTest
 from ui.live import store
 from ui.live.cast import standing
 from ui.parts import tiles
-from ui.parts.digit import BROUGHT, OPENS, Chosen, describe, drawing
+from ui.parts.digit import BROUGHT, Chosen, describe, drawing
 from ui.parts.picture import label_for, next_index
 from ui.parts.tiles import bits
 from ui.views.interpolate.ways import START, Walker, Ways, animation
 from ui.views.studio import FIRST
 from vae_core import checkpoints, corruption, latent, measures, metrics
+from vae_core.data import DATASETS
 from vae_core.digitize import digitize
 from vae_core.storage import StorageError
 
@@ -152,7 +153,7 @@ def test_styles_opens_at_the_hand_of_the_link(root):
 
 
 def sample_that_opens() -> tuple[torch.Tensor, torch.Tensor]:
-    x, label = sample(OPENS[source()])
+    x, label = sample(DATASETS[source()].opens)
     return x, torch.tensor([label])
 
 
@@ -446,7 +447,7 @@ def test_the_last_gesture_counts(root):
     at = page(root, "5_Restore")
     assert chosen_digit(bring(at, "one.png", picture(1))).startswith("Your picture")
     at.button(key="digit_another").click()
-    after = OPENS[source()] + 1
+    after = DATASETS[source()].opens + 1
     assert re.match(rf"\S+ .*digit {after}, an? \d\.", chosen_digit(run(at)))
     assert chosen_digit(bring(at, "one.png", picture(1))).startswith("Your picture")
     assert at.number_input(key="digit_no_number").value is None  # no number, where none is shown
@@ -516,7 +517,7 @@ def test_only_one_digit_and_the_next_of_it(root):
         at.button(key="digit_another").click()
         seen.append(run(at).number_input(key="digit_number").value)
     eights = np.flatnonzero(labels == 8)
-    assert seen == eights[eights >= OPENS[source()]][:4].tolist()
+    assert seen == eights[eights >= DATASETS[source()].opens][:4].tolist()
 
 
 def test_next_index_goes_round_and_stays_where_there_is_none():
@@ -529,7 +530,7 @@ def test_next_index_goes_round_and_stays_where_there_is_none():
 
 def test_a_sample_number_in_the_address_is_taken_and_a_wrong_one_is_not(root):
     """Otherwise a link to a digit opens another one, or a mistyped link a traceback."""
-    opens = OPENS[source()]
+    opens = DATASETS[source()].opens
     wrong = ("seven", "inf", "1e999", "9" * 400, "-1", "", "mnist:", ":7", "other:7")
     for value, expected in (("42", 42), ("digits:42", 42), *((text, opens) for text in wrong)):
         at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/3_Styles.py")
@@ -543,7 +544,7 @@ def test_a_link_to_a_digit_that_is_not_here_says_so(root, monkeypatch, tmp_path)
     for value, words in (("mnist:200", "not on this machine"), ("digits:5000", "the numbers 0 to 358")):
         at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/3_Styles.py")
         at.query_params["digit"] = value
-        assert run(at).number_input(key="digit_number").value == OPENS["digits"]
+        assert run(at).number_input(key="digit_number").value == DATASETS["digits"].opens
         assert words in chosen_digit(at) and value.split(":")[1] in chosen_digit(at)
 
 

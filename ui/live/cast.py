@@ -14,6 +14,7 @@ from ui.live import networks
 from ui.shell.family import FAMILY, slug
 from vae_core import contents
 from vae_core.config import KINDS, Config
+from vae_core.data import Dataset, known
 from vae_core.storage import StorageError, is_there
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class Standing(NamedTuple):
     def title(self) -> str:
         """Sign and name, as on every card and in every control: "○ VAE"."""
         return f"{self.sign} {self.name}"
+
+    @property
+    def data(self) -> Dataset:
+        """Names and colours of its classes, and what its images are called."""
+        return known(self.dataset, self.n_classes)
 
 
 @lru_cache(maxsize=256)

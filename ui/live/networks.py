@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from vae_core import contents
+from vae_core.data import known
 from vae_core.storage import StorageError
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
@@ -36,9 +37,9 @@ def stamp(slug: str) -> tuple[int, ...]:
 
 
 def network(slug: str) -> dict[str, Any]:
-    """Of a whole model {slug, card, weights, codes, bytes}: what of its card the browser needs, two addresses relative
-    to the app's, and how long the two files are. Raises `StorageError` where a file is broken: it is named here, not by
-    each browser."""
+    """Of a whole model {slug, card, weights, codes, bytes, classes, colours}: what of its card the browser needs, two
+    addresses relative to the app's, how long the two files are, and of its data set's classes the names and colours.
+    Raises `StorageError` where a file is broken: it is named here, not by each browser."""
     return _network(CHECKPOINTS, slug, stamp(slug))
 
 
@@ -51,7 +52,11 @@ def _network(root: Path, slug: str, _stamp: tuple[int, ...]) -> dict[str, Any]:
     files = {name: (folder / f"{name}.safetensors").read_bytes() for name in FILES}
     addresses = {name: f"weights/{slug}/{_print(file)}/{name}.safetensors" for name, file in files.items()}
     told = {key: card[key] for key in ("slug", "kind", "config", "dataset", "test")}
-    return {"slug": slug, "card": told, **addresses, "bytes": {name: len(file) for name, file in files.items()}}
+    dataset = known(card["dataset"]["name"], int(card["config"]["model"]["n_classes"]))
+    return {
+        **{"slug": slug, "card": told, **addresses, "bytes": {name: len(file) for name, file in files.items()}},
+        **{"classes": list(dataset.classes), "colours": list(dataset.colours)},
+    }
 
 
 def _print(file: bytes) -> str:

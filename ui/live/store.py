@@ -60,7 +60,7 @@ def slugs(latent_dim: int | None = None, dataset: str = "mnist") -> list[str]:
     return found
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the sample digits …")
+@st.cache_resource(max_entries=4, show_spinner="Loading the samples …")
 def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
     """The test images (N, 784) in [0, 1] and labels (N,) of one of `sources`."""
     split = data.load(source, "test")
@@ -69,11 +69,11 @@ def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def _whole(stamp: tuple[tuple[str, int, int], ...]) -> bool:
-    """Whether MNIST's test files of this stamp can be read: what is broken is read, and logged, once."""
+@st.cache_data(max_entries=8, show_spinner=False)
+def _whole(source: str, stamp: tuple[tuple[str, int, int], ...]) -> bool:
+    """Whether a data set's test files of this stamp can be read: what is broken is read, and logged, once."""
     try:
-        samples("mnist")
+        samples(source)
     except data.DataError as error:
         _log.warning("%s", error)
         return False
@@ -81,12 +81,18 @@ def _whole(stamp: tuple[tuple[str, int, int], ...]) -> bool:
 
 
 def sources() -> list[str]:
-    """The data sets that samples can be taken from, MNIST first where it is on this machine and whole."""
+    """The data sets that samples can be taken from: those that are on this machine and whole, digits before others."""
+    found = [name for name in data.DATASETS if _is_here(name)]
+    return sorted(found, key=lambda name: data.DATASETS[name].classes != data.NUMERALS)
+
+
+def _is_here(source: str) -> bool:
+    if data.DATASETS[source].bundled:
+        return True
     try:
-        whole = data.is_available("mnist", splits=["test"]) and _whole(data.stamp("mnist", splits=["test"]))
+        return data.is_available(source, splits=["test"]) and _whole(source, data.stamp(source, splits=["test"]))
     except OSError:  # a file that was deleted meanwhile
-        whole = False
-    return ["mnist", "digits"] if whole else ["digits"]
+        return False
 
 
 def originals(source: str = "mnist") -> np.ndarray | None:

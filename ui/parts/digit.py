@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,19 +18,19 @@ import streamlit as st
 
 from ui.live import messages
 from ui.parts.tiles import bits
+from vae_core.data import DATASETS, NUMERALS, Dataset
 
 KEY = "digit"  # of the digit that follows from page to page
-# Of each data set a sample that every model draws back: nobody should meet the models by a failure.
-OPENS = {"mnist": 0, "digits": 43}
-NAMES = {"mnist": "MNIST test digit", "digits": "scikit-learn digit"}
 SAMPLE, DRAWN, BROUGHT = "sample", "drawn", "brought"
 BY = {"Sample": SAMPLE, "Draw": DRAWN, "Picture": BROUGHT}  # what the control of an end says, and what it leads to
-_SAMPLE = re.compile(r"(?:([a-z]+):)?([0-9]{1,7})")  # as a link names a sample: mnist:200, and 200 in old links
+_SAMPLE = re.compile(
+    r"(?:([a-z][a-z0-9_]{0,39}):)?([0-9]{1,7})"
+)  # as a link names a sample: mnist:200, and 200 in old links
 
 
 class Chosen(NamedTuple):
     pixels: np.ndarray  # (784,) float32 grey in [0, 1]
-    label: int | None  # None where nobody has said what the digit is
+    label: int | None  # a class of its data set, of the visitor's own a digit; None where nobody has said what it is
     name: str  # such as "MNIST test digit 17" or "your picture"
     source: str | None = None  # the sample's data set; None for the visitor's own
     index: int | None = None  # of the sample there; None for the visitor's own
@@ -40,6 +42,20 @@ class Chosen(NamedTuple):
     def origin(self) -> str | None:
         """The sample as links name it, such as "mnist:200"; None for the visitor's own."""
         return None if self.source is None else f"{self.source}:{self.index}"
+
+    @property
+    def data(self) -> Dataset:
+        """Whose classes `label` counts; the visitor's own is taken for a digit."""
+        return DATASETS[self.source or "mnist"]
+
+    @property
+    def colour(self) -> str | None:
+        """Of its label."""
+        return None if self.label is None else self.data.colours[self.label]
+
+    def label_in(self, dataset: Dataset) -> int | None:
+        """Its label as a model of that data set may be told it; None where it is no class there."""
+        return self.label if dataset.classes == self.data.classes else None
 
 
 def shared(key: str = KEY) -> Chosen | None:
@@ -81,13 +97,13 @@ def sample(index: int, source: str | None = None) -> Chosen:
 
     source = source or data_set()
     images, labels = store.samples(source)
-    return Chosen(images[index], int(labels[index]), f"{NAMES[source]} {index}", source, index)
+    return Chosen(images[index], int(labels[index]), DATASETS[source].called(index), source, index)
 
 
-def opening(index: dict[str, int] = OPENS) -> Chosen:
-    """The sample that a page opens with: one is chosen for each data set."""
+def opening(index: Mapping[str, int] = MappingProxyType({})) -> Chosen:
+    """The sample that a page opens with: one is chosen for each data set, `index` where the page has its own."""
     source = data_set()
-    return sample(index[source], source)
+    return sample(index.get(source, DATASETS[source].opens), source)
 
 
 def drawing(text: str, label: int | None = None, name: str = "your drawing") -> Chosen:
@@ -131,8 +147,10 @@ def describe(chosen: Chosen) -> str:
     name = re.sub(r"([\\`*_{}\[\]#$:~<>!|])", r"\\\1", name[0].upper() + name[1:])
     if chosen.label is None:
         return f"{name}."
-    shows = "" if chosen.how is None else "said to be "
-    return f"{name}, {shows}{'an' if chosen.label == 8 else 'a'} {chosen.label}."
+    named = chosen.data.classes[chosen.label]
+    if chosen.data.classes != NUMERALS:
+        return f"{name}: {named}."
+    return f"{name}, {'' if chosen.how is None else 'said to be '}{'an' if named == '8' else 'a'} {named}."
 
 
 def option(chosen: Chosen, label: int | None) -> dict[str, Any]:
@@ -143,6 +161,8 @@ def option(chosen: Chosen, label: int | None) -> dict[str, Any]:
         "pixels": base64.b64encode(grey).decode(),
         "label": label,
         "name": chosen.name,
+        "shows": None if chosen.label is None else chosen.data.classes[chosen.label],
+        "edge": chosen.colour,
     }
 
 
@@ -185,17 +205,16 @@ def _take_sample(source: str | None, index: int, key: str) -> None:
     from ui.live import store
 
     source = source or data_set()
-    if source not in NAMES:
+    if source not in DATASETS:
         return
     if source not in store.sources():
-        note = (
-            f"The link names {NAMES[source]} {index}, and that data set is not on this machine: this is another digit."
-        )
+        named = DATASETS[source].called(index)
+        note = f"The link names {named}, and that data set is not on this machine: this is another digit."
         share(opening()._replace(notes=(note,)), key)
         return
     count = len(store.samples(source)[1])
     if index < count:
         share(sample(index, source), key)
         return
-    note = f"The link names {NAMES[source]} {index}, and there are only the numbers 0 to {count - 1:,}."
-    share(sample(OPENS[source], source)._replace(notes=(note,)), key)
+    note = f"The link names {DATASETS[source].called(index)}, and there are only the numbers 0 to {count - 1:,}."
+    share(sample(DATASETS[source].opens, source)._replace(notes=(note,)), key)

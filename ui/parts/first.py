@@ -8,16 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
-import torch
 from torch import Tensor
 
-from ui.live import bridge, messages, store
+from ui.live import bridge, cast, messages, store
 from ui.parts import scatter
 from ui.parts.tiles import data_uri
 from ui.shell.pages import STATIC
 
 SHEET = STATIC / "parts/views.css"
-LABELS = torch.arange(10)
 BAR = '<div class="bar"></div>'  # where a view's buttons will be
 DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that ui.digit.option gives it
 
@@ -51,8 +49,9 @@ def first(body: str, kind: str = "") -> str:
 @st.cache_data(max_entries=8, show_spinner=False)
 def square(name: str) -> str:
     """A map's codes as a picture, where the view will draw them."""
-    codes = store.guard_codes(name)
-    png = base64.b64encode(scatter.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy())).decode()
+    codes, colours = store.guard_codes(name), cast.standing(name).data.colours
+    points = scatter.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy(), colours=colours)
+    png = base64.b64encode(points).decode()
     return f'<div class="square"><img style="width:100%;opacity:.45" alt="" src="data:image/png;base64,{png}"></div>'
 
 

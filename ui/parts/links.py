@@ -109,7 +109,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
     "Styles": {
         "styles_model": models(1)._replace(start="cvae", read=lambda text: models(1).read(text)[0], write=str),
         "styles_dim": SIZE._replace(start=2),
-        "styles_label": choice(range(10), 3),
+        "styles_label": count(3, 199),
         "digit_only": LABEL,
         **dict.fromkeys(("z", "keep"), VIEW),
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,10 @@ import torch
 
 from ui.live import bridge, messages, store
 from ui.parts import digit, tiles
-from ui.parts.digit import BROUGHT, DRAWN, KEY, NAMES, OPENS, Chosen
+from ui.parts.digit import BROUGHT, DRAWN, KEY, Chosen
 from ui.shell.failure import callback
 from vae_core import latent
+from vae_core.data import DATASETS, NUMERALS, known
 from vae_core.models import Autoencoder
 
 EMPTY = "The pad below is empty: draw a digit on it."
@@ -99,11 +101,12 @@ def _turn_to(key: str) -> None:
 def label_for(chosen: Chosen, model: Autoencoder, dataset: str = "mnist") -> tuple[int, str]:
     """The label that a conditional model of this data set is told, and how it is known.
 
-    Where nobody has said it, or a digit is no class of the data set, the label of the highest ELBO: the likeliest one
+    Where nobody has said it, or it is no class of the data set, the label of the highest ELBO: the likeliest one
     as far as the ELBO tells.
     """
-    if chosen.label is not None and dataset in NAMES:
-        return chosen.label, "as you say" if chosen.how else "its label"
+    label = chosen.label_in(known(dataset, model.config.n_classes))
+    if label is not None:
+        return label, "as you say" if chosen.how else "its label"
     elbos = latent.label_elbos(model, torch.tensor(chosen.pixels), torch.Generator().manual_seed(0))
     return int(elbos.argmax()), "guessed: highest ELBO"
 
@@ -153,14 +156,24 @@ def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
         width=125,
         **start,
     )
-    _digit_box(f"{key}_only", "Only this digit", "any digit", "only {}", on_change=_go_to_next, args=(key, 0, source))
+    classes = DATASETS[source].classes
+    noun = "digit" if classes == NUMERALS else "class"
+    _class_box(
+        f"{key}_only",
+        classes,
+        f"Only this {noun}",
+        f"any {noun}",
+        "only {}",
+        on_change=_go_to_next,
+        args=(key, 0, source),
+    )
     st.button("Another", key=f"{key}_another", on_click=_go_to_next, args=(key, 1, source))
     if len(sources := store.sources()) > 1:
         state[f"{key}_source"] = source
         st.selectbox(
             "Data set",
             sources,
-            format_func=lambda name: NAMES[name].removesuffix(" test digit").removesuffix(" digit"),
+            format_func=lambda name: DATASETS[name].title.removesuffix("'s digits"),
             key=f"{key}_source",
             label_visibility="collapsed",
             on_change=_take_source,
@@ -181,21 +194,21 @@ def _take_number(key: str, name: str, source: str) -> None:
 @callback
 def _take_source(key: str) -> None:
     source = st.session_state[f"{key}_source"]
-    digit.share(digit.sample(OPENS[source], source), key)
+    digit.share(digit.sample(DATASETS[source].opens, source), key)
 
 
 @callback
 def _go_to_next(key: str, step: int, source: str) -> None:
     labels, state = store.samples(source)[1], st.session_state
     before = state.get(f"{key}_sample")
-    last = state.get(f"{key}_number", before.index if before and before.source == source else OPENS[source])
+    last = state.get(f"{key}_number", before.index if before and before.source == source else DATASETS[source].opens)
     digit.share(digit.sample(next_index(labels, last, state.get(f"{key}_only"), step), source), key)
 
 
 def _say_which(key: str, chosen: Chosen) -> None:
     """What the visitor says that their own digit is."""
     st.session_state[f"{key}_said"] = chosen.label  # the digit's own: another page has a widget of its own
-    _digit_box(f"{key}_said", "Which digit it is", "it is …", "it is {}", on_change=_say, args=(key,))
+    _class_box(f"{key}_said", NUMERALS, "Which digit it is", "it is …", "it is {}", on_change=_say, args=(key,))
 
 
 @callback
@@ -208,13 +221,15 @@ def _caption(key: str, chosen: Chosen) -> None:
     st.caption(" ".join((digit.describe(chosen), *chosen.notes)))
 
 
-def _digit_box(key: str, label: str, nothing: str, some: str, **options) -> int | None:
+def _class_box(key: str, classes: Sequence[str], label: str, nothing: str, some: str, **options) -> int | None:
+    if (st.session_state.get(key) or 0) >= len(classes):  # another data set's
+        st.session_state[key] = None
     return st.selectbox(
         label,
-        range(10),
+        range(len(classes)),
         index=None,
         placeholder=nothing,
-        format_func=some.format,
+        format_func=lambda y: some.format(classes[y]),
         key=key,
         label_visibility="collapsed",
         width=115,

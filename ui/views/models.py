@@ -143,8 +143,6 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     styles: dict[str, str] | str = {"styles_model": one.key, "styles_dim": of_size["dim"]}
     if not one.conditional:
         styles = "it is told no label"
-    elif one.n_classes != 10:
-        styles = "its labels are no ten digits"
     bound: dict[str, str] | str = {"inside_model": one.kind}
     if not one.probabilistic:
         bound = "its code is a point, so there is no bound"

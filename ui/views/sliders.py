@@ -13,9 +13,11 @@ from ui.live import bridge, messages, store
 from ui.live.cast import Standing
 from ui.parts import digit, first, readout
 from ui.parts.digit import Chosen
+from ui.parts.picture import label_for
 from ui.parts.tiles import data_uri
 from ui.shell.family import FAMILY
 from vae_core import latent
+from vae_core.data import NUMERALS
 
 RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
@@ -78,27 +80,43 @@ def sliders(models: list[Standing], size: int, chosen: Chosen, label: int) -> di
     """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
     options, keys = [slider_option(one) for one in models], [one.key for one in models]
     key = " ".join(("sliders", str(size), *("" if keys == list(FAMILY) else keys)))
-    shown = digit.option(chosen, label)
-    state, reader = st.session_state, slider_reader(keys, size)
+    shown, names = digit.option(chosen, label), label_names(models)
+    state, reader = st.session_state, slider_reader(keys, size, len(names))
 
     def hear(hand: dict[str, Any]) -> None:
         state[f"{key} last"] = state["sliders last"] = hand  # at once: the next run may be of the other size
 
     hand = bridge.heard(key, reader) or first.last(key)
     if hand.get("digit") != shown["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
-        hand = slider_hand(options, shown, chosen, first.last("sliders"), state.get("sliders stood", keys))
-    told = {"models": options, "digit": shown}
-    first.show("views/sliders.mjs", key, told, lambda: slider_picture(options, chosen, hand), "", reader, hear)
+        hand = slider_hand(options, shown, chosen, names, first.last("sliders"), state.get("sliders stood", keys))
+    told = {"models": options, "digit": shown, "labels": names}
+    first.show("views/sliders.mjs", key, told, lambda: slider_picture(options, chosen, names, hand), "", reader, hear)
     state[f"{key} last"] = state["sliders last"] = hand
     state["sliders stood"] = keys
     return hand
 
 
-def slider_reader(kinds: list[str], size: int) -> messages.Reader:
+def label_names(models: list[Standing]) -> list[str]:
+    """What the conditional models may be told, all of them alike: the classes of their data set, or where they were
+    trained on several the numbers that each of them has."""
+    found = {one.data.classes for one in models if one.conditional} or {NUMERALS}
+    return list(found.pop()) if len(found) == 1 else [str(y) for y in range(min(map(len, found)))]
+
+
+def label_to_tell(models: list[Standing], chosen: Chosen) -> int:
+    """What the first conditional model takes the digit for; 0 where nobody asks."""
+    told = next((one for one in models if one.conditional), None)
+    if told is None:
+        return 0
+    label, _ = label_for(chosen, store.model(told.slug)[0], told.dataset)
+    return min(label, len(label_names(models)) - 1)
+
+
+def slider_reader(kinds: list[str], size: int, n_labels: int = 10) -> messages.Reader:
     """The codes of the models that are shown, the CVAE's label, whose sliders they are, and of which digit."""
     fields = {
         "codes": messages.each(kinds, messages.vector(size)),
-        "label": messages.label,
+        "label": messages.integer(0, n_labels - 1),
         "lead": messages.choice(kinds),
         "digit": first.DIGIT,
     }
@@ -106,7 +124,12 @@ def slider_reader(kinds: list[str], size: int) -> messages.Reader:
 
 
 def slider_hand(
-    options: list[dict], digit: dict[str, Any], chosen: Chosen, old: dict[str, Any], stood: list[str]
+    options: list[dict],
+    digit: dict[str, Any],
+    chosen: Chosen,
+    labels: list[str],
+    old: dict[str, Any],
+    stood: list[str],
 ) -> dict[str, Any]:
     """What the view opens with where no hand was left for its size and digit, as static/views/sliders.mjs decides, too.
 
@@ -125,7 +148,8 @@ def slider_hand(
     if not old:
         origin = query.get("from", "") if START.fullmatch(query.get("from", "")) else "digit"
         offset = first.asked("s", size)
-        label = int(query["y"]) if re.fullmatch("[0-9]", query.get("y", "")) else label
+        y = query.get("y", "")
+        label = int(y) if re.fullmatch("[0-9]{1,2}", y) and int(y) < len(labels) else label
     eps, codes = torch.tensor(normals(int(origin[1:]), size)) if origin[0] in "ru" else None, {}
     for m in options:
         if m["kind"] not in shown:
@@ -164,7 +188,7 @@ def normals(seed: int, n: int) -> list[float]:
     return [math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v) for u, v in pairs]
 
 
-def slider_picture(options: list[dict], chosen: Chosen, hand: dict[str, Any]) -> str:
+def slider_picture(options: list[dict], chosen: Chosen, labels: list[str], hand: dict[str, Any]) -> str:
     """The view as it will stand: every model's drawing, and the sliders of the one that leads."""
     tiles, y = "", torch.tensor([hand["label"]])
     for m in options:
@@ -193,7 +217,7 @@ def slider_picture(options: list[dict], chosen: Chosen, hand: dict[str, Any]) ->
     one, many = " one" if len(hand["codes"]) == 1 else "", " many" if len(z) > 2 else ""
     # Disabled and in the same words, for they take as many lines as those of the view.
     mine = f'<img class="mine" src="{data_uri(chosen.pixels)}" alt="">My digit'
-    words = (mine, "Random code", "N(0, I), unfair", "Middle", f"CVAE told: {hand['label']}")
+    words = (mine, "Random code", "N(0, I), unfair", "Middle", f"CVAE told: {labels[hand['label']]}")
     bar = "".join(f"<button disabled>{word}</button>" for word in (*(m["title"] for m in options), *words))
     head = f"<span>Sliders of the</span><select disabled><option>{lead['title']}</option></select>"
     if not one:

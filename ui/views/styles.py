@@ -1,4 +1,4 @@
-"""Styles from the server's side: what its live view is told and shows first, and whose hand is like this one."""
+"""The page "Styles": one hand, every class in it, and whose hand is like this one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,135 @@ import torch
 from torch import Tensor
 
 from ui.live import bridge, messages, store
-from ui.parts import digit, first
+from ui.live.cast import Standing, standing
+from ui.parts import digit, fetch, first
+from ui.parts.cast import choose_one, choose_size
 from ui.parts.digit import Chosen
-from ui.shell.family import DIGIT_COLOURS
+from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.parts.tiles import Bar, Tile, bars, row, sheet
+from ui.shell.failure import fragment
+from ui.shell.family import slug
 from vae_core import latent
+from vae_core.data import DATASETS, NUMERALS
+
+REACH, SIDE = 3.0, 15  # σ from the middle to a sheet's edge, drawings on its side
+COMPARED = 3000  # test images whose nearest neighbour is asked for its label
 
 
-def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
+def page() -> None:
+    """The controls, the live view, and what a conditional model makes of the digit and of one label."""
+    controls, size = st.columns([3.4, 1])
+    with size:
+        dim = choose_size("styles", _fits)
+        one = choose_one("styles", dim, _fits) or standing(slug("cvae", dim))
+    with controls:
+        chosen = choose_digit()
+    model, _ = store.guard(one.slug)
+    store.guard_codes(one.slug)
+    label, how = label_for(chosen, model, one.dataset)
+    code = latent.embed(model, torch.tensor(chosen.pixels)[None], torch.tensor([label]))
+    _hand(one, chosen, label, code)
+    fetch.mnist_notice()
+    st.subheader("What the model makes of your digit")
+    _drawn_back(one, chosen, label, how, code)
+    show_steps(chosen)
+    st.subheader("One digit in many hands" if one.data.classes == NUMERALS else "One class in many hands")
+    _many(one)
+
+
+def _fits(one: Standing) -> bool:
+    return one.conditional
+
+
+@fragment
+def _hand(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> None:
+    """The live view, and whenever the hand lets go, who really writes like this."""
+    z = styles(one, chosen, label, code)
+    source = _samples_of(one)
+    if source is None:
+        st.caption(
+            f"The test images of {one.data.title} are not on this machine, so nobody who writes like this is shown."
+        )
+        return
+    images = store.samples(source)[0]
+    of = f"{DATASETS[source].title}'s test digits" if source == "mnist" else DATASETS[source].title
+    st.caption(f"Real ones in this hand: of {of}, for each label the one whose code lies nearest.")
+    same = same_hand(one.slug, z, source)
+    row((Tile(images[i], edge=one.data.colours[y]) for y, i in enumerate(same)), columns=10)
+
+
+def _samples_of(one: Standing) -> str | None:
+    """Whose images the model can be asked about: the visitor's data set where it has the same classes, else its own;
+    None where its own is not here."""
+    chosen = digit.data_set()
+    if DATASETS[chosen].classes == one.data.classes:
+        return chosen
+    return one.dataset if one.dataset in store.sources() else None
+
+
+def _drawn_back(one: Standing, chosen: Chosen, label: int, how: str, code: latent.Code) -> None:
+    (model, _), x = store.guard(one.slug), torch.tensor(chosen.pixels)[None]
+    reconstruction = latent.decode(model, code.mean, torch.tensor([label]))[0].numpy()
+    elbos = latent.label_elbos(model, x[0], torch.Generator().manual_seed(0))
+    shares, names, colours = elbos.softmax(0).tolist(), one.data.classes, one.data.colours
+    left, right = st.columns([1, 2.2], gap="large")
+    with left:
+        original = Tile(model.observe(x)[0].numpy(), "Original", "binarised at 0.5", colours[label])
+        row((original, Tile(reconstruction, "Drawn back", f"as {names[label]}, {how}", colours[label])), size=128)
+    with right:
+        bars(
+            (Bar(shares[y], name, f"−{-elbos[y]:.0f}", colours[y]) for y, name in enumerate(names)),
+            alt="Which label suits this digit, a bar for each label",
+        )
+        st.caption(
+            "Which label suits it? Height: approximate p(y | x). Below: each label's ELBO in nats, higher is better."
+        )
+
+
+def _many(one: Standing) -> None:
+    """A sheet of one label in many styles, and how far the classes mix."""
+    state, model, dim = st.session_state, store.guard(one.slug)[0], one.latent_dim
+    state["styles_label"] = min(state["styles_label"], one.n_classes - 1)  # another model's labels may be more
+    shown = st.segmented_control(
+        "Label",
+        range(one.n_classes),
+        format_func=one.data.classes.__getitem__,
+        required=True,
+        key="styles_label",
+        persist_state="session",
+    )
+    many, caption = latent.grid(SIDE, REACH), f"z₁ to the right, z₂ upwards, both from −{REACH:g} to {REACH:g}."
+    if dim != 2:
+        many = torch.randn(SIDE * SIDE, dim, generator=torch.Generator().manual_seed(0))
+        caption = f"{SIDE * SIDE} draws z ~ N(0, I), the same for every label."
+    pictures = latent.decode(model, many, torch.full((len(many),), shown)).numpy()
+    left, right = st.columns(2, gap="large")
+    with left:
+        alt = f"{one.data.classes[shown]} in {len(many)} styles"
+        sheet(pictures, SIDE, alt=alt, caption=caption, size=480)
+    with right:
+        mixing, beside = _sorted_by_label(one.slug), slug("vae", dim, one.dataset)
+        rival = f" and for {_sorted_by_label(beside):.0%} in the VAE" if bridge.whole([beside]) else ""
+        labels = store.guard_codes(one.slug)["test_label"][:COMPARED]
+        chance = float((labels.bincount() / len(labels)).square().sum())
+        st.markdown(
+            "**The classes mix, and that is the success.** The label is given, so the code need not hold it. Of "
+            f"{len(labels):,} test images, the nearest code shows the same class for {mixing:.0%} in the {one.name}"
+            f"{rival}; chance is {chance:.0%}."
+        )
+        if leak := store.measured("leak", one.slug):
+            st.markdown(leaked(leak, dim))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _sorted_by_label(name: str) -> float:
+    codes = store.guard_codes(name)
+    return latent.same_label_share(codes["test_mean"][:COMPARED], codes["test_label"][:COMPARED])
+
+
+def styles(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
     """Show the live view. Returns z (D,) as the hand left it: the link's, else this digit's last, else its own."""
-    key, mean, shown = f"styles {name}", code.mean[0], digit.option(chosen, label)
+    key, mean, shown = f"styles {one.slug}", code.mean[0], digit.option(chosen, label)
 
     def left(hand: dict[str, Any]) -> list[float] | None:
         return hand["z"] if hand.get("digit") == shown["id"] else None  # another digit may have come since
@@ -27,17 +147,18 @@ def styles(name: str, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
     z = mean if at is None else torch.tensor(at)
 
     def picture() -> str:
-        ten = latent.decode(store.model(name)[0], z.expand(10, -1), first.LABELS)
+        k, colours = one.n_classes, one.data.colours
+        drawn = latent.decode(store.model(one.slug)[0], z.expand(k, -1), torch.arange(k))
         tiles = "".join(
-            first.figure(ten[y], str(y), "its label" if y == label else "", DIGIT_COLOURS[y], f"{y} in this hand")
-            for y in range(10)
+            first.figure(drawn[y], name, "its label" if y == label else "", colours[y], f"{name} in this hand")
+            for y, name in enumerate(one.data.classes)
         )
-        side = first.square(name) if len(z) == 2 else '<div class="square" style="background:none"></div>'
+        side = first.square(one.slug) if len(z) == 2 else '<div class="square" style="background:none"></div>'
         side = f'<div class="side">{side}<p class="reading"></p></div>'
-        return f'{first.BAR}<div class="styles">{side}<div class="ten">{tiles}</div></div>'
+        return f'{first.BAR}<div class="styles">{side}<div class="all">{tiles}</div></div>'
 
     reader = messages.form({"z": messages.vector(len(mean)), "digit": first.DIGIT})
-    told = {"slug": name, "network": bridge.network(name), "digit": shown}
+    told = {"slug": one.slug, "network": bridge.network(one.slug), "digit": shown}
     at = left(first.show("views/styles.mjs", key, told, picture, reader=reader))
     return z if at is None else torch.tensor(at)
 
@@ -53,7 +174,7 @@ def same_hand(name: str, z: Tensor, source: str) -> list[int]:
     """For each label the number of the sample whose code lies nearest to z (D,): who really writes like this."""
     labels = store.samples(source)[1]
     distance = np.linalg.norm(sample_codes(name, source) - z.numpy(), axis=1)
-    return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(10)]
+    return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(labels.max() + 1)]
 
 
 def leaked(leak: dict[str, Any], size: int) -> str:

@@ -5,7 +5,7 @@ import { button, element, pixelsOf } from "../../parts/controls.mjs";
 import { fromText, toText } from "../../maths/digit.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
 import { Pad } from "../../parts/pad.mjs";
-import { COLOURS, digitCanvas, paint } from "../../parts/paint.mjs";
+import { digitCanvas, paint } from "../../parts/paint.mjs";
 
 const kept = {}; // name → {text, state, history}: strokes outlive their view, since this module stays
 
@@ -20,7 +20,7 @@ export class End {
     this.figure = element("figure", { className: "tile" }, this.tile);
   }
 
-  /** Python's word: {pixels, label, name, draw: on the pad, drawn: text or null, sure: the visitor says the label}. */
+  /** Python's word: {pixels, shows, edge, name, draw: on the pad, drawn: text or null, sure: the visitor says the label}. */
   take(option) {
     this.option = option;
     if (!option.draw) {
@@ -28,7 +28,7 @@ export class End {
       this.pixels.set(pixelsOf(option));
       paint(this.tile, this.pixels);
       this.tile.setAttribute("aria-label", `Walk ${this.name}: ${option.name}`);
-      this.figure.style.setProperty("--edge", COLOURS[option.label] ?? "transparent");
+      this.figure.style.setProperty("--edge", option.edge ?? "transparent");
       this.element.replaceChildren(this.figure);
       return;
     }
@@ -61,9 +61,9 @@ export class End {
     return this.text !== null && this.text !== this.option.drawn;
   }
 
-  /** The label where it is known. */
-  get label() {
-    return this.fresh && !this.option.sure ? null : this.option.label;
+  /** What it shows, in words, where that is known. */
+  get shows() {
+    return this.fresh && !this.option.sure ? null : this.option.shows;
   }
 
   #open() {

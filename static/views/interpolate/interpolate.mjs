@@ -6,7 +6,7 @@ import { link, say, told } from "../../host.mjs";
 import { PIXELS, slices } from "../../engine/engine.mjs";
 import { button, element, likeliest, numbersOf, styleSheet } from "../../parts/controls.mjs";
 import { End } from "./end.mjs";
-import { COLOURS, announcer, calm, digitCanvas, frameLoop, paint, palette } from "../../parts/paint.mjs";
+import { announcer, calm, digitCanvas, frameLoop, paint, palette } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import * as registry from "../../engine/registry.mjs";
 
@@ -119,7 +119,7 @@ class Walk {
       labelText: `Way on the map of the ${m.name}. Pull the ring along it.`, wheel: false, scroll: true,
     });
     plane.pointOpacity = 0.4;
-    plane.setCodes(m.codes, COLOURS);
+    plane.setCodes(m.codes, m.network.colours, m.network.classes);
     plane.layers.push((ctx) => this.#drawPath(ctx, m));
     plane.onDrag = (name, z) => {
       this.playing = false;
@@ -173,17 +173,17 @@ class Walk {
     if (blank) return this.#empty(blank);
     const images = ends.map(({ pixels }) => pixels);
     for (const m of members) m.labels = this.#labelsFor(m);
-    const guessed = members.find((m) => m.labels)?.labels ?? [];
-    const known = ends.map((end, i) => end.label ?? guessed[i] ?? ""); // nobody may know it
+    const guide = members.find((m) => m.labels);
+    const known = ends.map((end, i) => end.shows ?? guide?.network.classes[guide.labels[i]] ?? ""); // nobody may know it
     for (const m of members) {
-      const [a, b] = m.labels ?? known;
+      const [a, b] = m.labels?.map((y) => m.network.classes[y]) ?? known;
       const [z0, z1] = images.map((x, i) => m.model.encode(m.model.observe(x), m.labels?.[i]).mean);
       m.way = between(z0, z1, this.options.spherical);
       m.path = Array.from({ length: PARTS + 1 }, (_, i) => m.way(i / PARTS));
       if (!m.plane) continue;
       if (!busy || !holds(m.plane, m.path)) lookAt(m.plane, m.path); // a map that swims under the pen cannot be read
-      m.plane.setMarker("from", { z: z0, shape: "dot", size: 5, text: String(a), colour: m.plane.theme.text });
-      m.plane.setMarker("to", { z: z1, shape: "dot", size: 5, text: String(b), colour: m.plane.theme.text });
+      m.plane.setMarker("from", { z: z0, shape: "dot", size: 5, text: a, colour: m.plane.theme.text });
+      m.plane.setMarker("to", { z: z1, shape: "dot", size: 5, text: b, colour: m.plane.theme.text });
     }
     const blend = new Float32Array(PIXELS);
     const rows = [{
@@ -201,14 +201,16 @@ class Walk {
         continue;
       }
       const [a, b] = m.labels;
+      const { classes, colours } = m.network;
+      const [from, to] = [classes[a], classes[b]];
       const row = (word, note, at, more = {}) => rows.push({ id: `${m.kind} ${word}`, title: `${m.title} ${word}`, note, at, ...more });
-      row("style", `label ${a} throughout`, (t) => m.model.decode(m.way(t), a, out), { label: () => a });
+      row("style", `label ${from} throughout`, (t) => m.model.decode(m.way(t), a, out), { edge: () => colours[a] });
       m.two = a !== b || (busy && m.two); // a guess that wavers under the pen takes no row away
       if (!m.two) continue;
       const start = m.way(0);
-      row("label", `${a} blends to ${b}: never trained`, (t) => m.model.decode(start, { a, b, t: [t] }, out));
+      row("label", `${from} blends to ${to}: never trained`, (t) => m.model.decode(start, { a, b, t: [t] }, out));
       const told = (t) => (t < 0.5 ? a : b);
-      row("both", `label switches ${a} to ${b}`, (t) => m.model.decode(m.way(t), told(t), out), { label: told, jumps: true });
+      row("both", `label switches ${from} to ${to}`, (t) => m.model.decode(m.way(t), told(t), out), { edge: (t) => colours[told(t)], jumps: true });
     }
     this.#cards(rows);
     if (busy) this.rest = setTimeout(() => this.#measure(), REST);
@@ -238,7 +240,7 @@ class Walk {
     for (const row of this.rows) {
       row.words.textContent = row.note;
       row.canvas.setAttribute("aria-label", `${row.title}, ${row.note}`);
-      if (!row.label) row.figure.style.removeProperty("--edge");
+      if (!row.edge) row.figure.style.removeProperty("--edge");
     }
     const n = this.rows.length;
     if (n === this.waysBox.childElementCount) return;
@@ -338,7 +340,7 @@ class Walk {
     if (this.blank) return this.say(this.reading.textContent);
     for (const row of this.rows) {
       paint(row.canvas, row.at(t));
-      if (row.label) row.figure.style.setProperty("--edge", COLOURS[row.label(t) % COLOURS.length]);
+      if (row.edge) row.figure.style.setProperty("--edge", row.edge(t));
     }
     for (const m of this.members) m.plane?.setMarker("t", { z: m.way(t), drag: true, size: 9 });
     this.#drawPaces();

@@ -28,7 +28,6 @@ def asked_t() -> float:
 
 
 ABREAST = 7  # ways side by side: those of the four shipped models
-Labels = tuple[int | None, int | None]
 ENDS = {"from": digit.KEY, "to": "to"}  # as the view calls them, and whose digit it is
 
 
@@ -40,11 +39,8 @@ def on_the_pad(key: str) -> str | None:
     return digit.as_text(chosen) if chosen.pixels.any() else ""
 
 
-def interpolate(walkers: Sequence[Walker], ends: tuple[Chosen, Chosen], labels: Labels, ways: Ways) -> float:
-    """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it.
-
-    labels: of both ends, where anybody knows them.
-    """
+def interpolate(walkers: Sequence[Walker], ends: tuple[Chosen, Chosen], ways: Ways) -> float:
+    """Show the live view, and run the page again where an end was drawn. Returns t as the hand left it."""
     size, state = walkers[0].about.latent_dim, st.session_state
     keys = [w.about.key for w in walkers]
     key = " ".join(("walk", str(size), *(() if keys == list(FAMILY) else keys)))
@@ -79,13 +75,13 @@ def interpolate(walkers: Sequence[Walker], ends: tuple[Chosen, Chosen], labels: 
         state["walk t"] = message["t"]  # of all sizes and casts, as the view has it
 
     told: dict[str, Any] = {"models": [member(w, ends) for w in walkers], "spherical": ways.spherical}
-    for (end, name), chosen, label in zip(ENDS.items(), ends, labels, strict=True):
+    for (end, name), chosen in zip(ENDS.items(), ends, strict=True):
         drawing = {
             "draw": state[f"{name}_by"] == "Draw",
             "drawn": on_the_pad(name),
             "sure": chosen.how is not None and chosen.label is not None,  # a sample's label is not its drawing's
         }
-        told[end] = digit.option(chosen, label) | drawing
+        told[end] = digit.option(chosen, chosen.label) | drawing
     kind = "walk drawing" if told["from"]["draw"] or told["to"]["draw"] else "walk"
     first.show("views/interpolate/interpolate.mjs", key, told, picture, kind, WALK, hear)
     if state.pop("walk drew", False):
@@ -101,14 +97,13 @@ def at() -> float:
 def member(walker: Walker, ends: tuple[Chosen, Chosen]) -> dict[str, Any]:
     """A model as the view reads it. `guesses`: at which ends it has to guess the label anew where the ink is new."""
     about = walker.about
-    names_it = about.dataset in digit.NAMES
     return {
         "kind": about.key,
         "title": about.title,
         "name": about.name,
         "network": bridge.network(about.slug),
         "told": walker.told,
-        "guesses": [not (names_it and chosen.how and chosen.label is not None) for chosen in ends],
+        "guesses": [not chosen.how or chosen.label_in(about.data) is None for chosen in ends],
     }
 
 

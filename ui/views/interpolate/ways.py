@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ui.live.cast import Standing
 from ui.parts.tiles import Strip
-from ui.shell.family import DIGIT_COLOURS
 from vae_core import latent
 from vae_core.judge import Judge
 from vae_core.models import Autoencoder
@@ -58,15 +57,21 @@ class Ways:
         (a, b), model, name = walker.told, walker.model, walker.about.title
         z = latent.interpolate(*code, t, spherical=self.spherical)
         stay, switch = [a] * len(t), [a if s < 0.5 else b for s in t.tolist()]
-        style = _row(f"{name} style", f"label {a} throughout", latent.decode(model, z, torch.tensor(stay)), stay)
+        colours, (first, second) = walker.about.data.colours, (walker.about.data.classes[y] for y in (a, b))
+        style = _row(
+            f"{name} style",
+            f"label {first} throughout",
+            latent.decode(model, z, torch.tensor(stay)),
+            [colours[a]] * len(t),
+        )
         if a == b:
             return [style]
         blend = latent.decode_between_labels(model, code[:1].expand(len(t), -1), a, b, t)
         both = latent.decode(model, z, torch.tensor(switch))
         return [
             style,
-            _row(f"{name} label", f"{a} blends to {b}: never trained", blend),
-            _row(f"{name} both", f"label switches {a} to {b}", both, switch),
+            _row(f"{name} label", f"{first} blends to {second}: never trained", blend),
+            _row(f"{name} both", f"label switches {first} to {second}", both, [colours[y] for y in switch]),
         ]
 
 
@@ -74,15 +79,9 @@ def note(one: Standing) -> str:
     return "mean to mean" if one.probabilistic else "code to code"
 
 
-def _row(name: str, note: str, pictures: Tensor, labels: list[int] | None = None) -> Strip:
+def _row(name: str, note: str, pictures: Tensor, edges: list[str] | None = None) -> Strip:
     """Pictures (T, 784) framed in the colour of the label that each was told."""
-    edges = labels and [colour(y) for y in labels]
     return Strip(name, note, pictures.numpy(), f"{name}, {note}: from the first digit to the second", edges)
-
-
-def colour(label: int) -> str:
-    """Of a label's frame; a data set may have more labels than there are colours."""
-    return DIGIT_COLOURS[label % len(DIGIT_COLOURS)]
 
 
 def steps(pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
