@@ -12,10 +12,8 @@ studio()
 
 for group, pages in GROUPS.items():
     st.subheader(group)
-    cards = [page for page in pages if page[0] != FRONT]
-    places = [column for _ in cards[::5] for column in st.columns(5)]  # row by row
-    for column, (path, label, question) in zip(places, cards, strict=False):
-        with column.container(border=True, height="stretch", gap="xsmall", key=f"card_{label}"):
-            st.page_link(path, label=f"**{label}**")
-            st.caption(question)
+    with st.container(key=f"cards_{group}"):  # one element a card: what stands below the Studio must not hold it up
+        for path, label, question in pages:
+            if path != FRONT:
+                st.page_link(path, label=f"**{label}** {question}")
 glossary("code, z", "reconstruction", "nat", "KL", "ELBO", "q", "posterior", "AE", "DAE", "VAE", "CVAE")

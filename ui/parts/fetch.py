@@ -64,7 +64,9 @@ def download(folder: str) -> Download:
 
 
 def mnist_notice() -> None:
-    """One line where samples stand in for MNIST, and one button that fetches it."""
+    """One line where scikit-learn's digits stand in for MNIST, and one button that fetches it."""
+    if digit.data_set() not in ("mnist", "digits"):
+        return
     there = data.is_available("mnist", splits=_SPLITS)  # asked first: it may arrive while the page runs
     if "mnist" in store.sources():
         if digit.data_set() != "mnist":

@@ -146,8 +146,10 @@ def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
         state[name] = chosen.index
     else:  # as its start: what session state says reaches the browser a moment later, and 0 would flash
         start = {"value": chosen.index}
+    classes = DATASETS[source].classes
+    noun = "digit" if classes == NUMERALS else "class"
     st.number_input(
-        f"{title}, 0 … {len(labels) - 1}",
+        f"{title if classes == NUMERALS else 'Number'}, 0 … {len(labels) - 1}",
         0,
         len(labels) - 1,
         key=name,
@@ -156,8 +158,6 @@ def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
         width=125,
         **start,
     )
-    classes = DATASETS[source].classes
-    noun = "digit" if classes == NUMERALS else "class"
     _class_box(
         f"{key}_only",
         classes,

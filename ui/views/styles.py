@@ -86,13 +86,13 @@ def _drawn_back(one: Standing, chosen: Chosen, label: int, how: str, code: laten
         original = Tile(model.observe(x)[0].numpy(), "Original", "binarised at 0.5", colours[label])
         row((original, Tile(reconstruction, "Drawn back", f"as {names[label]}, {how}", colours[label])), size=128)
     with right:
+        few = len(names) <= 12  # more numbers side by side run into each other
         bars(
-            (Bar(shares[y], name, f"−{-elbos[y]:.0f}", colours[y]) for y, name in enumerate(names)),
+            (Bar(shares[y], name, f"−{-elbos[y]:.0f}" if few else "", colours[y]) for y, name in enumerate(names)),
             alt="Which label suits this digit, a bar for each label",
         )
-        st.caption(
-            "Which label suits it? Height: approximate p(y | x). Below: each label's ELBO in nats, higher is better."
-        )
+        below = " Below: each label's ELBO in nats, higher is better." if few else ""
+        st.caption(f"Which label suits it? Height: approximate p(y | x).{below}")
 
 
 def _many(one: Standing) -> None:
