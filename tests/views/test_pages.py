@@ -276,8 +276,12 @@ def test_the_title_does_not_wait_for_torch(page):
 def test_the_studio_has_a_card_for_every_page(visit):
     """Whoever does not look at the sidebar finds the other pages below the Studio."""
     app = well(visit("studio.py"))
-    questions = {caption.value for caption in app.caption}
-    assert questions >= {question for pages in GROUPS.values() for path, _, question in pages if path != "studio.py"}
+    pages = [page for group in GROUPS.values() for page in group if page[0] != "studio.py"]
+    assert cards(app) >= {f"**{label}** {question}" for _, label, question in pages}
+
+
+def cards(app) -> set[str]:
+    return {link.proto.label for link in app.get("page_link")}
 
 
 def test_a_sixth_card_of_a_group_has_a_row(visit, monkeypatch):
@@ -285,7 +289,7 @@ def test_a_sixth_card_of_a_group_has_a_row(visit, monkeypatch):
     monkeypatch.setitem(GROUPS, "Understand", GROUPS["Explore"][1:] + GROUPS["Understand"])
     monkeypatch.setitem(GROUPS, "Explore", GROUPS["Explore"][:1])
     app = well(visit("studio.py"))
-    assert {caption.value for caption in app.caption} >= {question for _, _, question in GROUPS["Understand"]}
+    assert cards(app) >= {f"**{label}** {question}" for _, label, question in GROUPS["Understand"]}
 
 
 def test_the_studio_shows_four_answers_before_any_script_runs_in_the_browser(visit):

@@ -30,9 +30,13 @@ def page() -> None:
     controls, size = st.columns([3.4, 1])
     with size:
         dim = choose_size("styles", _fits)
-        one = choose_one("styles", dim, _fits) or standing(slug("cvae", dim))
+        one = choose_one("styles", dim, _fits)
     with controls:
         chosen = choose_digit()
+    if one is None:  # why it is not there, in one sentence
+        store.guard(slug("cvae", dim))
+        store.guard_codes(slug("cvae", dim))
+        one = standing(slug("cvae", dim))
     model, _ = store.guard(one.slug)
     store.guard_codes(one.slug)
     label, how = label_for(chosen, model, one.dataset)
