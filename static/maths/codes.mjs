@@ -49,8 +49,9 @@ export class Index {
     return this.#clamp((y - this.low[1]) / this.size);
   }
 
-  /** Number of the code nearest to z within reach, else null. @param {number[]} z @param {number} reach in units */
-  nearest([x, y], reach) {
+  /** Number of the code nearest to z within reach, else null; only: 1 for each code that is asked for, 0 for others.
+   * @param {number[]} z @param {number} reach @param {Uint8Array | null} only */
+  nearest([x, y], reach, only = null) {
     const { mean, start, items, size } = this;
     const [cx, cy] = [this.#column(x), this.#row(y)];
     let best = null;
@@ -72,6 +73,7 @@ export class Index {
           const cell = row * CELLS + column;
           for (let k = start[cell]; k < start[cell + 1]; k++) {
             const i = items[k];
+            if (only && !only[i]) continue;
             const d2 = (mean[2 * i] - x) ** 2 + (mean[2 * i + 1] - y) ** 2;
             if (d2 < best2) [best, best2] = [i, d2];
           }

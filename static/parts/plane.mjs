@@ -16,6 +16,7 @@ const STYLE = `
 `;
 const NUMERAL = 20; // CSS pixels between the centres of two numerals, at least
 const FARTHEST = 8; // half-widths of the first view that fit into the widest one: some codes lie far out
+const SHADOW = 0x48808080; // little-endian pixels of the codes that do not stand out: grey, seen on both themes
 const SUB = 3; // stamps a pixel and axis: points move in thirds of a pixel when the view moves
 
 /**
@@ -57,6 +58,12 @@ export class Plane {
     this.showPoints = true;
     this.pointOpacity = 1; // less where something else is the map's subject
     this.showNumerals = true;
+    /** @type {Set<number> | null} */
+    this.labels = null; // of the codes that a pointer finds; null: of all
+    /** @type {Uint8Array | null} */
+    this.standing = null; // 1 for each code that stands out, 0 for one that is a shadow; null: all do
+    /** @type {Uint8Array | null} */
+    this.found = null; // the same for those that a pointer finds
     this.badges = []; // where the numerals stand on the screen
     /** @type {"prior" | "yardstick" | null} */
     this.circles = null;
@@ -125,8 +132,21 @@ export class Plane {
     this.home = extent(codes.mean);
     this.index = new Index(codes.mean, this.home);
     this.numerals = medians(codes);
+    this.labels = this.standing = this.found = null;
     if (first && !this.viewed) this.fit();
     else this.redraw();
+  }
+
+  /**
+   * What stands out, while the rest lies as a shadow below it. labels: of the codes that a pointer finds and whose
+   * numerals stand; codes: 1 or 0 for each of them. Both at once: what has such a label and such a 1. null: all.
+   * @param {{labels?: Set<number> | null, codes?: Uint8Array | null}} wanted
+   */
+  setStanding({ labels = null, codes = null }) {
+    this.labels = labels;
+    this.found = labels && Uint8Array.from(this.codes.label, (y) => Number(labels.has(y)));
+    this.standing = codes && labels ? codes.map((on, i) => on & this.found[i]) : (codes ?? this.found);
+    this.redraw();
   }
 
   /** The view that holds nearly all codes. */
@@ -188,7 +208,7 @@ export class Plane {
   /** Number of the code nearest to z, if it lies within `reach` units (default: anywhere); else null.
    * @param {Place} z @param {number} reach */
   nearest(z, reach = Infinity) {
-    return this.index?.nearest(z, reach) ?? null;
+    return this.index?.nearest(z, reach, this.found) ?? null;
   }
 
   /** [left, bottom, right, top] of what is visible, in units. */
@@ -268,7 +288,8 @@ export class Plane {
     if (this.codes && this.showNumerals) this.#drawNumerals(ctx);
   }
 
-  /** All codes in view as discs with soft edges, in the order of the data, so that no class lies on top. */
+  /** All codes in view as discs with soft edges, in the order of the data, so that no class lies on top; what does not
+   * stand out below them. */
   #stampPoints() {
     const { width, height } = this.pointsCanvas;
     const ctx = this.pointsCanvas.getContext("2d", { willReadFrequently: true });
@@ -286,7 +307,12 @@ export class Plane {
     const scale = this.scale * this.ratio;
     const x0 = width / 2 - this.centre[0] * scale;
     const y0 = height / 2 + this.centre[1] * scale;
-    for (let i = 0; i < label.length; i++) {
+    const { standing } = this;
+    const n = label.length;
+    for (let k = standing ? 0 : n; k < 2 * n; k++) {
+      const i = k % n;
+      const shadow = k < n;
+      if (standing && Boolean(standing[i]) === shadow) continue;
       const x = x0 + mean[2 * i] * scale;
       const y = y0 - mean[2 * i + 1] * scale;
       if (x < reach || y < reach || x >= width - reach - 1 || y >= height - reach - 1) continue;
@@ -294,11 +320,15 @@ export class Plane {
       const top = Math.floor(y);
       const stamp = stamps[Math.floor((y - top) * SUB) * SUB + Math.floor((x - left) * SUB)];
       const colour = rgb[label[i]];
-      for (let v = 0, k = 0; v < side; v++) {
+      for (let v = 0, p = 0; v < side; v++) {
         let to = (top - reach + v) * width + left - reach;
-        for (let u = 0; u < side; u++, k++, to++) {
-          const cover = stamp[k];
+        for (let u = 0; u < side; u++, p++, to++) {
+          const cover = stamp[p];
           if (cover === 0) continue;
+          if (shadow) {
+            if (cover >= 115) target[to] = SHADOW;
+            continue;
+          }
           const under = target[to];
           if (under === 0) target[to] = ((cover << 24) | colour) >>> 0;
           else if (cover >= 220) target[to] = (0xe6000000 | colour) >>> 0;
@@ -386,7 +416,7 @@ export class Plane {
   #drawNumerals(ctx) {
     const side = Math.min(this.width, this.height);
     const size = side < 200 ? 9 : side < 260 ? 11 : 13; // small print where the map is a thumbnail
-    const shown = this.numerals.map(({ label, at }) => ({ label, at: this.toScreen(at) }));
+    const shown = this.numerals.filter(({ label }) => !this.labels || this.labels.has(label)).map(({ label, at }) => ({ label, at: this.toScreen(at) }));
     apart(shown, NUMERAL * (size / 13));
     this.badges = shown.map(({ at }) => at);
     for (const { label, at: [x, y] } of shown) {

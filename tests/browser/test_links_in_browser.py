@@ -262,13 +262,14 @@ TOUCHES = {
     ],
     "Map": [
         (
-            "left right image layers y lv rv",
+            "left right image layers y lv rv only",
             lambda tab: (
                 tab.get_by_label("Model of the left map", exact=True).select_option("dae"),
                 tab.get_by_label("Model of the right map", exact=True).select_option("cvae"),
                 tab.get_by_label("Test image", exact=True).fill("77"),
                 tab.get_by_label("Test image", exact=True).press("Enter"),
                 press(tab, "Density"),
+                press(tab, "7"),
                 tab.get_by_label("Label that the model of the right map is told").select_option("4"),
                 press(tab, "Zoom in, left map"),
                 press(tab, "Zoom in, right map"),

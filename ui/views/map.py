@@ -37,7 +37,7 @@ _FIRST = """<style>
 .first { container-type: inline-size; max-width: max(46rem, 200dvh - 320px);
   font-family: var(--st-font); color: var(--st-text-color); font-size: 14px; }
 .first .grid { display: grid; grid-template-columns: minmax(0, 1fr) 150px minmax(0, 1fr); column-gap: 16px;
-  padding-top: 44px; }
+  padding: 44px 0 110px; }
 .first figure { margin: 0; }
 .first figcaption { height: 46px; line-height: 36px; font-size: 15px; font-weight: 650; padding-left: 11px; }
 .first .square { position: relative; aspect-ratio: 1; border-radius: 8px; overflow: hidden;
@@ -49,9 +49,9 @@ _FIRST = """<style>
 .first .middle { align-self: center; opacity: 0.74; text-align: center; }
 @container (max-width: 820px) { .first .grid { padding-top: 84px; } }
 @container (max-width: 760px) {
-  .first .grid { display: block; padding-top: 206px; }
+  .first .grid { display: block; padding: 206px 0 70px; }
   .first figcaption { height: 44px; }
-  .first figure + .middle + figure { margin-top: 77px; }
+  .first figure + .middle + figure { margin-top: 151px; }
   .first .middle { display: none; }
 }
 .first .way { height: 98px; }

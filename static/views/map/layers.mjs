@@ -217,7 +217,7 @@ export function drawEllipses(ctx, plane, codes, colours) {
   let count = 0;
   for (let i = 0; i < codes.label.length && count < ELLIPSES; i++) {
     const [x, y] = [codes.mean[2 * i], codes.mean[2 * i + 1]];
-    if (x < left || x > right || y < bottom || y > top) continue;
+    if (x < left || x > right || y < bottom || y > top || (plane.standing && !plane.standing[i])) continue;
     byLabel[codes.label[i]].push(i);
     count++;
   }
@@ -247,16 +247,19 @@ export class Density {
     this.draw = (ctx) => this.on && this.#paint(ctx);
   }
 
+  /** Of those codes that stand out on the map. */
   setCodes({ mean }) {
-    const { centre, half } = this.plane.home;
-    const n = mean.length / 2;
+    const { home: { centre, half }, standing } = this.plane;
+    let n = 0;
     this.low = centre.map((c) => c - 1.25 * half);
     this.width = 2.5 * half;
     const cell = this.width / GRID;
     let field = new Float64Array(GRID * GRID);
     const sum = [0, 0];
     const square = [0, 0];
-    for (let i = 0; i < n; i++) {
+    for (let i = 0; i < mean.length / 2; i++) {
+      if (standing && !standing[i]) continue;
+      n++;
       const at = [0, 1].map((a) => (mean[2 * i + a] - this.low[a]) / cell);
       for (const a of [0, 1]) {
         sum[a] += at[a];
@@ -266,7 +269,8 @@ export class Density {
       if (u >= 0 && v >= 0 && u < GRID && v < GRID) field[v * GRID + u]++;
     }
     [0, 1].forEach((a) => {
-      const bandwidth = Math.sqrt(square[a] / n - (sum[a] / n) ** 2) * n ** (-1 / 6);
+      const variance = n ? square[a] / n - (sum[a] / n) ** 2 : 0;
+      const bandwidth = Math.sqrt(Math.max(variance, 1)) * Math.max(n, 1) ** (-1 / 6); // of a single code a spot, one cell wide
       field = blurred(field, bandwidth, a ? GRID : 1, a ? 1 : GRID);
     });
     this.field = field;
@@ -282,7 +286,7 @@ export class Density {
       this.picture.width = this.picture.height = GRID;
       const context = this.picture.getContext("2d");
       context.fillStyle = plane.theme.text;
-      const most = this.field.reduce((a, b) => Math.max(a, b), 0);
+      const most = this.field.reduce((a, b) => Math.max(a, b), 0) || 1;
       for (let v = 0; v < GRID; v++) {
         for (let u = 0; u < GRID; u++) {
           context.globalAlpha = 0.85 * Math.sqrt(this.field[v * GRID + u] / most); // by the root, so that thin land shows

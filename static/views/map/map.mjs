@@ -7,6 +7,7 @@ import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
 import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
 import { Flat } from "./flat.mjs";
+import { Legend } from "./legend.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
 import { announcer, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
@@ -84,7 +85,7 @@ class MapView {
     const { start, digit } = this.options;
     const there = (...wishes) => wishes.find((key) => this.known.has(key)) ?? null;
     const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
-    const fresh = !["left", "right", "image", "layers", "walk"].some((name) => link.get(name) !== null);
+    const fresh = !["left", "right", "image", "layers", "walk", "only"].some((name) => link.get(name) !== null);
     const old = fresh ? { ...remembered } : {};
     // Both of one data set: what the link names on the left counts, then what it names on the right.
     const second = there(link.get("right"));
@@ -107,6 +108,7 @@ class MapView {
       place: parsePlace(link.get("z")) ?? old.place ?? null, // a picked place without an image: {side, z}
       own: Boolean(this.own && old.own), // the visitor's own digit is picked
       label,
+      only: this.#knownClasses(dataset, parseClasses(link.get("only")) ?? old.only ?? []),
       layers: new Set(Object.keys(LAYERS).filter((name) => layers.includes(name))),
       walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
       views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
@@ -125,18 +127,24 @@ class MapView {
     return label < this.options.datasets[dataset].classes.length ? (label ?? null) : null;
   }
 
+  /** Those of these classes that this data set has: they stand out; where there are none, all do. */
+  #knownClasses(dataset, labels) {
+    return new Set([...labels].filter((label) => this.#knownLabel(dataset, label) !== null));
+  }
+
   /** Into the link and into this tab's memory; the link only says what differs from the page as it opens. */
   remember() {
-    const { left, right, image, place, own, label, layers, views } = this.state;
+    const { left, right, image, place, own, label, only, layers, views } = this.state;
     const { way, said } = this.walk;
     const list = [...layers];
-    Object.assign(remembered, { left, right, image, place, own, label, layers: list, walk: way && { ...way, said }, views });
+    Object.assign(remembered, { left, right, image, place, own, label, only: [...only], layers: list, walk: way && { ...way, said }, views });
     const view = (v) => (v ? toLink([...v.centre, v.span], 4) : null);
     link.set({
       left, right, image: place || own ? null : image,
       ...(own ? this.own.link : { d: null, digit: null, is: null }),
       z: place && `${place.side},${toLink(place.z)}`,
       y: label,
+      only: only.size ? [...only].sort((a, b) => a - b).join(".") : null,
       layers: String(list) === String(DEFAULT) ? null : list.join(".") || "none",
       walk: way && way.ends.join("-"), t: way && toLink([way.t]),
       lv: view(views.left), rv: view(views.right),
@@ -153,6 +161,7 @@ class MapView {
     const last = this.#count(one.codes);
     this.#put(this.sides[0], left, one);
     this.#put(this.sides[1], right, two);
+    this.#applyLegend();
     this.#applyLayers();
     const { walk, place, own, image } = this.state;
     const { start } = this.options;
@@ -224,7 +233,8 @@ class MapView {
     e.what = element("div", { className: "what" });
     middle.append(e.what);
     this.sides = ["left", "right"].map((name) => this.#buildSide(name, grid, middle));
-    grid.append(middle, this.walk.element);
+    this.legend = new Legend({ change: (only) => this.#standOut(only) });
+    grid.append(middle, this.legend.element, this.walk.element);
     box.append(bar, grid);
     this.root.replaceChildren(element("style", { textContent: STYLE }), box);
     this.say = announcer(box);
@@ -330,7 +340,6 @@ class MapView {
     side.plane.setCodes(codes, this.colours, this.classes);
     if (view) side.plane.setView(view.centre, view.span);
     else side.plane.fit();
-    side.density.setCodes(codes);
     this.#layerLabels(side);
     side.plane.setCircles(this.#circles(side));
   }
@@ -351,10 +360,12 @@ class MapView {
       const [mine, its] = await Promise.all([this.#fetch(kind), this.#fetch(beside)]);
       if (this.gone) return;
       const label = this.#knownLabel(this.known.get(kind).dataset, this.state.label);
-      Object.assign(this.state, { views: { left: null, right: null }, label });
+      const only = this.#knownClasses(this.known.get(kind).dataset, this.state.only);
+      Object.assign(this.state, { views: { left: null, right: null }, label, only });
       const last = this.#count(mine.codes);
       this.#put(side, kind, mine);
       if (beside !== other.kind) this.#put(other, beside, its);
+      this.#applyLegend();
       if (this.walk.way) this.walk.way.ends = this.walk.way.ends.map((i) => Math.min(i, last));
     } catch (error) {
       side.select.value = side.kind;
@@ -399,6 +410,30 @@ class MapView {
     const label = this.told(side, null);
     side.tiles.setModel(side.model, label);
     side.arrows.setModel(side.model, label);
+  }
+
+  // Which classes stand out ---------------------------------------------------------------------------------------------
+
+  #standOut(only) {
+    this.state.only = only;
+    this.hover = null; // it may be a dot that no pointer meets any more
+    this.#applyLegend();
+    this.remember();
+    this.request();
+    this.say(`${only.size ? [...only].map((y) => this.classes[y]).join(", ") : "All classes"}. ${this.legend.count.textContent}.`);
+  }
+
+  #applyLegend() {
+    const { only } = this.state;
+    const [{ codes: { label }, about: { dataset } }] = this.sides;
+    if (this.listed !== dataset) this.legend.setClasses(this.classes, this.colours);
+    this.listed = dataset;
+    for (const { plane, density, codes } of this.sides) {
+      plane.setStanding({ labels: only.size ? only : null });
+      density.setCodes(codes);
+    }
+    const shown = only.size ? label.reduce((count, y) => count + Number(only.has(y)), 0) : label.length;
+    this.legend.show(only, shown, label.length);
   }
 
   // Layers -------------------------------------------------------------------------------------------------------------
@@ -709,6 +744,11 @@ function parsePlace(text) {
   const [, side, rest] = /^(left|right),(.*)$/.exec(text ?? "") ?? [];
   const z = numbersOf(rest, 2);
   return z && { side, z };
+}
+
+/** "3.7" of a link → [3, 7], or null. */
+function parseClasses(text) {
+  return /^\d{1,2}(\.\d{1,2}){0,99}$/.test(text ?? "") ? text.split(".").map(Number) : null;
 }
 
 /** "12-345" and "0.5" of a link → {ends, t}, or null. */
