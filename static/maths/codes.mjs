@@ -50,7 +50,7 @@ export class Index {
   }
 
   /** Number of the code nearest to z within reach, else null; only: 1 for each code that is asked for, 0 for others.
-   * @param {number[]} z @param {number} reach @param {Uint8Array | null} only */
+   * @param {number[] | Float32Array} z @param {number} reach in units @param {Uint8Array | null} only */
   nearest([x, y], reach, only = null) {
     const { mean, start, items, size } = this;
     const [cx, cy] = [this.#column(x), this.#row(y)];
@@ -117,7 +117,7 @@ export function robustScale(mean) {
 /** Distances to the nearest code in the codes' own robust σ, so that models can be compared. */
 export function whiten(mean) {
   const { middle, sigma } = robustScale(mean);
-  /** @param {number[]} z */
+  /** @param {number[] | Float32Array} z */
   const to = ([x, y]) => [(x - middle[0]) / sigma[0], (y - middle[1]) / sigma[1]];
   const codes = new Float32Array(mean.length);
   for (let i = 0; i < mean.length / 2; i++) codes.set(to([mean[2 * i], mean[2 * i + 1]]), 2 * i);

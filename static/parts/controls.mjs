@@ -4,6 +4,12 @@
 
 import { PIXELS } from "../engine/engine.mjs";
 
+/**
+ * A digit as Python tells it: `option` of ui/parts/digit.py. id: another one where pixels or label are others; pixels:
+ * 784 grey bytes as base64; label: where it is known.
+ * @typedef {{id: string, pixels: string, label: number | null, name: string}} Digit
+ */
+
 /** The style sheet as an element: the one that came with the first picture, or fetched. @param {import("../host.mjs").Root} root */
 export async function styleSheet(root) {
   const there = root.querySelector("style[data-views]");

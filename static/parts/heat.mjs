@@ -36,7 +36,7 @@ export class Heat {
     return this.bounds[2] - this.bounds[0];
   }
 
-  /** @param {number[]} z */
+  /** @param {number[] | Float32Array} z */
   holds([x, y]) {
     const [left, bottom, right, top] = this.bounds;
     return x >= left && x <= right && y >= bottom && y <= top;

@@ -14,7 +14,7 @@ const LABEL = "Drawing pad. Arrow keys move the pen, space puts it down and lift
 
 /**
  * @typedef {{radius: number, points: number[]}} Stroke points: x₀, y₀, x₁, y₁, … in units of the pad
- * @typedef {{picture: Float32Array | null, strokes: Stroke[], example: boolean, [from: string]: unknown}} State
+ * @typedef {{picture: Float32Array | null, strokes: Stroke[], example: boolean, [from: string]: any}} State
  */
 
 export class Pad {

@@ -20,8 +20,8 @@ const SHADOW = 0x48808080; // little-endian pixels of the codes that do not stan
 const SUB = 3; // stamps a pixel and axis: points move in thirds of a pixel when the view moves
 
 /**
- * @typedef {number[]} Place z₁ and z₂
- * @typedef {{z: Place, sigma?: ArrayLike<number> | null, colour?: string, text?: string, drag?: boolean,
+ * @typedef {number[] | Float32Array} Place z₁ and z₂
+ * @typedef {{z: Place, sigma?: Place | null, colour?: string, text?: string, drag?: boolean,
  *   shape?: string, size?: number}} Marker sigma: half-axes of an ellipse in units of the map; drag: a
  *   hand may pull it; shape: "ring" (where none is named), "dot" or "cross"; size: radius in pixels
  * @typedef {(ctx: CanvasRenderingContext2D, plane: Plane) => void} Draw
@@ -189,7 +189,8 @@ export class Plane {
 
   // Places -------------------------------------------------------------------------------------------------------------
 
-  /** z → CSS pixels from the upper left corner of the map. @param {ArrayLike<number>} z */
+  /** z → CSS pixels from the upper left corner of the map.
+   * @param {Place} z @returns {[number, number]} */
   toScreen(z) {
     return [
       this.width / 2 + (z[0] - this.centre[0]) * this.scale,

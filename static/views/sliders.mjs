@@ -19,19 +19,73 @@ const remembered = new Map(); // size → state: survives a switch of pages, as 
 let latest = null; // the state of the view that was opened last, whatever its size and its digit
 
 /**
- * Shows {models: [{kind, slug, title, name, centre, sd, reach, order, worth, source}], digit} (options) in root; centre
- * and sd are the robust middle and σ, source {mean, factor} the Gaussian of random codes, null where the prior is it.
+ * A model. kind: its key; centre, sd: robust middle and σ of its codes; reach: of the sliders, in units; order: its
+ * dimensions, busiest first; worth: of each in nats, or its variance; source: the Gaussian of random codes, null where
+ * the prior is it.
+ * @typedef {{kind: string, slug: string, network: registry.Network, title: string, name: string, centre: number[],
+ *   sd: number[], reach: number[], order: number[], worth: number[],
+ *   source: {mean: number[], factor: number[][]} | null}} About
+ *
+ * @typedef {{models: About[], digit: import("../parts/controls.mjs").Digit}} Options
+ * @typedef {{codes: {[kind: string]: number[]}, label: number, lead: string, digit: string}} Message z of each model that
+ *   is shown, the label that a conditional one is told, whose sliders they are, and which digit was shown
+ * @typedef {import("../host.mjs").Component<Options, Message>} Component
+ *
+ * A model on the page. z: its code; base: where that starts from; the rest are its boxes.
+ * @typedef {About & {model: import("../engine/engine.mjs").Model, z: Float32Array, base: Float32Array,
+ *   toggle?: HTMLButtonElement, canvas?: HTMLCanvasElement, note?: HTMLElement, figure?: HTMLElement}} Member
+ *
+ * The slider of dimension j, which is the lead's k-th busiest. reach: in σ; limit: that it has now, where a code lies
+ * farther out; strip: the pictures below it, and what it is drawn with.
+ * @typedef {{j: number, k: number, box: HTMLElement, range: HTMLInputElement, value: HTMLElement, reach: number,
+ *   limit: number | null, strip: HTMLCanvasElement, context: CanvasRenderingContext2D, image: ImageData}} Slider
  */
+
+/** @param {import("../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const view = new Sliders(root, component);
   await view.start();
   return view;
 }
 
-/** The models that a link shows: older ones name kinds with a dot between them, and names of models hold dots. */
+/**
+ * The models that a link shows: older ones name kinds with a dot between them, and names of models hold dots.
+ * @param {string | null} text @param {string[]} kinds
+ */
 const listed = (text, kinds) => (text === null ? null : kinds.includes(text) ? [text] : text.split(text.includes("~") ? "~" : "."));
 
 class Sliders {
+  gone = false; // another view stands in its place
+  /** @type {Member[]} */
+  members;
+  /** @type {Slider[]} */
+  sliders = [];
+  hand = null; // the rank of the slider that was moved last
+  rest = null; // a timer: the strips, once the hand rests
+  keys = null; // a timer: the keyboard has come to rest
+  /** @type {AbortController | null} */
+  work = null; // on the strips
+  /** @type {(text: string) => void} */
+  say;
+  // Its boxes.
+  /** @type {HTMLSelectElement} */
+  label;
+  /** @type {HTMLCanvasElement} the digit */
+  mine;
+  /** @type {[string, HTMLButtonElement][]} under the first letter of where the codes start from */
+  starts;
+  unfair;
+  stage;
+  /** @type {HTMLSelectElement} */
+  leadBox;
+  others;
+  rows;
+  idleRows;
+  summary;
+  /** @type {HTMLDetailsElement} */
+  idle;
+
+  /** @param {import("../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
     this.root = root;
     this.component = component;
@@ -58,13 +112,14 @@ class Sliders {
     this.#remember();
   }
 
+  /** @param {Component} component */
   update(component) {
     this.component = component;
     const { digit } = this.options;
     this.options = told(component);
     if (!this.members || digit.id === this.options.digit.id) return;
     this.state.label = this.options.digit.label;
-    this.label.value = this.state.label;
+    this.label.value = String(this.state.label);
     this.#go("digit");
   }
 
@@ -157,14 +212,14 @@ class Sliders {
       toggles.append(m.toggle);
     }
     this.label = element("select", { ariaLabel: "Label that the CVAE is told" });
-    this.label.append(...this.options.labels.map((name, y) => new Option(`CVAE told: ${name}`, y)));
-    this.label.value = this.state.label;
+    this.label.append(...this.options.labels.map((name, y) => new Option(`CVAE told: ${name}`, String(y))));
+    this.label.value = String(this.state.label);
     this.label.onchange = () => {
       this.state.label = Number(this.label.value);
       this.#changed();
       this.#settle();
     };
-    const starts = { // under the first letter of where the codes start from
+    const starts = {
       d: button("My digit", () => this.#go("digit"), "Where each model places the digit that is chosen above"),
       r: button("Random code", () => this.#go(`r${this.#seed()}`),
         "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes"),
@@ -230,6 +285,7 @@ class Sliders {
     this.#changed();
   }
 
+  /** @param {number} j @param {number} k @param {Member} lead @returns {Slider} */
   #row(j, k, lead) {
     const most = lead.worth[lead.order[0]];
     const nats = lead.model.probabilistic;
@@ -239,7 +295,7 @@ class Sliders {
     const value = element("span", { className: "value" });
     const worth = element("span", { className: "worth", title: nats ? "Mean KL of this number" : "Spread of the codes" },
       element("i"));
-    worth.style.setProperty("--share", nats ? lead.worth[j] / most : Math.sqrt(lead.worth[j] / most));
+    worth.style.setProperty("--share", String(nats ? lead.worth[j] / most : Math.sqrt(lead.worth[j] / most)));
     const strip = element("canvas", { className: "strip", width: STRIP * SIDE, height: SIDE });
     strip.setAttribute("role", "img");
     strip.setAttribute("aria-label", `The picture along ${dimension(j)}, the other numbers staying`);
@@ -250,13 +306,13 @@ class Sliders {
       if (!far && e.key !== "Home") return;
       e.preventDefault();
       const at = far ? this.#standard(k) + far : 0;
-      this.#set(k, Math.min(range.max, Math.max(range.min, at)));
+      this.#set(k, Math.min(Number(range.max), Math.max(Number(range.min), at)));
       clearTimeout(this.keys);
       this.keys = setTimeout(() => this.#settle(), 400);
     };
     const box = element("label", { className: "row" }, element("b", { textContent: dimension(j) }), worth,
       element("small", { className: "quiet", textContent: words }), value, range, strip);
-    return { j, k, box, range, value, strip, reach: lead.reach[j] / lead.sd[j], context: strip.getContext("2d"),
+    return { j, k, box, range, value, strip, reach: lead.reach[j] / lead.sd[j], limit: null, context: strip.getContext("2d"),
       image: new ImageData(STRIP * SIDE, SIDE) };
   }
 
@@ -275,6 +331,7 @@ class Sliders {
     this.#changed();
   }
 
+  /** @param {Member} m */
   #toggle(m) {
     const { shown } = this.state;
     if (shown.has(m.kind) && shown.size === 1) return; // one stays
@@ -327,12 +384,12 @@ class Sliders {
       const at = this.#standard(k);
       if (k !== this.hand || !slider.limit) { // a code far out stretches its slider, but not under the hand
         slider.limit = Math.max(slider.reach, Math.abs(at), Math.abs(at - offset[k]));
-        [range.min, range.max] = [-slider.limit, slider.limit];
+        [range.min, range.max] = [String(-slider.limit), String(slider.limit)];
       }
-      if (k !== this.hand || range.valueAsNumber !== at) range.value = at;
+      if (k !== this.hand || range.valueAsNumber !== at) range.value = String(at);
       value.textContent = signed(lead.z[j]);
     }
-    if (this.hand !== null && this.hand !== undefined) {
+    if (this.hand !== null) {
       const j = lead.order[this.hand];
       this.say(`${dimension(j)} of the ${lead.name}: ${signed(lead.z[j])}`);
     }
@@ -354,6 +411,7 @@ class Sliders {
     for await (const _ of slices(rows.length, (i) => this.#drawStrip(rows[i]), { signal: work.signal }));
   }
 
+  /** @param {Slider} slider */
   #drawStrip({ j, limit, context, image }) {
     const { lead } = this;
     const z = new Float32Array(STRIP * this.size);

@@ -17,7 +17,13 @@ const KEPT = 4; // hands to compare, at most
 
 const remembered = new Map(); // slug → {z, of which digit, kept}: survives a switch of pages, as this module does
 
-/** Shows {slug, digit: {id, pixels, label, name}} (options) in root. */
+/**
+ * @typedef {{slug: string, network: registry.Network, digit: import("../parts/controls.mjs").Digit}} Options
+ * @typedef {{digit: string, z: number[]}} Message the hand as it was left, and which digit was shown with it
+ * @typedef {import("../host.mjs").Component<Options, Message>} Component
+ */
+
+/** @param {import("../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const view = new Styles(root, component);
   await view.start();
@@ -25,6 +31,34 @@ export async function mount(root, component) {
 }
 
 class Styles {
+  gone = false; // another view stands in its place
+  /** @type {import("../engine/engine.mjs").Model} */
+  model;
+  /** @type {import("../engine/engine.mjs").Code} the digit's own */
+  own;
+  /** @type {Float32Array} of its posterior */
+  sigma;
+  /** @type {Float32Array} the hand that is shown */
+  z;
+  /** @type {Float32Array[]} hands to compare */
+  kept;
+  /** @type {Plane | null} where z has two numbers */
+  plane = null;
+  /** @type {{j: number, range: HTMLInputElement, value: HTMLElement}[]} of dimension j, where it has more */
+  sliders = [];
+  rest = null; // a timer: the keyboard's hand has come to rest
+  /** @type {(text: string) => void} */
+  say;
+  // Its boxes.
+  keepButton;
+  reading;
+  side;
+  ten;
+  /** @type {{canvas: HTMLCanvasElement, note: HTMLElement}[]} a label after the other */
+  tiles;
+  keptBox;
+
+  /** @param {import("../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
     this.root = root;
     this.component = component;
@@ -55,6 +89,7 @@ class Styles {
     this.draw();
   }
 
+  /** @param {Component} component */
   update(component) {
     this.component = component;
     const { digit } = this.options;
@@ -145,6 +180,7 @@ class Styles {
     });
   }
 
+  /** @param {Iterable<number>} z @returns {import("../parts/plane.mjs").Marker} */
   #marker(z) {
     return { z: [...z], drag: true, shape: "ring", size: 10 };
   }
@@ -158,7 +194,7 @@ class Styles {
       range.setAttribute("aria-label", `${dimension(j)}, ${worth[j].toFixed(2)} nats`);
       const value = element("span", { className: "value" });
       const bar = element("span", { className: "worth", title: `${worth[j].toFixed(2)} nats of KL on average` }, element("i"));
-      bar.style.setProperty("--share", worth[j] / worth[order[0]]);
+      bar.style.setProperty("--share", String(worth[j] / worth[order[0]]));
       range.oninput = () => {
         this.z[j] = range.valueAsNumber;
         this.#changed();
@@ -255,8 +291,8 @@ class Styles {
       });
       this.plane.setMarker("z", this.#marker(z));
     }
-    for (const { j, range, value } of this.sliders ?? []) {
-      range.value = z[j];
+    for (const { j, range, value } of this.sliders) {
+      range.value = String(z[j]);
       value.textContent = signed(z[j]);
     }
     const far = norm(z);

@@ -9,10 +9,30 @@ import { digitCanvas, paint } from "../../parts/paint.mjs";
 
 const kept = {}; // name → {text, state, history}: strokes outlive their view, since this module stays
 
+/**
+ * Python's word on an end. draw: on the pad; drawn: what it has read from there; sure: the visitor says the label.
+ * @typedef {import("../../parts/controls.mjs").Digit & {draw: boolean, drawn: string | null, sure: boolean}} Option
+ */
+
 export class End {
-  /** name: "from" or "to"; change(): other ink; release(): the hand let go; say(text). */
+  /** @type {Option} */
+  option;
+  /** @type {Pad | null} where the end is drawn, with its boxes */
+  pad = null;
+  host;
+  hint;
+  undo;
+  clear;
+
+  /**
+   * change(): other ink; release(): the hand let go; say(text).
+   * @param {"from" | "to"} name @param {{change(): void, release(): void, say(text: string): void}} heard
+   */
   constructor(name, { change, release, say }) {
-    Object.assign(this, { name, change, release, say });
+    this.name = name;
+    this.change = change;
+    this.release = release;
+    this.say = say;
     this.pixels = new Float32Array(PIXELS);
     this.element = element("div", { className: "end" });
     this.tile = digitCanvas({ label: "" });
@@ -20,7 +40,7 @@ export class End {
     this.figure = element("figure", { className: "tile" }, this.tile);
   }
 
-  /** Python's word: {pixels, shows, edge, name, draw: on the pad, drawn: text or null, sure: the visitor says the label}. */
+  /** @param {Option} option */
   take(option) {
     this.option = option;
     if (!option.draw) {

@@ -20,8 +20,31 @@ const ABREAST = 7; // ways side by side, as ui/views/interpolate/walk.py has the
 
 let kept = null; // t when the visitor left for another page: this module stays
 
-/** Shows {models, from, to (as end.mjs takes them), spherical} (options) in root. Of a model {kind: its key, title, name,
- * network, told: the labels of both ends or null, guesses: at which ends other ink asks for another guess}. */
+/**
+ * A model. kind: its key; told: the labels of both ends, where it takes any; guesses: at which ends other ink asks for
+ * another guess.
+ * @typedef {{kind: string, title: string, name: string, network: registry.Network, told: number[] | null,
+ *   guesses: boolean[]}} About
+ *
+ * @typedef {{models: About[], from: import("./end.mjs").Option, to: import("./end.mjs").Option, spherical: boolean}} Options
+ * @typedef {{t: number, from?: string | null, to?: string | null}} Message from, to: what is drawn where an end has a pad:
+ *   null where nothing is yet, "" where it was cleared
+ * @typedef {import("../../host.mjs").Component<Options, Message>} Component
+ *
+ * A model on the page. labels: that it is told; way: z as a function of t; path: of it, at equal steps; two: its ends
+ * have, or a moment ago had, different labels.
+ * @typedef {About & {model: import("../../engine/engine.mjs").Model, codes: registry.Codes, labels?: number[] | null,
+ *   way?: (t: number) => Float32Array, path?: Float32Array[] | null, two?: boolean, plane?: Plane}} Member
+ *
+ * A way. at: its picture; label: that is told at t; jumps: its picture does, so that its pace has no place on the common
+ * scale; steps: the ink that changes in each part, once it is measured; the rest are its boxes.
+ * @typedef {{id: string, title: string, note: string, at: (t: number) => Float32Array, label?: (t: number) => number,
+ *   jumps?: boolean}} Way
+ * @typedef {Way & {steps: Float64Array | null, canvas: HTMLCanvasElement, pace: HTMLCanvasElement, words: HTMLElement,
+ *   figure: HTMLElement}} Row
+ */
+
+/** @param {import("../../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const view = new Walk(root, component);
   await view.start();
@@ -29,6 +52,37 @@ export async function mount(root, component) {
 }
 
 class Walk {
+  gone = false; // another view stands in its place
+  /** @type {Member[]} */
+  members;
+  /** @type {End[]} */
+  ends = [];
+  /** @type {Row[]} */
+  rows = [];
+  highest = 0; // pixels of ink at the upper edge of the paces
+  other = false; // ink or ends have changed since the last frame
+  blank = false; // one end has no digit
+  playing = false;
+  direction = 1; // of the play
+  last = null; // the time of its last frame
+  keys = null; // a timer: the keyboard has come to rest
+  rest = null; // a timer: the pen has come to rest
+  /** @type {AbortController | null} */
+  work = null; // on the paces
+  /** @type {(text: string) => void} */
+  say;
+  // Its boxes.
+  bar;
+  play;
+  /** @type {HTMLInputElement} */
+  range;
+  value;
+  save;
+  waysBox;
+  reading;
+  maps;
+
+  /** @param {import("../../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
     this.root = root;
     this.component = component;
@@ -52,6 +106,7 @@ class Walk {
     this.#take();
   }
 
+  /** @param {Component} component */
   update(component) {
     this.component = component;
     const before = JSON.stringify(this.options);
@@ -68,7 +123,7 @@ class Walk {
     this.work?.abort();
     for (const timer of [this.keys, this.rest]) clearTimeout(timer);
     document.documentElement.removeAttribute(MOVED);
-    for (const end of this.ends ?? []) end.destroy();
+    for (const end of this.ends) end.destroy();
     for (const m of this.members ?? []) m.plane?.destroy();
   }
 
@@ -95,7 +150,7 @@ class Walk {
     };
     this.value = element("span", { className: "value" });
     this.say = announcer(box);
-    this.ends = ["from", "to"].map((name) => new End(name, {
+    this.ends = /** @type {const} */ (["from", "to"]).map((name) => new End(name, {
       change: () => this.#redraw(), release: () => this.#release(), say: this.say,
     }));
     this.save = button("Save as PNG", () => this.#save(), `All ways, ${COLUMNS} pictures each`);
@@ -112,6 +167,7 @@ class Walk {
     for (const m of this.members) this.#buildMap(m);
   }
 
+  /** @param {Member} m */
   #buildMap(m) {
     const host = element("div", { className: "square" });
     this.maps.append(element("div", {}, element("h3", { textContent: m.title }), host));
@@ -153,7 +209,7 @@ class Walk {
   }
 
   /** The labels that a model is told: Python's, and of newer ink that nobody has named the one of the highest ELBO, as
-   * Python will guess. */
+   * Python will guess. @param {Member} member @returns {number[] | null} */
   #labelsFor({ model, told, guesses }) {
     if (!model.conditional) return null;
     return this.ends.map((end, i) => (end.fresh && guesses[i] ? likeliest(model, end.pixels) : told[i]));
@@ -186,6 +242,7 @@ class Walk {
       m.plane.setMarker("to", { z: z1, shape: "dot", size: 5, text: b, colour: m.plane.theme.text });
     }
     const blend = new Float32Array(PIXELS);
+    /** @type {Way[]} */
     const rows = [{
       id: "pixels", title: "Pixels", note: "plain blend",
       at: (t) => {
@@ -225,7 +282,7 @@ class Walk {
       m.path = null;
       for (const name of ["from", "to", "t"]) m.plane?.setMarker(name, null);
     }
-    for (const row of this.rows ?? []) {
+    for (const row of this.rows) {
       paint(row.canvas, null);
       row.figure.style.removeProperty("--edge");
       row.steps = null;
@@ -233,9 +290,9 @@ class Walk {
     this.#drawPaces();
   }
 
-  /** A card for every row; those that stay keep their canvases. */
+  /** A card for every row; those that stay keep their canvases. @param {Way[]} rows */
   #cards(rows) {
-    const before = new Map((this.rows ?? []).map((row) => [row.id, row]));
+    const before = new Map(this.rows.map((row) => [row.id, row]));
     this.rows = rows.map((row) => ({ ...before.get(row.id) ?? card(row.title), ...row, steps: null }));
     for (const row of this.rows) {
       row.words.textContent = row.note;
@@ -244,7 +301,7 @@ class Walk {
     }
     const n = this.rows.length;
     if (n === this.waysBox.childElementCount) return;
-    this.waysBox.style.setProperty("--ways", n <= ABREAST ? n : Math.ceil(n / 2));
+    this.waysBox.style.setProperty("--ways", String(n <= ABREAST ? n : Math.ceil(n / 2)));
     this.waysBox.replaceChildren(...this.rows.map(({ figure }) => figure));
   }
 
@@ -289,12 +346,11 @@ class Walk {
     if (calm()) { // a press is a step, and nothing moves by itself
       if (this.t > 1 - 1e-6) this.direction = -1;
       if (this.t < 1e-6) this.direction = 1;
-      this.#set(Math.round((this.t + (this.direction ?? 1) * STEP) / STEP) * STEP);
+      this.#set(Math.round((this.t + this.direction * STEP) / STEP) * STEP);
       this.#settle();
       return;
     }
     this.playing = !this.playing;
-    this.direction ??= 1;
     if (this.playing && this.t >= 1) this.direction = -1;
     if (this.playing && this.t <= 0) this.direction = 1;
     this.last = null;
@@ -334,7 +390,7 @@ class Walk {
     }
     const { t } = this;
     document.documentElement.toggleAttribute(MOVED, t !== this.settled);
-    this.range.value = t;
+    this.range.value = String(t);
     this.value.textContent = `t = ${t.toFixed(2)}`;
     this.play.textContent = calm() ? "Step" : this.playing ? "Pause" : "Play";
     if (this.blank) return this.say(this.reading.textContent);
@@ -350,7 +406,7 @@ class Walk {
 
   #drawPaces() {
     const theme = palette(this.root);
-    for (const { pace, steps } of this.rows ?? []) {
+    for (const { pace, steps } of this.rows) {
       const ratio = Math.min(devicePixelRatio || 1, 2);
       const [width, height] = [pace.clientWidth, pace.clientHeight];
       if (pace.width !== Math.round(width * ratio)) [pace.width, pace.height] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -376,6 +432,7 @@ class Walk {
     }
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Member} member */
   #drawPath(ctx, { path, plane }) {
     if (!path) return;
     for (const [width, colour] of [[5, plane.theme.background], [2, plane.theme.text]]) {

@@ -33,9 +33,11 @@ function say(element, text) {
 }
 
 /** Where the glass lies: in the first corner that the code does not need and that hides the fewest numerals. */
+/** @param {Plane} plane @param {number} radius @param {number[]} code in CSS pixels @returns {number[]} */
 function corner({ width, height, badges, showNumerals }, radius, code) {
   const [near, right, low] = [radius + 8, width - radius - 8, height - radius - WORDS];
   const half = Math.max(radius, 24) + BADGE; // of the glass and the words below it
+  /** @param {number[]} at */
   const cost = ([cx, cy]) => (showNumerals ? badges : [])
     .filter(([x, y]) => Math.abs(x - cx) < half && y > cy - radius - BADGE && y < cy + radius + WORDS + BADGE).length
     + (Math.hypot(code[0] - cx, code[1] - cy) < radius + 18 ? 100 : 0);
@@ -43,24 +45,57 @@ function corner({ width, height, badges, showNumerals }, radius, code) {
 }
 
 export class Answer {
-  /** card: an element of studio.mjs's template. held(z, done): the visitor pulls the code (done: has let go). */
+  // What comes with the model.
+  /** @type {import("../../engine/engine.mjs").Code} */
+  code;
+  /** @type {import("../../engine/engine.mjs").Code} of the clean digit, where a spoilt one is shown */
+  original;
+  /** @type {Float32Array} where the code is: the mean, a draw, or where a hand holds it */
+  z;
+  /** @type {Float32Array} of the drawing */
+  logits;
+  /** @type {{z: Float32Array, logits: Float32Array} | null} about the code, for expectations over q */
+  around = null;
+  /** @type {Bound | null} */
+  bound = null;
+  /** @type {import("../../engine/registry.mjs").Codes} of the test split */
+  codes;
+
+  /**
+   * card: an element of studio.mjs's template; noise: in [0, 1], what drawn pixels are compared with; held(done): the
+   * visitor pulls the code (done: has let go).
+   * @param {HTMLElement} card
+   * @param {{kind: string, name: string, noise: Float32Array, held(done: boolean): void}} about
+   */
   constructor(card, { kind, name, noise, held }) {
-    Object.assign(this, { card, kind, name, noise });
+    this.card = card;
+    this.kind = kind;
+    this.name = name;
+    this.noise = noise;
+    /** @type {import("../../engine/engine.mjs").Model | null} */
     this.model = null;
     this.label = null; // what a conditional model is told
-    this.clean = this.seen = null; // the digit as the likelihood sees it, and what the encoder was shown
+    /** @type {Float32Array | null} */
+    this.clean = null; // the digit as the likelihood sees it
+    /** @type {Float32Array | null} */
+    this.seen = null; // what the encoder was shown
     this.pulled = null; // z where the visitor holds the code
-    this.asked = null; // {clean, seen, label} of the answer before
+    this.picked = null; // {pulled, thrown, at}: what was so before a click, and when that was
+    /** @type {{clean: Float32Array, seen: Float32Array, label: number | null} | null} */
+    this.asked = null; // the answer before
     this.settled = null; // its −ELBO by 64 points
     this.thrown = null; // ε of the sample that is shown
     this.throws = []; // those before it
+    /** @type {Posterior | null} */
+    this.posterior = null; // the true one, where it is shown
     this.sampled = false; // pixels are drawn from their probabilities
     this.picture = digitCanvas({ label: `What the ${name} draws` });
     card.querySelector(".drawing").replaceChildren(this.picture);
-    this.at = (name) => card.querySelector(name);
-    const named = ["one b", "z", "share", "shown", "how", "best", "back", "joint", "home"];
+    /** @type {(selector: string) => HTMLElement | null} */
+    this.at = (selector) => card.querySelector(selector);
     this.fields = {
-      ...Object.fromEntries(named.map((name) => [name.split(" ")[0], this.at(`.${name}`)])),
+      one: this.at(".one b"), z: this.at(".z"), share: this.at(".share"), shown: this.at(".shown"), how: this.at(".how"),
+      best: this.at(".best"), back: this.at(".back"), joint: this.at(".joint"), home: this.at(".home"),
       terms: ["reconstruction", "kl", "nelbo"].map((name) => this.at(`[data-term=${name}] .live`)), // null: has no such term
     };
     this.pixels = new Float32Array(PIXELS);
@@ -69,7 +104,10 @@ export class Answer {
     const labelText = `Codes of the ${name}. Arrow keys pull the code, Escape lets it go, Home shows the whole map.`;
     this.plane = new Plane(this.at(".map"), { labelText, wheel: false, scroll: true });
     this.plane.pointOpacity = CLOUD;
-    this.dot = { z: [0, 0], sigma: null, ...FULL, drag: true };
+    /** @type {import("../../parts/plane.mjs").Marker} */
+    this.dot = { z: [0, 0], sigma: null, ...FULL, drag: true }; // the code
+    /** @type {import("../../parts/plane.mjs").Marker | null} */
+    this.q = null; // the encoder's q about it
     this.trail = { at: new Float32Array(2 * TRAIL), count: 0 };
     this.#listen(held);
   }
@@ -93,7 +131,8 @@ export class Answer {
     console.warn(error.message);
   }
 
-  /** The model and the codes of its test split have come. */
+  /** The model and the codes of its test split have come.
+   * @param {import("../../engine/engine.mjs").Model} model @param {import("../../engine/registry.mjs").Codes} codes */
   start(model, codes) {
     this.model = model;
     this.card.classList.remove("waiting");
@@ -123,6 +162,7 @@ export class Answer {
   /**
    * Answer to `seen`, judged against `clean` (the same array where nothing is spoilt); null: nothing is drawn. resting:
    * no hand moves, and there is time for a −ELBO with decimals.
+   * @param {Float32Array | null} clean @param {Float32Array | null} seen @param {number} label @param {boolean} resting
    */
   answer(clean, seen, label, resting) {
     const { model, values } = this;
@@ -169,7 +209,8 @@ export class Answer {
 
   /** −ELBO of the encoder's q, as "The bound" has it while q is pulled. */
   #settle() {
-    Object.assign(this.bound, { x: this.clean, label: this.label });
+    this.bound.x = this.clean;
+    this.bound.label = this.label;
     return -this.bound.at(this.code).elbo;
   }
 
@@ -203,7 +244,7 @@ export class Answer {
       dot.z[1] = this.z[1];
       dot.colour = this.#colour;
       if (this.code.logvar && !this.pulled) {
-        (this.q ??= { z: [0, 0], sigma: [0, 0], shape: "dot", size: 0.01 });
+        this.q ??= { z: [0, 0], sigma: [0, 0], shape: "dot", size: 0.01 };
         for (let d = 0; d < 2; d++) {
           this.q.z[d] = this.code.mean[d];
           this.q.sigma[d] = Math.exp(0.5 * this.code.logvar[d]);
@@ -306,7 +347,7 @@ export class Answer {
     this.fields.home.onclick = goHome;
     plane.canvas.addEventListener("dblclick", () => { // the clicks that it is made of have pulled the code
       goHome();
-      if (this.picked && performance.now() - this.picked.at < 2 * TWICE) Object.assign(this, { pulled: this.picked.pulled, thrown: this.picked.thrown });
+      if (this.picked && performance.now() - this.picked.at < 2 * TWICE) ({ pulled: this.pulled, thrown: this.thrown } = this.picked);
       held(true);
     });
     plane.onView = () => {

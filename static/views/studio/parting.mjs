@@ -3,14 +3,23 @@
 
 import { call } from "../../host.mjs";
 
+/**
+ * What all pages are to show. bits: the digit as digit.mjs's toText writes it, null where the pad is blank; said: the label
+ * that the visitor has chosen; origin: the sample ("mnist:200") that the pad shows as it came.
+ * @typedef {{bits: string | null, said: number | null, origin: string | null}} Shown
+ * @typedef {import("../../host.mjs").Component<{}, Shown>} Component
+ */
+
+/** @type {Component | null} */
 let component = null;
 
-/** Says {bits, said, origin}, as studio.mjs's `shown`; false where nobody can hear. */
+/** False where nobody can hear. @param {Shown} shown */
 export function tell(shown) {
   if (component) call(component, shown);
   return Boolean(component);
 }
 
+/** @param {import("../../host.mjs").Root} root @param {Component} mine */
 export function mount(root, mine) {
   component = mine;
   return { update: (again) => (component = again) };

@@ -2,15 +2,34 @@
 // Answer encodes and decodes them, and Python hears one message when the hand lets go.
 
 /**
- * What Python hears: the wish for a sample, {sample: id}; a picture, {picture: base64, name, id}; or what the hand left:
+ * A card. kind: its model's; title, full: its name, and the whole of it; code: what its code is, in words.
+ * @typedef {{kind: string, slug: string, network: registry.Network, name: string, title: string, full: string,
+ *   code: string}} About
+ *
+ * A way to spoil a digit. limit: the most of it; chance: there is any in it; trained: the DAE has seen it.
+ * @typedef {{kind: string, name: string, limit: number, chance: boolean, trained: boolean}} Spoil
+ *
+ * A sample or a picture that was asked for under this id: the digit, with words about it, or what is wrong with it.
+ * @typedef {{id: number, pixels?: string, notes?: string, origin?: string | null, error?: string}} Brought
+ *
+ * first: each kind's drawing of the recorded digit, 784 grey bytes as base64; digit: that of all pages, where anybody has
+ * chosen one.
+ * @typedef {{models: About[], spoils: Spoil[], first: {[kind: string]: string},
+ *   digit: (import("../../parts/controls.mjs").Digit & {bits: string, origin: string | null, notes: string}) | null,
+ *   brought?: Brought}} Options
+ *
+ * What Python hears: the wish for a sample, a picture (a file as base64), or what the hand left.
+ * @typedef {{sample: number}} Wish
+ * @typedef {{picture: string, name: string, id: number}} Picture
  * @typedef {object} Release
  * @property {string | null} bits the digit as digit.mjs's toText writes it; null where the pad is blank
  * @property {number | null} label what the CVAE is told
  * @property {number | null} said the same where the visitor has chosen it; null under auto
  * @property {string | null} origin the sample ("mnist:200") that the pad shows as it came
- * @property {Record<string, [number, number]> | null} codes z of each kind of model; null where the pad is blank
+ * @property {{[kind: string]: number[]} | null} codes z of each kind of model; null where the pad is blank
  * @property {boolean} [posterior] the true posterior is shown
  * @property {boolean} [spoilt] with it: the encoders see a spoilt digit
+ * @typedef {import("../../host.mjs").Component<Options, Wish | Picture | Release>} Component
  */
 
 import { link, memory, say, told } from "../../host.mjs";
@@ -81,6 +100,7 @@ const HELD = {
 
 let kept = null; // what the visitor had when they left for another page: the document, and this module, stay
 
+/** @param {import("../../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const options = told(component);
   options.spoils = options.spoils.filter(({ kind }) => Object.hasOwn(SPOIL, kind)); // what the browser can do, too
@@ -97,10 +117,17 @@ export async function mount(root, component) {
 }
 
 class Studio {
+  /** @param {import("../../host.mjs").Root} root @param {Component} component @param {Options} options */
   constructor(root, component, options) {
-    Object.assign(this, { root, component, options });
-    (root.host ?? root).studio = this; // for tests and measurements
+    this.root = root;
+    this.component = component;
+    this.options = options;
+    Object.assign(root.host ?? root, { studio: this }); // for tests and measurements
+    /** @type {(selector: string) => any} an element of the template */
     this.at = (selector) => root.querySelector(selector);
+    this.started = null; // the promise of start()
+    this.gone = false; // another view stands in its place
+    /** @type {number | null} */
     this.label = null; // chosen by the visitor; null is auto
     this.guess = null; // what auto takes
     this.spoils = options.spoils;
@@ -111,6 +138,17 @@ class Studio {
     this.sampled = false; // pixels are drawn from their probabilities
     this.coins = 1; // seed of those draws
     this.resting = true; // no hand moves
+    this.stepped = false; // the drawing has changed since the last frame
+    this.again = false; // or something else that all of it follows from
+    this.foreign = false; // the pad shows another digit than the recorded one, which the server's pictures are of
+    this.telling = 0; // the frame after which Python is told
+    /** @type {AbortController | null} */
+    this.watching = null; // ends the camera
+    /** @type {Random | null} */
+    this.random = null; // for draws from q
+    this.bars = null; // {button, bar} of each label
+    this.shares = null; // their heights; null where there are none
+    this.leave = null; // hears the clicks of the whole document
     this.done = new Set(); // steps of the first minute
     this.awaited = null; // the sample or picture that Python is asked for; another drawing meanwhile makes it unwanted
     this.touched = false; // something was drawn, or taken, since the page opened
@@ -173,7 +211,7 @@ class Studio {
         this.again = true;
         this.request(); // the first network answers while the others are on their way
       }));
-      ends.forEach(({ reason }, i) => reason && this.answers[i].fail(reason)); // the others go on without it
+      ends.forEach((end, i) => end.status === "rejected" && this.answers[i].fail(end.reason)); // the others go on without it
     } finally {
       stop();
     }
@@ -191,6 +229,7 @@ class Studio {
     this.request();
   }
 
+  /** @param {Component} component */
   update(component) {
     this.component = component;
     const options = told(component);
@@ -247,7 +286,7 @@ class Studio {
     if (news && digit.origin === null && link.get("label") === null) this.label = digit.label; // as the visitor said elsewhere
     if (same) this.pad.show(kept.drawing, false);
     else this.pad.show(picture ? { picture, origin: digit.origin } : { strokes: first(), example: true, opening: true }, false);
-    this.foreign = !this.pad.state.opening; // the server's pictures are of another digit
+    this.foreign = !this.pad.state.opening;
     if (digit?.notes) this.#note(digit.notes);
     this.#throwCoins();
     const set = (name, property, value) => (this.at(`[data-set=${name}]`)[property] = value);
@@ -449,7 +488,7 @@ class Studio {
     const own = origin || this.pad.state.opening ? null : bits;
     const digit = { digit: origin, d: own, is: own && said };
     link.set({ ...digit, ...this.#held() });
-    this.at(".next").href = `Map?${new URLSearchParams(Object.entries(digit).filter(([, text]) => text !== null))}`;
+    this.at(".next").href = `Map?${new URLSearchParams(Object.entries(digit).filter(([, text]) => text !== null).map(([name, text]) => [name, String(text)]))}`;
   }
 
   /** The digit as text; null where the pad is blank: that is none. */
@@ -463,7 +502,7 @@ class Studio {
     return picture && !strokes.length && !this.pad.stroke ? origin : null;
   }
 
-  /** What all pages are to show. */
+  /** What all pages are to show. @returns {import("./parting.mjs").Shown} */
   get shown() {
     const { bits, label, origin } = this;
     return { bits, said: label, origin: bits && origin };
@@ -493,9 +532,10 @@ class Studio {
   #go() {
     const href = this.leaving;
     this.leaving = null;
-    document.querySelector(`${PAGE_LINK}[href="${CSS.escape(href)}"]`)?.click();
+    /** @type {HTMLElement | null} */ (document.querySelector(`${PAGE_LINK}[href="${CSS.escape(href)}"]`))?.click();
   }
 
+  /** @param {Wish | Picture | Release} message */
   #tell(message) {
     const text = JSON.stringify(message);
     if (text === this.told) return; // a click that changed nothing
@@ -513,7 +553,7 @@ class Studio {
     this.#sayAmount();
   }
 
-  /** The row of the chosen way to spoil: {kind, name, limit, chance, trained}. */
+  /** The row of the chosen way to spoil. @returns {Spoil} */
   get spoiling() {
     return this.spoils.find(({ kind }) => kind === this.spoil.kind);
   }
@@ -558,7 +598,7 @@ class Studio {
       },
       resample: (button) => this.#resample(button.closest(".card").dataset.kind),
     };
-    this.root.querySelector(".studio").addEventListener("click", (e) => {
+    this.at(".studio").addEventListener("click", (e) => {
       const button = e.target.closest("button");
       if (!button) return;
       if (button.dataset.do) acts[button.dataset.do](button);
@@ -618,6 +658,7 @@ class Studio {
 
   /** To the Map in this session, as by the link of the page itself; else by the address, which brings the digit, too. */
   #goOn(e) {
+    /** @type {HTMLElement | null} */
     const door = document.querySelector(`${PAGE_LINK}[href$="Map"]`);
     if (!door || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
@@ -707,6 +748,7 @@ class Studio {
     else if (file) this.#bring(file);
   }
 
+  /** @param {Brought} brought */
   #take(brought) {
     this.#begin();
     this.#note(brought.error ?? brought.notes);
@@ -716,7 +758,7 @@ class Studio {
     }
     const { origin = null } = brought;
     if (!origin) this.#did("draw"); // their own digit, by another pen
-    this.pad.show({ picture: pixelsOf(brought), origin });
+    this.pad.show({ picture: pixelsOf({ pixels: brought.pixels }), origin });
     this.#release(); // and the picture itself is not sent again with every later click
   }
 

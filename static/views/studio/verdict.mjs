@@ -11,23 +11,27 @@ const the = (models) => models.map(({ name }) => `the ${name}`).join(", ").repla
 const begin = (text) => text[0].toUpperCase() + text.slice(1);
 const a = (label) => `${label === 8 ? "an" : "a"} ${label}`;
 
-/** Those of the models whose drawing is nearest to the digit: about equal, where they are several. */
+/**
+ * A model on this digit. label: what it is told; own: −log p(x | z) at its own code; now: at the code that is shown; held:
+ * a hand holds the code; thrown: it is a draw from q.
+ * @typedef {{kind: string, name: string, label: number | null, own: number, now: number, held: boolean, thrown: boolean}} Drawn
+ */
+
+/** Those of the models whose drawing is nearest to the digit: about equal, where they are several. @param {Drawn[]} models */
 export function nearest(models) {
   const best = Math.min(...models.map(({ own }) => own));
   return models.filter(({ own }) => own - best < EQUAL || own === best);
 }
 
-/** Words on the cards of those models: best of all, or of those that were told no label where one with it draws nearer. */
+/** Words on the cards of those models: best of all, or of those that were told no label where one with it draws nearer.
+ * @param {Drawn[]} best @param {Drawn[]} models @param {{trained: boolean} | null} spoilt the row of the noise */
 export function badge(best, models, spoilt = null) {
   if (best.length > 1) return "about equal";
   if (models.some(({ label, own }) => label !== null && own < best[0]?.own)) return "best without a label";
   return spoilt ? "brings it back best" : "draws it best";
 }
 
-/**
- * models: {kind, name, label: what it is told or null, own: −log p(x | z) at its own code, now: at the code that is
- * shown, held: a hand holds the code, thrown: it is a draw from q}; spoilt: the row of the noise, with `trained`, or null → sentences.
- */
+/** In sentences. @param {Drawn[]} models @param {{trained: boolean} | null} spoilt the row of the noise */
 export function verdict(models, spoilt = null) {
   const elsewhere = models.filter(({ held, thrown }) => held || thrown);
   if (elsewhere.length) return elsewhere.map(moved).join(" ");
