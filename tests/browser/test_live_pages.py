@@ -69,6 +69,11 @@ def wait_for_link(tab, pattern: str) -> None:
     tab.wait_for_url(re.compile(pattern), timeout=PATIENCE)
 
 
+def drawn(tab) -> None:
+    """Wait for the frame after the next."""
+    tab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def drag(tab, box, path) -> int:
     """The mouse from place to place, shares of the box; returns the bytes that left while it moved."""
     at = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in path]
@@ -77,7 +82,7 @@ def drag(tab, box, path) -> int:
     before = len(tab.sent)
     for x, y in at[1:]:
         tab.mouse.move(x, y, steps=8)
-    tab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(tab)
     sent = sum(len(frame) for frame in tab.sent[before:])
     tab.mouse.up()
     return sent
@@ -425,6 +430,7 @@ def test_a_hand_belongs_to_its_size_and_its_digit(visit):
     tab.get_by_role("button", name="◌ DAE").click()
     tab.get_by_role("button", name="Random code").click()
     tab.wait_for_function("() => new URLSearchParams(location.search).has('from')")
+    drawn(tab)  # the link is written before the frame
     kinds, shown = ("ae", "vae", "cvae"), ".stage figure:not([hidden])"
     random = painted(tab, shown)
     switch_size(tab, 20)
