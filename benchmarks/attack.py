@@ -81,8 +81,8 @@ def memory(*, fresh: bool = False) -> float:
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
     with contextlib.suppress(OSError):
-        peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
-        return int(peak[1]) / 1024
+        if peak := re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text()):
+            return int(peak[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

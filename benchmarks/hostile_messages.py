@@ -131,7 +131,8 @@ class Visit:
 
     def shown(self) -> str:
         """What the page says beside its live view."""
-        texts = [element.value for kind in ("caption", "markdown", "info", "warning") for element in self.app.get(kind)]
+        kinds = ("caption", "markdown", "info", "warning")
+        texts = [element.value for kind in kinds for element in self.app.get(kind)]  # pyright: ignore[reportAttributeAccessIssue]: no Block is of these kinds
         return "\n".join([*texts, *(element.proto.body for element in self.app.get("html"))])
 
     def _controls(self) -> set[str]:

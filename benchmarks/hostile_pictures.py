@@ -256,7 +256,7 @@ def mutated(seed: int) -> Iterator[Picture]:
         yield f"{name} ({seed}, {index}): {', '.join(done)}", bytes(data)
 
 
-def position(random: np.random.Generator, data: bytes) -> int:
+def position(random: np.random.Generator, data: bytes | bytearray) -> int:
     """Half of the hits go where headers are."""
     return int(random.integers(min(100, len(data)) if random.random() < 0.5 else len(data)))
 

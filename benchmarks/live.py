@@ -9,6 +9,9 @@ same gesture through `st.slider`.
 adds up to 16.7 ms of waiting for the screen. Run it on a machine that has nothing else to do.
 """
 
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false, reportOptionalSubscript=false
+# A page carries what it has sent and received; what is not on it ends a benchmark where it is missed.
+
 from __future__ import annotations
 
 import argparse
@@ -24,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ElementHandle, Page, sync_playwright
 
 from ui.live import networks
 
@@ -158,7 +161,9 @@ def row(name: str, values: list[float], unit: str = "ms", note: str = "") -> Non
     )
 
 
-def moves(page: Page, element: object, rounds: int, *, press: bool, at: tuple[float, float] | None = None) -> dict:
+def moves(
+    page: Page, element: ElementHandle | None, rounds: int, *, press: bool, at: tuple[float, float] | None = None
+) -> dict:
     """Moves over an element with the button held or not; `sent` counts the bytes that left meanwhile.
 
     The button goes down at a place within the element (pixels), where something is to be grabbed there.
@@ -188,7 +193,7 @@ def slides(page: Page, selector: str, rounds: int) -> dict:
     return result
 
 
-def true_posterior(page: Page, pad: object, rounds: int) -> int:
+def true_posterior(page: Page, pad: ElementHandle | None, rounds: int) -> int:
     """The Studio's brush step with both true posteriors under the hand; bytes sent meanwhile."""
     page.evaluate(f"() => ({FIND})(['*', 'studio']).at('[data-set=truth]').click()")
     page.wait_for_function(

@@ -20,7 +20,7 @@ from vae_core import checkpoints, data
 from vae_core.digitize import DigitizeError, digitize
 
 SIDE = 280  # pixels of the enlarged test image
-PAPER, PEN = np.float32((226, 222, 212)), np.float32((40, 42, 60))
+PAPER, PEN = np.array((226, 222, 212), np.float32), np.array((40, 42, 60), np.float32)
 
 
 def enlarged(image: np.ndarray) -> np.ndarray:
@@ -72,7 +72,8 @@ def faded(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def half_transparent(ink: np.ndarray) -> bytes:
-    rgba = np.concatenate([np.broadcast_to(np.float32((190, 20, 60)), (*ink.shape, 3)), 100 * ink[..., None]], 2)
+    red = np.broadcast_to(np.array((190, 20, 60), np.float32), (*ink.shape, 3))
+    rgba = np.concatenate([red, 100 * ink[..., None]], 2)
     return encoded(rgba)
 
 

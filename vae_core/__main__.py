@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import json
 import math
 import os
@@ -112,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         lines of the help once somebody reads it."""
         added = commands.add_parser(
             name,
-            parents=[common],
+            parents=[common],  # pyright: ignore[reportArgumentType]: a parent may be of any class
             help=summary,
             description=description,
             epilog=f"examples\n{examples}",
@@ -285,9 +286,13 @@ def _add_settings(parser: argparse.ArgumentParser, *, several: bool = False) -> 
                 continue
             widths = isinstance(each.default, tuple)
             choices = list(DATASETS if each.name == "dataset" else each.metadata["choices"])
-            default = ",".join(map(str, each.default)) if widths else each.default
+            default = ",".join(map(str, each.default)) if isinstance(each.default, tuple) else each.default
             said = f"{each.metadata['said']} (default {default})"
-            option: dict[str, Any] = {"type": _READERS[each.type], "choices": choices or None, "default": each.default}
+            option: dict[str, Any] = {
+                "type": _READERS[str(each.type)],
+                "choices": choices or None,
+                "default": each.default,
+            }
             if several:
                 read = (lambda text: [_widths(text)]) if widths else _several(option["type"])
                 option = {"type": read, "default": [each.default]}
@@ -697,5 +702,6 @@ _READERS = {"int": int, "float": float, "str": str, "tuple[int, ...]": _widths, 
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a pipe on Windows has no β
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe on Windows has no β
     sys.exit(main())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vae_core import contents, data, likelihood, metrics
 from vae_core.config import KINDS, Config, ConfigError, ModelConfig
@@ -161,7 +161,7 @@ def load_or_train(
     data_folder: Path | None = None,
     command: str | None = None,
     on_step: Callable[[Step], bool | None] | None = None,
-    on_epoch: Callable[[Epoch, nn.Module], None] | None = None,
+    on_epoch: Callable[[Epoch, Autoencoder], None] | None = None,
     device: torch.device | None = None,
     retrain: bool = False,
 ) -> tuple[Autoencoder, dict[str, Any]]:
@@ -200,7 +200,7 @@ def _train(
     data_folder: Path | None,
     command: str | None,
     on_step: Callable[[Step], bool | None] | None,
-    on_epoch: Callable[[Epoch, nn.Module], None] | None,
+    on_epoch: Callable[[Epoch, Autoencoder], None] | None,
     device: torch.device | None,
 ) -> dict[str, bytes]:
     """Train, and the checkpoint's files in the order in which they may appear."""
@@ -212,7 +212,7 @@ def _train(
     if follow_file.exists():
         followed = {int(k): v for k, v in read_tensors(follow_file)[0].items() if k.isdecimal()}
 
-    def after_epoch(epoch: Epoch, model: nn.Module) -> None:
+    def after_epoch(epoch: Epoch, model: Autoencoder) -> None:
         if epoch.epoch in FOLLOWED_EPOCHS or epoch.epoch == config.training.epochs:
             probe = model.eval()
             device_of = next(probe.parameters()).device
@@ -321,7 +321,7 @@ def integrate(
             "bundled_modes": evidence.modes.to(torch.uint8),
         }
     approximation, amortisation = found.log_p[few] - best, best - bound[few]
-    exact = {
+    means = {
         "nll": float(-found.log_p.mean()),
         "nelbo": float(-bound.double().mean()),
         "gap": float((found.log_p - bound).mean()),
@@ -333,7 +333,7 @@ def integrate(
         "amortisation_median": float(amortisation.median()),
         "lost": float(found.lost.max()),
     }
-    exact = {k: round(v, 5) if k != "lost" else v for k, v in exact.items()}
+    exact: dict[str, Any] = {k: round(v, 5) if k != "lost" else v for k, v in means.items()}
     exact["command"] = f"python -m vae_core integrate {slug}"
     with locked(root / ".training" / slug):
         if read_card(slug, root) != card:

@@ -41,7 +41,7 @@ _LAB = np.array(
 def palette(n: int) -> tuple[str, ...]:
     """n colours, the first ten always Petroff's. Each further one is the candidate that lies farthest from its nearest
     predecessor, for whoever sees it worst. With more than about fifteen a name must stand beside a colour."""
-    found = list(TEN[:n])
+    found: list[str] = list(TEN[:n])
     if n > len(found):
         step = np.linspace(0, 255, LEVELS).round().astype(int)
         grid = np.stack(np.meshgrid(step, step, step, indexing="ij"), -1).reshape(-1, 3)

@@ -8,7 +8,7 @@ on it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # a page that offers the corruptions paints before torch is there
     import torch
@@ -26,7 +26,7 @@ class Corruption(NamedTuple):
     start: float  # where its slider starts; of those trained on, where baselines are told
     trained_on: bool  # a DAE's training draws it too, so a further row of these asks for DAEs to be trained again
     noise: str | None  # "rand" or "randn", torch's name of the noise of each pixel; None where there is no chance
-    spoil: Callable[[Tensor, Tensor, Tensor | None], Tensor]  # x (B, 784), amount (B or 1, 1), noise (B, 784)
+    spoil: Callable[[Tensor, Tensor, Tensor | Any], Tensor]  # x (B, 784), amount (B or 1, 1), noise (B, 784) or None
 
     @property
     def limit(self) -> float:
@@ -45,7 +45,7 @@ def _gaussian(x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
     return (x + sigma * noise).clamp(0, 1)
 
 
-def _blur(x: Tensor, sigma: Tensor, _: None) -> Tensor:
+def _blur(x: Tensor, sigma: Tensor, _: Any) -> Tensor:
     """Separable Gaussian blur with zeros outside, exact for every σ by a 28×28 kernel matrix."""
     import torch
 

@@ -208,7 +208,8 @@ def download(
     seconds is for all files together; a mirror that falls silent is left after 15 seconds. A file appears only when
     it is whole. Raises `DataError`.
     """
-    if _known(name).bundled:
+    row = _known(name)
+    if row.bundled or row.torchvision is None:
         return
     wanted = [
         stem
@@ -218,7 +219,7 @@ def download(
     ]
     if not wanted:
         return
-    source = getattr(_torchvision_datasets(), DATASETS[name].torchvision)
+    source = getattr(_torchvision_datasets(), row.torchvision)
     sums = dict(source.resources)
     deadline = time.monotonic() + time_limit
     for number, stem in enumerate(wanted, 1):

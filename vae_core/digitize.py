@@ -154,11 +154,12 @@ def _open(source: bytes | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
     if isinstance(source, Image.Image):
         return _decode(source, MAX_PIXELS), []
     if isinstance(source, Path):
+        path = source
         try:
-            with source.open("rb") as file:
+            with path.open("rb") as file:
                 source = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise DigitizeError(f"The file {source.name} cannot be read: {error.strerror}.") from error
+            raise DigitizeError(f"The file {path.name} cannot be read: {error.strerror}.") from error
     if not source:
         raise DigitizeError("The file is empty: choose a picture.")
     if len(source) > MAX_BYTES:
@@ -203,7 +204,8 @@ class _Patience(io.BytesIO):
 def _most_pixels(image: Image.Image, source: bytes) -> int:
     """How many pixels an opened file may have, by what decoding takes. Raises DigitizeError where it takes any time."""
     if image.format == "TIFF":  # a tile may be larger than the picture, and is decoded whole
-        tile = [image.tag_v2.get(tag, 1) for tag in (322, 323)]
+        tags = image.tag_v2  # pyright: ignore[reportAttributeAccessIssue]: only a TIFF has them
+        tile = [tags.get(tag, 1) for tag in (322, 323)]
         if not all(isinstance(side, int) for side in tile) or tile[0] * tile[1] > MAX_WHOLE:
             raise DigitizeError(_DAMAGED)
     if image.format == "PPM":
@@ -236,7 +238,7 @@ def _decode(image: Image.Image, most: int, shrink_on_load: bool = False) -> np.n
     shrink = max(1.0, (width * height / WORK_PIXELS) ** 0.5, max(image.size) / WORK_SIDE)
     if min(image.size) / shrink < MIN_SIDE:
         raise DigitizeError(f"The picture is too narrow ({width}×{height}): crop it to the digit and retry.")
-    size = tuple(round(side / shrink) for side in image.size)
+    size = round(width / shrink), round(height / shrink)
     try:
         if shrink_on_load:
             image.draft("RGB", size)
@@ -264,7 +266,7 @@ def _decode(image: Image.Image, most: int, shrink_on_load: bool = False) -> np.n
 def _upright(image: Image.Image) -> Image.Transpose | None:
     """What the camera's tag asks for; a tag that makes no sense asks for nothing."""
     try:
-        return _UPRIGHT.get(image.getexif().get(0x0112))
+        return _UPRIGHT.get(image.getexif().get(0x0112, 0))
     except Exception:  # see _open
         return None
 
@@ -310,7 +312,8 @@ def _on_paper(image: Image.Image) -> Image.Image:
     for paper in papers:
         whole = Image.new("RGBA", image.size, (*(int(value) for value in paper), 255))
         laid = Image.alpha_composite(whole, image).convert("RGB")
-        if max(high - low for low, high in laid.getextrema()) > 25:
+        pairs = laid.getextrema()  # one of each band
+        if max(high - low for low, high in pairs) > 25:  # pyright: ignore[reportGeneralTypeIssues]: of RGB three pairs
             break
     return laid
 
@@ -413,7 +416,7 @@ def _lift_ink(rgb: np.ndarray) -> np.ndarray:
 
     pixels = np.ascontiguousarray(np.moveaxis(rgb, 2, 0), np.float32)
     scale = min(1.0, 100 / min(rgb.shape[:2]), (60_000 / (rgb.shape[0] * rgb.shape[1])) ** 0.5)
-    size = tuple(max(MIN_SIDE, round(side * scale)) for side in rgb.shape[1::-1])
+    size = [max(MIN_SIDE, round(side * scale)) for side in rgb.shape[1::-1]]
     small = _resized(pixels, size, Image.Resampling.BOX)
     flat = _flat_colour(rgb, small)
     if flat is not None:
@@ -439,7 +442,7 @@ def _lift_ink(rgb: np.ndarray) -> np.ndarray:
     return np.clip(np.tensordot(ink * np.abs(ink).max(), difference, 1), 0, 1)
 
 
-def _resized(channels: np.ndarray, size: tuple[int, int], method: Image.Resampling) -> np.ndarray:
+def _resized(channels: np.ndarray, size: list[int] | tuple[int, int], method: Image.Resampling) -> np.ndarray:
     """(3, H, W) float32 at another size (width, height)."""
     return np.stack([np.asarray(Image.fromarray(channel).resize(size, method)) for channel in channels])
 
@@ -567,11 +570,12 @@ def _remove_lines(contrast: np.ndarray, floor: float) -> tuple[np.ndarray, int]:
 
     mask = contrast > floor
     height, width = mask.shape
-    half = mask[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2).any((1, 3))
+    high, wide = height // 2, width // 2
+    half = mask[: 2 * high, : 2 * wide].reshape(high, 2, wide, 2).any((1, 3))
     angles = np.deg2rad(np.arange(78, 102.1, 0.4))
     votes, _, offsets = hough_line(half, angles)
-    chord = _chords(half.shape, angles, offsets)
-    share = votes / np.maximum(chord, 0.3 * half.shape[1])
+    chord = _chords((high, wide), angles, offsets)
+    share = votes / np.maximum(chord, 0.3 * wide)
     peaks = np.argwhere((share >= 0.45) & (share == ndi.maximum_filter(share, (5, 7))))
     band = np.zeros_like(mask)
     columns = np.arange(width)
@@ -579,12 +583,12 @@ def _remove_lines(contrast: np.ndarray, floor: float) -> tuple[np.ndarray, int]:
     thick = ndi.binary_dilation(half, np.ones((3, 1), bool))
     for offset, angle in peaks[np.argsort(-share[tuple(peaks.T)])][:150]:
         rows = (offsets[offset] - columns / 2 * np.cos(angles[angle])) / np.sin(angles[angle])
-        inside = (rows >= 0) & (rows < half.shape[0] - 1)
-        at = np.round(rows[inside]).astype(int), np.minimum(columns[inside] // 2, half.shape[1] - 1)
+        inside = (rows >= 0) & (rows < high - 1)
+        at = np.round(rows[inside]).astype(int), np.minimum(columns[inside] // 2, wide - 1)
         if not inside.any():
             continue
         covered = thick[at].mean()
-        beside = (thick[np.clip(at[0] + shift, 0, half.shape[0] - 1), at[1]].mean() for shift in (-5, 5))
+        beside = (thick[np.clip(at[0] + shift, 0, high - 1), at[1]].mean() for shift in (-5, 5))
         if covered >= 0.75 and max(beside) < 0.6:
             found.append((covered, inside.mean(), 2 * rows))
     # A single straight line may be somebody's 1; three of them, or one from edge to edge, is print. What only cuts
@@ -852,7 +856,7 @@ def _normalise_strokes(ink: np.ndarray, even: bool) -> tuple[np.ndarray, float]:
     missing = max(0, int(np.ceil(4 * max(ink.shape) / box - _stroke_width(ink))))
     ink = ndi.grey_dilation(np.pad(ink, 1 + missing), (1 + missing,) * 2)
     scale = box / max(ink.shape)
-    size = tuple(max(1, round(side * scale)) for side in reversed(ink.shape))
+    size = [max(1, round(side * scale)) for side in reversed(ink.shape)]
     method = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
     fine = np.asarray(Image.fromarray(ink).resize(size, method))
     fine = ndi.gaussian_filter(np.pad(fine, int(STROKE[1] * FINE)), 1.5)
@@ -946,7 +950,8 @@ def _longest(mask: np.ndarray) -> int:
 def _centre_of_mass(ink: np.ndarray) -> tuple[float, float]:
     """Row and column, in whole pixels' coordinates."""
     total = float(ink.sum())
-    return tuple(float(ink.sum(axis) @ np.arange(ink.shape[1 - axis])) / total for axis in (1, 0))
+    row, column = (float(ink.sum(axis) @ np.arange(ink.shape[1 - axis])) / total for axis in (1, 0))
+    return row, column
 
 
 def _pool(values: np.ndarray, cell: int, function) -> np.ndarray:
@@ -959,7 +964,7 @@ def _pool(values: np.ndarray, cell: int, function) -> np.ndarray:
 def _limited(image: Image.Image, side: int) -> Image.Image:
     """The image with its longer side at most `side`, by area."""
     scale = min(1.0, side / max(image.size))
-    size = tuple(max(1, round(length * scale)) for length in image.size)
+    size = [max(1, round(length * scale)) for length in image.size]
     return image if scale == 1 else image.resize(size, Image.Resampling.BOX)
 
 

@@ -65,8 +65,8 @@ def per_image(
             rows["kl"].append(losses.gaussian_kl(*code).sum(-1))
             draws = [model.nll(x, model.decode(model.sample(code, generator), y)) for _ in range(samples)]
             rows["reconstruction"].append(torch.stack(draws).mean(0))
-    joined = {k: torch.cat(v) if v else None for k, v in rows.items()}
-    return PerImage(joined["at_mean"], joined["mse"], joined["reconstruction"], joined["kl"])
+    joined = {k: torch.cat(v) for k, v in rows.items() if v}
+    return PerImage(joined["at_mean"], joined["mse"], joined.get("reconstruction"), joined.get("kl"))
 
 
 def summary(terms: PerImage) -> dict[str, float]:

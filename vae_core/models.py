@@ -32,7 +32,7 @@ class Code(NamedTuple):
     """What the encoder says of a batch; `logvar` is None where the code is a point."""
 
     mean: Tensor  # (B, D)
-    logvar: Tensor | None  # (B, D), log σ²
+    logvar: Tensor | Any  # (B, D), log σ², or None: whoever asks a probabilistic model need not prove that it is there
 
 
 class Terms(NamedTuple):
@@ -133,7 +133,7 @@ class Autoencoder(nn.Module, ABC):
             shown = self.encoder_input(x, generator)
             code = self._code(shown, y)
             # Under autocast the networks answer in bfloat16; sums of 784 terms need the images' own precision.
-            code = Code(*(None if part is None else part.to(x.dtype) for part in code))
+            code = Code(code.mean.to(x.dtype), None if code.logvar is None else code.logvar.to(x.dtype))
             z = self.sample(code, generator)
             decoded = self.decoder(self._with_label(z, y)).to(x.dtype)
             reconstruction = reconstruction + self.nll(x, decoded) / self.config.corruptions
@@ -161,6 +161,7 @@ class Autoencoder(nn.Module, ABC):
     def _with_label(self, a: Tensor, y: Tensor | None) -> Tensor:
         if not self.conditional:
             return a
+        assert y is not None  # _check_batch has seen to it
         return torch.cat([a, F.one_hot(y, self.config.n_classes).to(a.dtype)], dim=-1)
 
     def _check_batch(self, name: str, a: Tensor, width: int, y: Tensor | None) -> None:

@@ -6,9 +6,9 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -59,6 +59,9 @@ class Stopped(RuntimeError):
     """`on_step` asked to stop; the last whole epoch is in the state file."""
 
 
+M = TypeVar("M", bound=nn.Module)
+
+
 class Diverged(RuntimeError):
     """The numbers of a training are no longer finite; nothing of it is kept."""
 
@@ -73,17 +76,17 @@ def pick_device() -> torch.device:
 
 
 def fit(
-    model: nn.Module,
+    model: M,
     images: Tensor,
     labels: Tensor,
     config: TrainingConfig,
     *,
     on_step: Callable[[Step], bool | None] | None = None,
-    on_epoch: Callable[[Epoch, nn.Module], None] | None = None,
+    on_epoch: Callable[[Epoch, M], None] | None = None,
     state_file: Path | None = None,
     run: str = "",
     device: torch.device | None = None,
-) -> tuple[nn.Module, list[Epoch]]:
+) -> tuple[M, list[Epoch]]:
     """Train `model` and return its weight average (in eval mode, on the CPU) with the history.
 
     images (N, 784) float32 in [0, 1], labels (N,) int64. `on_step` may return True to stop, which
@@ -126,9 +129,9 @@ def fit(
             if config.augmentation and epoch <= config.epochs - config.clean_epochs:
                 x = augment(x, config.augmentation, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                terms = model.loss(x, labels[batch], generator)
+                terms = model.loss(x, labels[batch], generator)  # pyright: ignore[reportCallIssue]: it is Trainable, too
             done = min(1.0, step / (config.kl_warmup_epochs * per_epoch)) if config.kl_warmup_epochs else 1.0
-            objective = model.objective(terms, config.kl_start + (1 - config.kl_start) * done)
+            objective = model.objective(terms, config.kl_start + (1 - config.kl_start) * done)  # pyright: ignore[reportCallIssue]
             optimiser.zero_grad(set_to_none=True)
             objective.backward()
             optimiser.step()
@@ -194,7 +197,7 @@ def augment(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     return F.grid_sample(x.view(b, 1, 28, 28), where, align_corners=False).view(b, -1)
 
 
-def _follow(averaged: list[Tensor], parameters: list[Tensor], decay: float, step: int) -> None:
+def _follow(averaged: Sequence[Tensor], parameters: Sequence[Tensor], decay: float, step: int) -> None:
     """Move the weight average; young averages forget faster, so that the random start leaves no trace."""
     decay = min(decay, (1 + step) / (10 + step)) if decay else 0.0
     with torch.no_grad():

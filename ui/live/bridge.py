@@ -51,8 +51,8 @@ export default function (component) {
 }
 """
 
-_view = st.components.v2.component("lse_view", html="<div></div>", js=_LOADER, isolate_styles=True)
-_once = st.components.v2.component("lse_once", html="<div></div>", js=_LOADER, isolate_styles=True)
+_view = st.components.v2.component("lse_view", html="<div></div>", js=_LOADER, isolate_styles=True)  # pyright: ignore[reportAttributeAccessIssue]: not in its types
+_once = st.components.v2.component("lse_once", html="<div></div>", js=_LOADER, isolate_styles=True)  # pyright: ignore[reportAttributeAccessIssue]: not in its types
 
 
 def whole(slugs: Iterable[str]) -> list[str]:

@@ -88,7 +88,7 @@ def choose_size(page: str, fits: Callable[[Standing], bool] = lambda one: True) 
     sizes = [size for size in SIZES if size in there] + sorted(there - set(SIZES)) or list(SIZES)
     if state[key] not in sizes:
         state[key] = sizes[0]
-    return st.segmented_control("Numbers in the code", sizes, required=True, key=key, persist_state="session")
+    return st.segmented_control("Numbers in the code", sizes, required=True, key=key, persist_state="session")  # pyright: ignore[reportReturnType]: required
 
 
 def _by_key(size: int) -> dict[str, Standing]:

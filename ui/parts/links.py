@@ -164,7 +164,7 @@ export default function ({ data }) {
   });
 }
 """
-_write = st.components.v2.component("lse_link", html="<span hidden></span>", js=_WRITER)
+_write = st.components.v2.component("lse_link", html="<span hidden></span>", js=_WRITER)  # pyright: ignore[reportAttributeAccessIssue]: not in its types
 
 
 def hold(page: str) -> None:
@@ -179,7 +179,7 @@ def hold(page: str) -> None:
         _enter(address, kept, digits)
     values: dict[str, str | None] = {}
     for name, param in kept.items():
-        if param is not VIEW:
+        if isinstance(param, Param):
             state.setdefault(name, param.start)
             values[name] = None if state[name] == param.start else param.write(state[name])
     if page == "Interpolate":
@@ -192,7 +192,7 @@ def hold(page: str) -> None:
 def _enter(address: dict[str, str], kept: dict[str, Param | None], keys: Iterable[str]) -> None:
     state = st.session_state
     for name in kept.keys() & address.keys():
-        if (param := kept[name]) is not VIEW:
+        if isinstance(param := kept[name], Param):
             try:
                 state[name] = param.read(address[name])
             except ValueError:  # links get cut

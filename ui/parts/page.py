@@ -41,7 +41,7 @@ SIDEBAR = """<script>
 SIDEBAR_WIDTH = 210  # pixels: the longest name, and the rest for the page
 
 
-def frame(title: str, lead: str, *, width: int = 1280) -> None:
+def frame(title: str, lead: str | None, *, width: int = 1280) -> None:
     """Call first on every page: a page opened by its own address must look like one reached from home.
 
     `width` is the widest that the page makes use of, in pixels.

@@ -30,7 +30,7 @@ export default function ({ data }) {
 _FILE = messages.form(  # what static/parts/chooser.mjs says
     {"picture": messages.picture, "name": messages.text(200), "id": messages.integer(0, 2**53)}
 )
-_focus = st.components.v2.component("lse_focus", html="<span hidden></span>", js=_FOCUS)
+_focus = st.components.v2.component("lse_focus", html="<span hidden></span>", js=_FOCUS)  # pyright: ignore[reportAttributeAccessIssue]: not in its types
 
 
 def choose_digit() -> Chosen:
@@ -139,7 +139,8 @@ def _sample_controls(key: str, title: str, chosen: Chosen) -> None:
     labels = store.samples(source)[1]
     # The control shows what the page shows: no number where the digit is the visitor's own. That is a control of its
     # own, so that `_take_number` can tell which of them speaks.
-    name, start = f"{key}_number", {}
+    name = f"{key}_number"
+    start: dict[str, Any] = {}
     if chosen.index is None:
         name, start = f"{key}_no_number", {"value": None, "placeholder": "yours"}
     elif name in state:

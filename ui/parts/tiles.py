@@ -80,7 +80,7 @@ class Strip(NamedTuple):
 
     name: str
     note: str
-    pictures: Sequence[np.ndarray]
+    pictures: Sequence[np.ndarray] | np.ndarray
     alt: str  # what the line shows, read once
     edges: Sequence[str | None] | None = None
 

@@ -9,7 +9,8 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 import streamlit as st
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _log = logging.getLogger(__name__)
 
 

@@ -172,10 +172,10 @@ def in_text(text: str) -> list[str]:
 def marked(text: str) -> str:
     """A short text as HTML, such as a table's head, in which the first term known here carries its sentence."""
     for term in in_text(text):
-        found = re.search(rf"(?<!\w)(?:{GLOSSARY[term][0]})(?!\w)", text)
-        before, word, after = text[: found.start()], found[0], text[found.end() :]
-        title = html.escape(sentence(term), quote=True)
-        return f'{html.escape(before)}<abbr title="{title}">{html.escape(word)}</abbr>{html.escape(after)}'
+        if found := re.search(rf"(?<!\w)(?:{GLOSSARY[term][0]})(?!\w)", text):
+            before, word, after = text[: found.start()], found[0], text[found.end() :]
+            title = html.escape(sentence(term), quote=True)
+            return f'{html.escape(before)}<abbr title="{title}">{html.escape(word)}</abbr>{html.escape(after)}'
     return html.escape(text)
 
 

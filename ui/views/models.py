@@ -47,8 +47,9 @@ class Model(NamedTuple):
     def found(self, name: str) -> dict[str, Any]:
         """What a command found later and put on the card, empty where it is of other weights."""
         found = self.card.get(name)
-        told = found.get("weights") if isinstance(found, dict) else None
-        return found if isinstance(told, str) and told.startswith(self.weights) else {}
+        if not isinstance(found, dict) or not isinstance(told := found.get("weights"), str):
+            return {}
+        return found if told.startswith(self.weights) else {}
 
 
 def read(one: Standing) -> Model:

@@ -266,6 +266,7 @@ def _take_in(key: str, message: dict[str, Any]) -> None:
 def _brought() -> dict[str, str]:
     """The picture that is the digit now, as the view takes it, and how it became one."""
     chosen = digit.shared()
+    assert chosen is not None  # it has just been brought
     pixels = digit.option(chosen, None)["pixels"]
     return {"pixels": pixels, "notes": " ".join(chosen.notes), "steps": steps_html(chosen.steps, 96)}
 
@@ -321,10 +322,10 @@ def account_sentence(kind: str, x: np.ndarray, label: int | None) -> str:
     model, _ = store.guard(slug(kind, 2))
     name, given = FAMILY[kind].name, "" if label is None else f", y = {label}"
     p = "p(x)" if label is None else f"p(x | y = {label})"
-    x = torch.from_numpy(x)
+    image = torch.from_numpy(x)
     try:
-        exact = likelihood.posterior(model, x, label)
-        ledger = likelihood.ledger(model, x, label, exact=exact)
+        exact = likelihood.posterior(model, image, label)
+        ledger = likelihood.ledger(model, image, label, exact=exact)
     except likelihood.LikelihoodError as error:
         return f"**{name}**: {error}"
     if not math.isfinite(ledger.posterior_kl) or ledger.posterior_kl > 1e5:

@@ -70,7 +70,8 @@ def interpolate(walkers: Sequence[Walker], ends: tuple[Chosen, Chosen], ways: Wa
             if drawn is None:  # all strokes were taken back
                 digit.give_back(name)
             else:
-                digit.draw(drawn, digit.shared(name).label if before and drawn else None, name)
+                chosen = digit.shared(name)
+                digit.draw(drawn, chosen.label if chosen and before and drawn else None, name)
             state["walk drew"] = True
         state["walk t"] = message["t"]  # of all sizes and casts, as the view has it
 
