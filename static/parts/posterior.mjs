@@ -35,9 +35,12 @@ const logPrior = (x, y) => -0.5 * (x * x + y * y) - Math.log(2 * Math.PI);
 class Field {
   /** values: Map from key to nats, or Float32Array CELLS for the lattice. */
   constructor(step, values) {
-    Object.assign(this, { step, values, sparse: values instanceof Map, best: -Infinity });
+    this.step = step;
+    this.values = values;
+    this.sparse = values instanceof Map;
+    this.best = -Infinity; // nats
     for (const v of values.values()) if (v > this.best) this.best = v;
-    this.floor = this.best - 3 * DROP;
+    this.floor = this.best - 3 * DROP; // of what a fine level does not know
   }
 
   at(i, j) {
@@ -75,7 +78,7 @@ class Field {
     });
   }
 
-  /** log p(x, z) at the middles of an n × n picture of bounds, row 0 on top: Float32Array. */
+  /** log p(x, z) at the middles of an n × n picture of bounds, row 0 on top. @param {number[]} bounds @param {number} n */
   raster([left, bottom, right, top], n, out = new Float32Array(n * n)) {
     const place = (from, to) => Float32Array.from({ length: n }, (_, k) => (from + ((k + 0.5) / n) * (to - from) + REACH) / this.step - 0.5);
     const [across, up] = [place(left, right), place(top, bottom)];
@@ -146,14 +149,18 @@ function spline(t) {
 }
 
 export class Posterior {
-  /** changed(): there is more to see than before. */
+  /**
+   * changed(): there is more to see than before.
+   * @param {import("../engine/engine.mjs").Model} model @param {() => void} changed
+   */
   constructor(model, changed) {
-    Object.assign(this, { model, changed });
+    this.model = model;
+    this.changed = changed;
     this.rows = new Float32Array(PIXELS * CELLS); // logits, a pixel after the other: 12.8 MB
     this.base = new Float32Array(CELLS); // log p(z) − Σ softplus
     this.joint = new Float32Array(CELLS);
     this.x = new Uint8Array(PIXELS);
-    this.mass = new Float32Array(MAP * MAP);
+    this.mass = new Float32Array(MAP * MAP); // on each cell of the map's picture
     this.wide = new Float32Array(MAP * MAP);
     this.lensRaster = new Float32Array(LENS * LENS);
     this.heat = new Heat({ bounds: EVERYWHERE, n: MAP, data: new Uint8Array(MAP * MAP) });
@@ -161,8 +168,20 @@ export class Posterior {
     this.label = undefined; // that is asked for
     this.decoded = undefined; // of the lattice
     this.done = 0; // cells of the lattice that are decoded
+    /** @type {Field | null} the finest so far */
     this.field = null;
-    this.refined = false;
+    this.refined = false; // it is the finest of all
+    this.top = -Infinity; // of its log p(x, z), between its places too
+    this.total = 0; // of its mass
+    /** @type {[number, number]} where the map's picture is heaviest */
+    this.peak = [0, 0];
+    this.lens = null; // what the lens's picture is of
+    this.settling = null; // a timer: another label
+    this.waiting = null; // a timer: the hand rests
+    /** @type {AbortController | null} */
+    this.building = null; // ends the decoding of the lattice
+    /** @type {AbortController | null} */
+    this.refining = null; // ends the halving
   }
 
   get ready() {
@@ -174,7 +193,8 @@ export class Posterior {
     return this.decoded === this.label ? this.done / CELLS : 0;
   }
 
-  /** The digit as the likelihood sees it, and the label: the next pictures are of these. Cheap where nothing is new. */
+  /** The digit as the likelihood sees it, and the label: the next pictures are of these. Cheap where nothing is new.
+   * @param {Float32Array} x @param {number | null} label */
   show(x, label) {
     if (label !== this.label) {
       clearTimeout(this.settling);
@@ -264,7 +284,7 @@ export class Posterior {
   #take(field) {
     this.field = field;
     this.lens = null;
-    Object.assign(this, field.gather(this.mass));
+    ({ top: this.top, total: this.total } = field.gather(this.mass));
     blur(this.mass, this.wide); // a posterior of one cell is more than a speck
     const heaviest = this.mass.reduce((best, v, k) => (v > this.mass[best] ? k : best), 0);
     const size = (2 * REACH) / MAP;
@@ -319,7 +339,8 @@ export class Posterior {
     return Math.min(1, (sum * size[0] * size[1]) / this.total);
   }
 
-  /** The picture of a square about z, `reach` to each side: for a lens. */
+  /** The picture of a square about z, `reach` to each side: for a lens.
+   * @param {number[] | Float32Array} z @param {number} reach */
   around([x, y], reach) {
     const key = `${x} ${y} ${reach}`;
     if (this.lens !== key) {

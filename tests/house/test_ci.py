@@ -1,4 +1,5 @@
-"""The check of a newcomer's machine, `.ci/run`, up to the point where it has an interpreter that can make a venv."""
+"""The check of a newcomer's machine, `.ci/run`, up to the point where it has an interpreter that can make a venv, and
+`.ci/types` where there is no node."""
 
 import os
 import shutil
@@ -51,3 +52,23 @@ def test_ci_finds_the_package_of_venv(root, tmp_path, exists):
         assert done.returncode == 1 and f"install python{version}-venv" in done.stdout
     else:
         assert done.returncode == 3 and "makes a venv" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix" or not shutil.which("bash"), reason="needs bash, which .ci/types is written in")
+@pytest.mark.parametrize("node", ["absent", "old"])
+def test_whoever_has_no_node_is_told_what_was_left_out(root, tmp_path, node):
+    """Nobody needs node to run the app or its tests, and a check that is silently less than it says is none."""
+    (tmp_path / "dirname").symlink_to(shutil.which("dirname"))
+    if node == "old":
+        for name, code in {"node": 1, "npm": 0}.items():  # what the question for its version answers
+            (tmp_path / name).write_text(f"#!{shutil.which('bash')}\nexit {code}\n")
+            (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [shutil.which("bash"), root / ".ci" / "types"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Left out") and all(tool in done.stdout for tool in ("tsc", "eslint", "pyright"))

@@ -1,5 +1,5 @@
 // "β" on the page "The bound": one slider over VAEs that were trained at different β. Points of their maps, which
-// Python has turned onto each other (ui/betas.py), move in straight lines from stop to stop; numbers and pictures are
+// Python has turned onto each other (ui/views/bound/betas.py), move in straight lines from stop to stop; numbers and pictures are
 // those of the nearest stop. Everything is here from the start: nothing is sent to Python.
 
 import { link, told } from "../../host.mjs";
@@ -21,14 +21,32 @@ const remembered = {}; // {beta}: survives a switch of pages, as this module doe
 const nats = (v) => (Math.abs(v) < 1e5 ? v.toFixed(2) : Number.isFinite(v) ? v.toExponential(1) : "∞").replace("-", "−");
 const between = (a, b, t) => a + (b - a) * t;
 const tenTo = (power) => `10${String(power).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻")}`;
-/** Two digits that count, as `small` of ui/betas.py. */
+/** Two digits that count, as `small` of ui/views/bound/betas.py. */
 const small = (v) => {
   if (!(v > 0 && v < Infinity)) return String(v);
   const [digits, power] = v.toExponential(1).split("e");
   return power < -3 ? `${digits}\u00a0×\u00a0${tenTo(Number(power))}` : v.toFixed(Math.max(0, 1 - power));
 };
 
-/** Shows what ui/betas.py describes (options) in root. */
+/**
+ * A model at one β, as Python tells it, nats. name: its β in words; half: half-width of the view; z: places of all codes,
+ * float32 as base64; loss: reconstruction + β · KL; sigma: mean of the test split's; active: dimensions in use; reading: a
+ * sentence or two. digit: the same of the digit, mean and covariance (xx, xy, yy) on the turned map, its own two σ, and
+ * pictures of 784 grey bytes each, one after the other, as base64.
+ * @typedef {{beta: number, name: string, half: number, z: string, reconstruction: number, kl: number, loss: number,
+ *   sigma: number, active: number, reading: string, digit: {mean: number[], covariance: number[], sigma: number[],
+ *   reconstruction: number, kl: number, loss: number, pictures: string}}} Told
+ * @typedef {Omit<Told, "z" | "digit"> & {z: Float32Array,
+ *   digit: Omit<Told["digit"], "pictures"> & {pictures: Float32Array[]}}} Stop the same, unpacked
+ *
+ * labels: of all codes, bytes as base64.
+ * @typedef {{digit: import("../../parts/controls.mjs").Digit, labels: string, stops: Told[]}} Options
+ * @typedef {import("../../host.mjs").Component<Options, never>} Component it says nothing
+ *
+ * @typedef {{low: number, high: number, ticks: [number, string][]}} Axis
+ */
+
+/** @param {import("../../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const view = new Betas(root, component);
   await view.start();
@@ -36,6 +54,45 @@ export async function mount(root, component) {
 }
 
 class Betas {
+  gone = false; // another view stands in its place
+  /** @type {Stop[]} */
+  stops;
+  /** @type {Float32Array} the digit */
+  x;
+  /** @type {{mean: Float32Array, label: Uint8Array}} the map as it is drawn */
+  codes;
+  most = 0; // nats at the end of both bars
+  at = 0; // where the slider is, among the stops
+  target = 0; // the stop that it is on, or glides to
+  name = null; // the stop that was chosen last
+  /** @type {Stop | null} whose words and numbers stand there */
+  shown = null;
+  gliding = 0; // the frame that glides on
+  /** @type {{mean: number[], covariance: number[]}} of the digit, as it is drawn */
+  q;
+  /** @type {Plane} */
+  plane;
+  /** @type {ReturnType<typeof chart>[]} */
+  plots;
+  /** @type {(text: string) => void} */
+  say;
+  // Its boxes.
+  box;
+  /** @type {HTMLInputElement} */
+  slider;
+  marks;
+  output;
+  where;
+  reading;
+  mapText;
+  /** @type {HTMLCanvasElement[]} as NAMES */
+  pictures;
+  rates;
+  scale;
+  charts;
+  cells;
+
+  /** @param {import("../../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
     this.root = root;
     this.component = component;
@@ -48,9 +105,10 @@ class Betas {
     this.#build(sheets);
     this.#take();
     this.draw();
-    this.box.view = this; // for whoever looks from outside, such as a test
+    Object.assign(this.box, { view: this }); // for whoever looks from outside, such as a test
   }
 
+  /** @param {Component} component */
   update(component) {
     const before = this.component.data.options;
     this.component = component;
@@ -181,11 +239,11 @@ class Betas {
 
   #buildStops() {
     const last = this.stops.length - 1;
-    this.slider.max = last;
+    this.slider.max = String(last);
     this.marks.replaceChildren(...this.stops.map((stop, k) => {
       const mark = element("button", { type: "button", textContent: stop.name, tabIndex: -1, onclick: () => this.#go(k) });
       mark.setAttribute("aria-label", `β = ${stop.name}`);
-      mark.style.setProperty("--at", k / last);
+      mark.style.setProperty("--at", String(k / last));
       return mark;
     }));
     const kl = (s) => Math.log10(Math.max(s.kl, 0.01));
@@ -212,7 +270,7 @@ class Betas {
   #stand(k) {
     this.at = this.target = k;
     this.name = this.stops[k].name;
-    this.slider.value = k;
+    this.slider.value = String(k);
   }
 
   /** Glide to a stop and keep it in the link. */
@@ -232,7 +290,7 @@ class Betas {
     const step = (now) => {
       const t = Math.min(1, Math.max(0, (now - start) / GLIDE));
       this.at = t < 1 ? between(from, to, t * t * (3 - 2 * t)) : to;
-      this.slider.value = this.at;
+      this.slider.value = String(this.at);
       this.gliding = t < 1 ? requestAnimationFrame(step) : 0;
       this.draw();
     };
@@ -260,10 +318,10 @@ class Betas {
     plane.setCodes(codes, COLOURS);
     plane.setMarker("digit", { z: this.q.mean, size: 7, text: "x" });
     plane.setView([0, 0], 2 * between(a.half, b.half, t));
-    for (const [name, of] of [["test", (s) => s], ["digit", (s) => s.digit]]) {
+    for (const [name, from, to] of /** @type {const} */ ([["test", a, b], ["digit", a.digit, b.digit]])) {
       const { parts, track } = this.rates[name];
-      const lengths = ["reconstruction", "kl"].map((part) => Math.max(0, between(of(a)[part], of(b)[part], t)) / this.most);
-      lengths.forEach((share, k) => parts[k].style.setProperty("--share", share));
+      const lengths = /** @type {const} */ (["reconstruction", "kl"]).map((part) => Math.max(0, between(from[part], to[part], t)) / this.most);
+      lengths.forEach((share, k) => parts[k].style.setProperty("--share", String(share)));
       track.classList.toggle("cut", lengths[0] + lengths[1] > 1 + 1e-9);
     }
     for (const plot of this.plots) plot.move(low, t);
@@ -286,7 +344,7 @@ class Betas {
       paint(this.pictures[i], pixels);
       this.pictures[i].setAttribute("aria-label", i ? `${NAMES[i]}, β = ${stop.name}` : NAMES[i]);
     });
-    for (const [name, terms] of [["test", stop], ["digit", digit]]) {
+    for (const [name, terms] of /** @type {const} */ ([["test", stop], ["digit", digit]])) {
       const rate = this.rates[name];
       const total = terms.reconstruction + terms.kl;
       rate.value.textContent = `${nats(terms.reconstruction)} + ${nats(terms.kl)} = ${nats(total)}`;
@@ -347,7 +405,7 @@ function longest(stops) {
 
 // Charts ---------------------------------------------------------------------------------------------------------------
 
-/** An axis over logarithms: from the decade below to the decade above, a tick each. */
+/** An axis over logarithms: from the decade below to the decade above, a tick each. @returns {Axis} */
 function decades(values) {
   const low = Math.floor(Math.min(...values));
   const high = Math.max(low + 1, Math.ceil(Math.max(...values)));
@@ -358,7 +416,7 @@ function decades(values) {
   return { low, high, ticks };
 }
 
-/** An axis from just below to just above the values, with three to six round ticks. */
+/** An axis from just below to just above the values, with three to six round ticks. @returns {Axis} */
 function evenly(values) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const step = [1, 2, 5, 10, 20, 50, 100].find((s) => (high - low) / s <= 5) ?? 200;
@@ -370,7 +428,9 @@ function evenly(values) {
 
 /**
  * A line through the stops, in order, with a ring that moves along it. xs, ys: one place a stop; rings: further heights a
- * stop; x, y: axes {low, high, ticks: [place, words]}. Gives {figure, move(low, t), name(k)}.
+ * stop. Gives {figure, move(low, t), name(k)}.
+ * @param {{title: string, note: string, xs: number[], ys: number[], x: Axis, y: Axis, xName: string, yName: string,
+ *   names?: string[], rings?: number[][]}} drawing
  */
 function chart({ title, note, xs, ys, x, y, xName, yName, names = [], rings = [] }) {
   const right = (v) => FRAME.left + ((v - x.low) / (x.high - x.low)) * (WIDTH - FRAME.left - FRAME.right);
@@ -396,8 +456,8 @@ function chart({ title, note, xs, ys, x, y, xName, yName, names = [], rings = []
   return {
     figure,
     move(low, t) {
-      now.setAttribute("cx", between(points[low][0], points[low + 1][0], t));
-      now.setAttribute("cy", between(points[low][1], points[low + 1][1], t));
+      now.setAttribute("cx", String(between(points[low][0], points[low + 1][0], t)));
+      now.setAttribute("cy", String(between(points[low][1], points[low + 1][1], t)));
     },
     /** The chosen stop's name stands out. */
     name(k) {
