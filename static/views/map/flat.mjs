@@ -1,16 +1,23 @@
 // A model whose code has more than two numbers, seen in a plane through its codes: what the map asks of a model with two.
 // A place u of the plane is the code centre + u₁ e₁ + u₂ e₂; a code's place is where it falls at right angles. No DOM.
 
+/** @typedef {import("../../engine/engine.mjs").Labels} Labels */
+
 export class Flat {
-  /** @param model of the engine @param plane {centre: D numbers, axes: two unit vectors at right angles, D numbers each} */
+  /**
+   * @param {import("../../engine/engine.mjs").Model} model
+   * @param {{centre: number[], axes: number[][]}} plane D numbers, and two unit vectors at right angles, D numbers each
+   */
   constructor(model, { centre, axes }) {
-    Object.assign(this, { whole: model, centre, axes });
+    this.whole = model;
+    this.centre = centre;
+    this.axes = axes;
     this.latentDim = 2;
     this.conditional = model.conditional;
     this.probabilistic = false; // of a posterior's Gaussian the plane shows the mean
   }
 
-  /** Codes n × D → their places n × 2. */
+  /** Codes n × D → their places n × 2. @param {ArrayLike<number>} codes */
   project(codes) {
     const D = this.centre.length;
     const places = new Float32Array((2 * codes.length) / D);
@@ -21,7 +28,7 @@ export class Flat {
     return places;
   }
 
-  /** Places n × 2 → their codes n × D. */
+  /** Places n × 2 → their codes n × D. @param {ArrayLike<number>} places */
   lift(places) {
     const D = this.centre.length;
     const codes = new Float32Array((places.length / 2) * D);
@@ -32,10 +39,12 @@ export class Flat {
     return codes;
   }
 
+  /** @param {ArrayLike<number>} x @param {Labels} labels @returns {import("../../engine/engine.mjs").Code} */
   encode(x, labels = null) {
     return { mean: this.project(this.whole.encode(x, labels).mean), logvar: null };
   }
 
+  /** @param {ArrayLike<number>} places @param {Labels} labels @param {Float32Array | null} out */
   decode(places, labels = null, out = null) {
     return this.whole.decode(this.lift(places), labels, out);
   }

@@ -30,18 +30,48 @@ function* inView(plane, level) {
   yield* places.sort((a, b) => a[2] - b[2]);
 }
 
-/** A layer whose parts are computed from the model, part by part, for what is in view. */
+/**
+ * A layer whose parts are computed from the model, part by part, for what is in view. A part is named "level:i:j".
+ * @typedef {import("../../parts/plane.mjs").Plane} Plane
+ */
 class Computed {
+  /** @param {Plane} plane */
   constructor(plane) {
     this.plane = plane;
     this.on = false;
+    /** @type {import("../../engine/engine.mjs").Model | import("./flat.mjs").Flat | null} */
+    this.model = null;
+    this.label = null; // that a conditional one is told
+    /** @type {AbortController | null} */
+    this.abort = null; // ends what is computed
+    /** @param {CanvasRenderingContext2D} ctx */
     this.draw = (ctx) => this.on && this.model && this.paint(ctx);
   }
+
+  /** All parts are unknown. */
+  forget() {}
+
+  /** Those of the lattices whose places are its parts, coarse before fine. @returns {number[]} */
+  levels() {
+    return [];
+  }
+
+  /** Whether a part is known. @param {string} _part @returns {boolean} */
+  has(_part) {
+    return false;
+  }
+
+  /** @param {string[]} _parts @param {Float32Array} _z their places, n × 2 */
+  compute(_parts, _z) {}
+
+  /** @param {CanvasRenderingContext2D} _ctx */
+  paint(_ctx) {}
 
   /** label: what a conditional model is told. Another model or label makes everything wrong that was known. */
   setModel(model, label) {
     if (model === this.model && label === this.label) return;
-    Object.assign(this, { model, label });
+    this.model = model;
+    this.label = label;
     this.forget();
     this.refresh();
   }
@@ -80,6 +110,9 @@ class Computed {
 
 /** The decoded manifold: each tile lies centred where its z lies, as wide as the step to the next z. */
 export class Tiles extends Computed {
+  /** @type {Map<string, number>} a part's slot in the atlas, oldest first */
+  slots;
+
   constructor(plane) {
     super(plane);
     this.atlas = document.createElement("canvas");
@@ -92,7 +125,7 @@ export class Tiles extends Computed {
   }
 
   forget() {
-    this.slots = new Map(); // key → slot, oldest first
+    this.slots = new Map();
   }
 
   has(key) {
@@ -147,6 +180,9 @@ export class Tiles extends Computed {
 
 /** Arrows z → enc(x̂ ≥ ½) with x̂ = dec(z): where a model puts its own drawing. Short ones mean that it agrees with itself. */
 export class Arrows extends Computed {
+  /** @type {Map<string, number[]>} where a part's arrow ends */
+  ends;
+
   constructor(plane) {
     super(plane);
     this.pixels = new Float32Array(TOGETHER * PIXELS); // one for all: a new one each time ends in a pause of 60 ms
@@ -241,13 +277,21 @@ export function drawEllipses(ctx, plane, codes, colours) {
 
 /** Kernel estimate of the codes' density (Gaussian kernel, Scott's rule an axis) as a picture of the map. */
 export class Density {
+  /** @param {Plane} plane */
   constructor(plane) {
     this.plane = plane;
     this.on = false;
+    this.low = [0, 0]; // its lower left corner
+    this.width = 0; // in units
+    /** @type {Float64Array | null} GRID × GRID */
+    this.field = null;
+    this.picture = null; // a canvas of it
+    this.painted = null; // its colour
+    /** @param {CanvasRenderingContext2D} ctx */
     this.draw = (ctx) => this.on && this.#paint(ctx);
   }
 
-  /** Of those codes that stand out on the map. */
+  /** Of those codes that stand out on the map. @param {{mean: Float32Array}} codes */
   setCodes({ mean }) {
     const { home: { centre, half }, standing } = this.plane;
     let n = 0;

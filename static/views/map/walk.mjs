@@ -14,15 +14,44 @@ const CURVES = [
 const ANSWERS = { digit: "A digit", not: "Not one" };
 const GUESSES = { digit: "a digit", not: "not a digit" };
 
+/**
+ * A visitor's guess, and what it is about: the drawing of a model at z, on the way's t, told a label.
+ * @typedef {{answer: "digit" | "not", t: number, kind: string, z: number[], label: number | null}} Guess
+ * @typedef {{ends: number[], said: {[side: string]: Guess}}} Message the two images, and the guesses of each side
+ *
+ * What Python answers. originals: both images, 784 grey bytes as base64, where they are on the server; verdicts: the
+ * judge's of each side, and the guess that it is about, where there is a judge.
+ * @typedef {{ends: number[], originals: string[] | null,
+ *   verdicts: {[side: string]: {said: Guess, digit: boolean, read: number}} | null}} Answer
+ */
+
 export class Walk {
+  // Its boxes.
+  /** @type {{words: HTMLElement, tile: HTMLCanvasElement}[]} */
+  ends;
+  /** @type {HTMLInputElement} */
+  slider;
+  hint;
+  charts;
+  /** @type {HTMLCanvasElement[]} as CURVES */
+  canvases;
+  verdicts;
+  element;
+
   /** view: the page's, with its sides, `told`, `tell`, `say`, `request`, `remember` and the line `what`. */
   constructor(view) {
     this.view = view;
-    this.way = null; // {ends: [image, image], t}
+    /** @type {{ends: number[], t: number} | null} */
+    this.way = null;
     this.next = 1; // which end the next click chooses
-    this.said = {}; // side → {answer, t, kind, z, label}: the visitor's guess, and what it is about
-    this.heard = null; // Python's {ends, originals: two pictures or null, verdicts: side → {said, digit, read} or null}
+    /** @type {{[side: string]: Guess}} */
+    this.said = {};
+    /** @type {Answer | null} */
+    this.heard = null;
+    /** @type {{gap: number, cycle: number}[][] | null} both numbers along the way, a side after the other */
     this.curves = null;
+    /** @type {AbortController | null} */
+    this.work = null; // on the curves
     this.#build();
   }
 
@@ -66,7 +95,8 @@ export class Walk {
 
   // On and off ---------------------------------------------------------------------------------------------------------
 
-  /** way: {ends, t, said?}, or an image's number: a partner is then found whose way leads through a hole. */
+  /** An image's number: a partner is then found whose way leads through a hole.
+   * @param {{ends: number[], t: number, said?: {[side: string]: Guess}} | number} way */
   start(way) {
     if (typeof way === "number") way = { ends: [way, this.#farPartner(way)], t: 0.5 };
     this.next = 1;
@@ -122,12 +152,14 @@ export class Walk {
     this.#measureCurves();
   }
 
-  /** What Python is told: the ends, and the guesses, so that it judges what the visitor has judged, and nothing else. */
+  /** What Python is told: the ends, and the guesses, so that it judges what the visitor has judged, and nothing else.
+   * @returns {Message | null} */
   message() {
     return this.way && { ends: this.way.ends, said: this.said };
   }
 
-  /** What Python answers. It may be about a way that the visitor has left: each part is shown where it fits. */
+  /** What Python answers. It may be about a way that the visitor has left: each part is shown where it fits.
+   * @param {Answer | null} answer */
   hear(answer) {
     this.heard = answer;
     if (this.way) this.#showEnds();
@@ -155,7 +187,7 @@ export class Walk {
 
   setT(t) {
     this.way.t = Math.min(1, Math.max(0, t));
-    this.slider.value = this.way.t;
+    this.slider.value = String(this.way.t);
     for (const { plane, way } of this.view.sides) {
       plane.setMarker("t", { z: along(way, this.way.t), drag: true, shape: "dot", size: 9, colour: plane.theme.accent });
     }
@@ -311,7 +343,7 @@ export class Walk {
     let best = { gap: -1, ends: pairs[0] };
     for (const ends of pairs) {
       if (label[ends[0]] === label[ends[1]]) continue;
-      const gap = this.#widest(side, ...ends);
+      const gap = this.#widest(side, ends[0], ends[1]);
       if (gap > best.gap) best = { gap, ends };
     }
     return best.ends;
@@ -351,7 +383,7 @@ export class Walk {
 
 const article = (digit) => (digit === 8 ? "an" : "a");
 
-/** The place at t on the straight way from a to b. */
+/** The place at t on the straight way from a to b. @param {number[][]} way @param {number} t */
 const along = ([a, b], t) => [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])];
 
 /** Two lines over t in [0, 1] with their names at the right end; a mark at t. Dashes and colour tell them apart. */
@@ -366,6 +398,7 @@ function drawLines(canvas, theme, lines, names, most, t) {
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   ctx.clearRect(0, 0, width, height);
   const [low, right] = [height - 4, width - 46];
+  /** @returns {[number, number]} */
   const at = (share, v) => [2 + share * (right - 2), low - (v / (1.15 * most)) * (low - 4)];
   ctx.strokeStyle = theme.border;
   ctx.lineWidth = 1;
