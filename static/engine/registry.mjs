@@ -1,6 +1,6 @@
 // Networks and their codes by address, one instance for the whole document: pages come and go, parsed weights stay.
 // A file is fetched when a view first asks for it, one after the other: on a slow line the first network then answers
-// while the others are still on their way. An address holds the file's fingerprint (ui/networks.py). No DOM.
+// while the others are still on their way. An address holds the file's fingerprint (ui/live/networks.py). No DOM.
 
 import { EngineError, Model } from "./engine.mjs";
 import { readTensors } from "./safetensors.mjs";

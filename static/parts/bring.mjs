@@ -1,7 +1,7 @@
 // A file that a visitor brings, as it travels to Python: small, and as text, since messages are JSON.
 
 const SIDE = 1000; // pixels of the longer side; the digitizer works on less
-const LIMIT = 5e6; // bytes, as .streamlit/config.toml has it for uploads and ui/messages.py for what comes by message
+const LIMIT = 5e6; // bytes, as .streamlit/config.toml has it for uploads and ui/live/messages.py for what comes by message
 const HEIF = /^ftyp(hei[cxms]|hev[cxms]|heif|mi[af]1|msf1)/; // after the box's size, what phones write
 const AVIF = /^ftypavi[fs]/; // Python reads none, however small: nobody can tell beforehand what it will take
 const LARGE = `This file is too large: bring a picture of at most ${LIMIT / 1e6} MB.`;

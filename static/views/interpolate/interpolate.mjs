@@ -13,7 +13,7 @@ import * as registry from "../../engine/registry.mjs";
 const PARTS = 50; // of a way, where its pace is measured
 const SWEEP = 4000; // milliseconds from one end to the other
 const STEP = 0.1; // of the way, for whoever wants no motion
-const MOVED = "data-moved"; // on the page while what stands below the view is about another t: frame.py hides it
+const MOVED = "data-moved"; // on the page while what stands below the view is about another t: look.css hides it
 const REST = 120; // milliseconds without new ink after which the paces are measured again
 const COLUMNS = 11; // pictures of a way in the PNG
 const ABREAST = 7; // ways side by side, as ui/views/interpolate/walk.py has them before

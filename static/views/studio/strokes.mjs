@@ -32,7 +32,7 @@ function stroke(name) {
   return { radius: BRUSH.normal, points };
 }
 
-/** The drawing that is there when the page opens; ui/studio.py knows its pixels. */
+/** The drawing that is there when the page opens; ui/views/studio.py knows its pixels. */
 export const first = () => [stroke("three")];
 
 /** Name → {says, strokes}: the last stroke makes another digit of it. */

@@ -1,4 +1,4 @@
-// The Studio's elements and look; studio.mjs brings them to life. ui/studio.py draws the same boxes for the first picture.
+// The Studio's elements and look; studio.mjs brings them to life. ui/views/studio.py draws the same boxes for the first picture.
 
 import { BRUSH } from "../../parts/pad.mjs";
 import { REPLAYS } from "./strokes.mjs";
