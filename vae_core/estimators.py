@@ -39,7 +39,9 @@ class Slopes(NamedTuple):
         return float((np.abs(self.mean - self.exact) / np.maximum(self.error, 1e-9)).max())
 
 
-def repeated(values: Tensor, lengths: Sequence[int], estimate: Callable[[Tensor], Tensor]) -> tuple[np.ndarray, ...]:
+def repeated(
+    values: Tensor, lengths: Sequence[int], estimate: Callable[[Tensor], Tensor]
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of an L-sample estimate over disjoint groups of L of the values (N,): two (len,).
 
     `estimate` turns (R, L) into (R,). Every L must leave two groups, or its spread is not known: ValueError.

@@ -22,7 +22,7 @@ def dimension(j: int) -> str:
     return f"z{j + 1}".translate(_SUBSCRIPTS)
 
 
-def signed(value: float) -> str:
+def signed(value: float | Tensor) -> str:
     """A coordinate with its sign, two decimals: −1.50."""
     return f"{value:+.2f}".replace("-", "−")
 
