@@ -6,7 +6,8 @@ import { EngineError, Model } from "./engine.mjs";
 import { readTensors } from "./safetensors.mjs";
 
 /**
- * What Python tells of a network: the part of its card that matters here, and where its files lie.
+ * What Python tells of a network: the part of its card that matters here, where its files lie, and the names and colours
+ * of its data set's classes.
  * @typedef {{slug: string, card: object, weights: string, codes: string,
  *   bytes: {weights: number, codes: number}, classes: string[], colours: string[]}} Network
  * @typedef {import("./engine.mjs").Code & {label: Uint8Array}} Codes n × D, n × D, n; of the test split

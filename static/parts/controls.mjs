@@ -6,8 +6,10 @@ import { PIXELS } from "../engine/engine.mjs";
 
 /**
  * A digit as Python tells it: `option` of ui/parts/digit.py. id: another one where pixels or label are others; pixels:
- * 784 grey bytes as base64; label: where it is known.
- * @typedef {{id: string, pixels: string, label: number | null, name: string}} Digit
+ * 784 grey bytes as base64; label: what a model is told; shows, edge: what it shows, in words, and in its class's colour,
+ * where that is known.
+ * @typedef {{id: string, pixels: string, label: number | null, name: string, shows: string | null,
+ *   edge: string | null}} Digit
  */
 
 /** The style sheet as an element: the one that came with the first picture, or fetched. @param {import("../host.mjs").Root} root */

@@ -26,7 +26,8 @@ let latest = null; // the state of the view that was opened last, whatever its s
  *   sd: number[], reach: number[], order: number[], worth: number[],
  *   source: {mean: number[], factor: number[][]} | null}} About
  *
- * @typedef {{models: About[], digit: import("../parts/controls.mjs").Digit}} Options
+ * labels: names of the classes that a conditional model can be told.
+ * @typedef {{models: About[], digit: import("../parts/controls.mjs").Digit, labels: string[]}} Options
  * @typedef {{codes: {[kind: string]: number[]}, label: number, lead: string, digit: string}} Message z of each model that
  *   is shown, the label that a conditional one is told, whose sliders they are, and which digit was shown
  * @typedef {import("../host.mjs").Component<Options, Message>} Component

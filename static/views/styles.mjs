@@ -40,6 +40,10 @@ class Styles {
   sigma;
   /** @type {Float32Array} the hand that is shown */
   z;
+  /** @type {Uint8Array} every class */
+  labels;
+  /** @type {Float32Array} of all classes in this hand */
+  pixels;
   /** @type {Float32Array[]} hands to compare */
   kept;
   /** @type {Plane | null} where z has two numbers */
@@ -53,7 +57,7 @@ class Styles {
   keepButton;
   reading;
   side;
-  ten;
+  all;
   /** @type {{canvas: HTMLCanvasElement, note: HTMLElement}[]} a label after the other */
   tiles;
   keptBox;
@@ -75,7 +79,7 @@ class Styles {
     if (!model.conditional) throw new EngineError(`One hand, all classes: that needs a conditional model, and ${slug} takes no label.`);
     this.model = model;
     this.labels = Uint8Array.from({ length: model.nClasses }, (_, y) => y);
-    this.pixels = new Float32Array(model.nClasses * PIXELS); // of all classes
+    this.pixels = new Float32Array(model.nClasses * PIXELS);
     const D = model.latentDim;
     const old = remembered.get(slug) ?? {};
     this.#encode();

@@ -97,7 +97,7 @@ test("the registry asks for one file after the other, once each, and again for o
   const at = (name) => `http://127.0.0.1:${port}/${name}`;
   const network = async (slug) => ({
     slug, card: await card(slug), weights: at(`${slug}/weights.safetensors`), codes: at(`${slug}/codes.safetensors`),
-    bytes: { weights: (await read(slug, "weights.safetensors")).length, codes: 1 },
+    bytes: { weights: (await read(slug, "weights.safetensors")).length, codes: 1 }, classes: [], colours: [],
   });
   try {
     const [ae, vae] = [await network("digits-ae-2d"), await network("digits-vae-2d")];

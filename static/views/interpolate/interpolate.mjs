@@ -36,9 +36,9 @@ let kept = null; // t when the visitor left for another page: this module stays
  * @typedef {About & {model: import("../../engine/engine.mjs").Model, codes: registry.Codes, labels?: number[] | null,
  *   way?: (t: number) => Float32Array, path?: Float32Array[] | null, two?: boolean, plane?: Plane}} Member
  *
- * A way. at: its picture; label: that is told at t; jumps: its picture does, so that its pace has no place on the common
+ * A way. at: its picture; edge: the colour of what is told at t; jumps: its picture does, so that its pace has no place on the common
  * scale; steps: the ink that changes in each part, once it is measured; the rest are its boxes.
- * @typedef {{id: string, title: string, note: string, at: (t: number) => Float32Array, label?: (t: number) => number,
+ * @typedef {{id: string, title: string, note: string, at: (t: number) => Float32Array, edge?: (t: number) => string,
  *   jumps?: boolean}} Way
  * @typedef {Way & {steps: Float64Array | null, canvas: HTMLCanvasElement, pace: HTMLCanvasElement, words: HTMLElement,
  *   figure: HTMLElement}} Row
