@@ -103,7 +103,7 @@ def _many(one: Standing) -> None:
     """A sheet of one label in many styles, and how far the classes mix."""
     state, model, dim = st.session_state, store.guard(one.slug)[0], one.latent_dim
     state["styles_label"] = min(state["styles_label"], one.n_classes - 1)  # another model's labels may be more
-    shown = st.segmented_control(
+    shown: Any = st.segmented_control(  # one of them: it is required
         "Label",
         range(one.n_classes),
         format_func=one.data.classes.__getitem__,

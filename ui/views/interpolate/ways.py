@@ -45,17 +45,17 @@ class Ways:
         blend = torch.lerp(self.ends[:1], self.ends[1:], t[:, None])
         shown = [_row("Pixels", "plain blend", blend)]
         for walker, code in zip(self.walkers, self.codes, strict=True):
-            shown += self._with_labels(walker, code, t) if walker.told else [self._plain(walker, code, t)]
+            shown += self._with_labels(walker, walker.told, code, t) if walker.told else [self._plain(walker, code, t)]
         return shown
 
     def _plain(self, walker: Walker, code: Tensor, t: Tensor) -> Strip:
-        z = latent.interpolate(*code, t, spherical=self.spherical)
+        z = latent.interpolate(code[0], code[1], t, spherical=self.spherical)
         return _row(walker.about.title, note(walker.about), latent.decode(walker.model, z))
 
-    def _with_labels(self, walker: Walker, code: Tensor, t: Tensor) -> list[Strip]:
+    def _with_labels(self, walker: Walker, told: tuple[int, int], code: Tensor, t: Tensor) -> list[Strip]:
         """The hand walks, the label does, both do; where the labels are one, only the hand has a way."""
-        (a, b), model, name = walker.told, walker.model, walker.about.title
-        z = latent.interpolate(*code, t, spherical=self.spherical)
+        (a, b), model, name = told, walker.model, walker.about.title
+        z = latent.interpolate(code[0], code[1], t, spherical=self.spherical)
         stay, switch = [a] * len(t), [a if s < 0.5 else b for s in t.tolist()]
         colours, (first, second) = walker.about.data.colours, (walker.about.data.classes[y] for y in (a, b))
         style = _row(
