@@ -22,6 +22,34 @@ export const GRID = {
 /** σ above which eight nodes miss the likelihood's cliffs, by up to a few per cent: such numbers carry a ≈. */
 export const WIDE = 0.2;
 
+/**
+ * A Gaussian q over two dimensions with axes along the plane's.
+ * @typedef {{mean: number[], logvar: number[]}} Gaussian
+ */
+
+export const sigmas = (/** @type {Gaussian} */ q) => q.logvar.map((v) => Math.exp(0.5 * v));
+
+/** @returns {Gaussian} */
+export const copy = ({ mean, logvar }) => ({ mean: [...mean], logvar: [...logvar] });
+
+/** Whether two are one and the same, but for what numbers lose on their way through text. */
+export const same = (/** @type {Gaussian} */ a, /** @type {Gaussian} */ b) =>
+  [0, 1].every((d) => Math.abs(a.mean[d] - b.mean[d]) < 1e-9 && Math.abs(a.logvar[d] - b.logvar[d]) < 1e-9);
+
+/** Where a climb of points [μ₁, μ₂, log σ₁², log σ₂², …] is at a step, which may lie between two of them. */
+export function along(points, step) {
+  const low = Math.min(points.length - 1, Math.floor(step));
+  const high = Math.min(points.length - 1, low + 1);
+  const at = points[low].map((v, i) => v + (step - low) * (points[high][i] - v));
+  return { mean: at.slice(0, 2), logvar: at.slice(2, 4) };
+}
+
+const KNEE = 0.1; // nats below log p(x) where the axis turns from linear to logarithmic
+const REACH = 3000; // nats below log p(x) at its end
+
+/** A gap in nats → its place on an axis between log p(x), 0, and the axis's end, 1. */
+export const place = (gap) => Math.min(1, Math.max(0, Math.asinh(gap / KNEE) / Math.asinh(REACH / KNEE)));
+
 export class Bound {
   /**
    * x: 784 pixels as model.observe gives them; label: an integer for a conditional model, else null.

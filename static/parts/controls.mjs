@@ -39,6 +39,11 @@ export function button(words, act, title = "") {
 /** Press a toggle in or out. @param {Element} made @param {unknown} on */
 export const press = (made, on) => made.setAttribute("aria-pressed", String(Boolean(on)));
 
+/** Put text into an element only where it is another one: the browser would lay it out again. @param {Element} target @param {string} text */
+export function write(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
 /**
  * Python's digit → pixels in [0, 1].
  * @param {{pixels: string}} digit 784 grey bytes as base64, and whatever else it is

@@ -17,6 +17,7 @@ const STYLE = `
 const NUMERAL = 20; // CSS pixels between the centres of two numerals, at least
 const FARTHEST = 8; // half-widths of the first view that fit into the widest one: some codes lie far out
 const SHADOW = 0x48808080; // little-endian pixels of the codes that do not stand out: grey, seen on both themes
+const EDGE = 12; // CSS pixels between the edge and the arrow that points beyond it
 const SUB = 3; // stamps a pixel and axis: points move in thirds of a pixel when the view moves
 
 /**
@@ -375,6 +376,28 @@ export class Plane {
     ctx.fillStyle = colour;
     ctx.fillText(words, x, y);
     ctx.restore();
+  }
+
+  /** Where z lies outside the map: an arrow at the edge that points to it, and its name beside the arrow. */
+  pointTo(ctx, z, { colour = this.theme.accent, name = "" } = {}) {
+    const [x, y] = this.toScreen(z);
+    if (x >= 0 && y >= 0 && x <= this.width && y <= this.height) return;
+    const [cx, cy] = [this.width / 2, this.height / 2];
+    const k = Math.min((cx - EDGE) / Math.abs(x - cx), (cy - EDGE) / Math.abs(y - cy));
+    const [ax, ay] = [cx + (x - cx) * k, cy + (y - cy) * k];
+    ctx.save();
+    ctx.translate(ax, ay);
+    ctx.rotate(Math.atan2(y - cy, x - cx));
+    ctx.beginPath();
+    ctx.moveTo(9, 0);
+    ctx.lineTo(-6, -6.5);
+    ctx.lineTo(-6, 6.5);
+    ctx.closePath();
+    ctx.fillStyle = colour;
+    ctx.fill();
+    ctx.restore();
+    const far = Math.hypot(cx - ax, cy - ay) || 1;
+    if (name) this.text(ctx, name, ax + ((cx - ax) / far) * 18, ay + ((cy - ay) / far) * 18, { weight: 650 });
   }
 
   #drawTicks(ctx) {

@@ -1,5 +1,7 @@
 // The true posterior p(z | x) of one digit as a picture that follows the hand. Two latent dimensions and Bernoulli
 // pixels. No DOM but for the heat maps. vae_core/likelihood.py does the same exactly; this is as exact as a screen shows.
+// The Studio needs it, whose digit changes with every stroke. static/views/bound/posterior.mjs computes none of this: it is
+// the view of a posterior that Python has integrated, under a q that the hand pulls.
 //
 // A lattice is decoded once: then log p(x | z) on all of it is −Σ softplus + the sum of the logits of the pixels that are
 // on, which is 120 additions a place. Between its places log p(x, z) is smooth where p(z | x) is not, so it is the

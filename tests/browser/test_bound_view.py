@@ -14,7 +14,7 @@ import torch
 from playwright.sync_api import expect
 from scipy.special import expit
 
-from ui.live import networks
+from ui.live import cast, networks
 from ui.parts import scatter
 from ui.parts.digit import Chosen
 from ui.views.bound import posterior as part
@@ -70,7 +70,9 @@ def picture(i: int, slug: str = SLUGS[None], steps: int = 12) -> dict:
     ledger = likelihood.ledger(model, x, label, code, posterior)
     ends = [Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True)]
     reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
-    return part.options(slug, chosen, label, Found(code, posterior, ledger, climb, names, reached), extent)
+    return part.options(
+        cast.standing(slug), chosen, label, Found(code, posterior, ledger, climb, names, reached), extent
+    )
 
 
 def elbo(told: dict, mean, logvar, nodes: int = 12, **_) -> float:
@@ -358,7 +360,7 @@ def test_q_climbs_the_path_that_is_chosen(visit):
     page.emulate_media(reduced_motion="no-preference")
     page.get_by_role("button", name="from the encoder").click()
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("view.player.textContent === 'Play' && view.step === 12")
+    page.wait_for_function("view.climb.player.textContent === 'Play' && view.climb.step === 12")
     assert [*q_of(page)[0], *q_of(page)[1]] == pytest.approx(told["paths"][0]["points"][-1][:4])
 
 

@@ -315,3 +315,19 @@ def test_ten_thousand_points_cost_one_pass(open_plane):
     page.mouse.wheel(0, -100)
     page.evaluate("frames()")
     assert page.evaluate("passes") == 2
+
+
+def test_a_place_beyond_the_map_has_an_arrow_at_the_edge(open_plane, cloud):
+    """Otherwise a code that lies out of sight is gone without a word; one that is in sight needs no arrow."""
+    page = open_plane(*cloud)
+    page.evaluate("plane.layers.push(ctx => plane.pointTo(ctx, window.far, {colour: '#ff0000'}))")
+    for times, red in ((2, True), (0.1, False)):
+        page.evaluate(
+            """async times => {
+                window.far = [plane.centre[0] + times * plane.span, plane.centre[1]];
+                plane.request();
+                await frames();
+            }""",
+            times,
+        )
+        assert (page.evaluate(f"pixel({SIDE - 12}, {SIDE / 2})")[:3] == [255, 0, 0]) is red

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Random } from "../../static/engine/random.mjs";
+import { GRID, along, copy, place as placeOfGap, same, sigmas } from "../../static/maths/bound.mjs";
 import { Index, beyond, extent, medians, nearest, robustScale, shareWithin } from "../../static/maths/codes.mjs";
 import { SPOIL, corrupt, fromText, place, toText } from "../../static/maths/digit.mjs";
 
@@ -65,4 +66,33 @@ test("whatever spoils a digit keeps it in [0, 1], does nothing at 0, and a seed 
     assert.ok(corrupt(x, kind, 0, new Random(1)).every((v, i) => Math.abs(v - x[i]) < 1e-6), kind);
   }
   assert.throws(() => corrupt(x, "fog", 0.1, new Random(1)), RangeError);
+});
+
+test("a q between two steps of a climb, and what stays one and the same", () => {
+  const points = [[0, 1, -2, 0, -9], [2, 1, -4, 2, -8], [3, 5, -4, 2, -7]];
+  assert.deepEqual(along(points, 0), { mean: [0, 1], logvar: [-2, 0] });
+  assert.deepEqual(along(points, 0.5), { mean: [1, 1], logvar: [-3, 1] });
+  assert.deepEqual(along(points, 2), { mean: [3, 5], logvar: [-4, 2] });
+  assert.deepEqual(along(points, 7), along(points, 2)); // beyond the end there is nothing
+  assert.deepEqual(sigmas({ mean: [0, 0], logvar: [0, 2 * Math.log(3)] }).map((v) => Math.round(1e9 * v)), [1e9, 3e9]);
+  const q = along(points, 1);
+  const other = copy(q);
+  assert.ok(same(q, other));
+  other.logvar[1] += 1e-6;
+  assert.ok(!same(q, other) && q.logvar[1] === 2);
+});
+
+test("the axis of a gap begins at log p(x), rises, and ends", () => {
+  const places = [-1, 0, 0.1, 1, 10, 3000, 1e9].map(placeOfGap);
+  assert.equal(places[0], 0);
+  assert.equal(places[1], 0);
+  assert.ok(places[2] > 0 && places[3] > places[2] && places[4] > places[3]);
+  assert.deepEqual(places.slice(5), [1, 1]);
+});
+
+test("the rule gives the moments of N(0, I)", () => {
+  const moment = (f) => [...GRID.weight].reduce((sum, w, k) => sum + w * f(GRID.eps[2 * k], GRID.eps[2 * k + 1]), 0);
+  for (const [f, value] of [[() => 1, 1], [(a) => a, 0], [(a, b) => a * a * b * b, 1], [(a) => a ** 8, 105]]) {
+    assert.ok(Math.abs(moment(f) - value) < 1e-9 * Math.max(1, value), String(f));
+  }
 });

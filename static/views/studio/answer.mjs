@@ -2,6 +2,7 @@
 
 import { Bound, WIDE } from "../../maths/bound.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
+import { write } from "../../parts/controls.mjs";
 import { COLOURS, digitCanvas, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import { Posterior } from "../../parts/posterior.mjs";
@@ -26,11 +27,6 @@ const WORDS = 18; // pixels below the lens, for what it says
 const BADGE = 8; // half a numeral's badge
 const TWICE = 500; // milliseconds within which a second click is one of a double click
 const pair = (z) => `${decimals(z[0])}, ${decimals(z[1])}`;
-
-/** Put text into an element only where it is another one: the browser would lay it out again. */
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
 
 /** Where the glass lies: in the first corner that the code does not need and that hides the fewest numerals. */
 /** @param {Plane} plane @param {number} radius @param {number[]} code in CSS pixels @returns {number[]} */
@@ -119,7 +115,7 @@ export class Answer {
 
   /** How much of the network has come, in words. */
   coming(words) {
-    if (!this.model) say(this.at(".coming"), `The network is on its way: ${words}.`);
+    if (!this.model) write(this.at(".coming"), `The network is on its way: ${words}.`);
   }
 
   /** The network is broken, or did not come: its card says so. */
@@ -127,7 +123,7 @@ export class Answer {
     if (this.model) throw error;
     this.card.classList.add("failed");
     this.at(".coming").setAttribute("role", "alert");
-    say(this.at(".coming"), error.message);
+    write(this.at(".coming"), error.message);
     console.warn(error.message);
   }
 
@@ -234,8 +230,8 @@ export class Answer {
       plane.markers.delete("q");
       plane.draw();
       paint(this.picture, null);
-      say(fields.z, "z = —");
-      say(fields.one, "—");
+      write(fields.z, "z = —");
+      write(fields.one, "—");
     } else {
       const { sampled, noise, pixels } = this;
       if (sampled) for (let i = 0; i < PIXELS; i++) pixels[i] = noise[i] < pixels[i] ? 1 : 0;
@@ -257,18 +253,18 @@ export class Answer {
       plane.markers.delete("code"); // so that it is drawn last
       plane.markers.set("code", dot);
       plane.draw();
-      say(fields.z, this.q && !this.pulled && !this.thrown
+      write(fields.z, this.q && !this.pulled && !this.thrown
         ? `z = ${pair(this.z)} ± ${pair(this.q.sigma)}` : `z = ${pair(this.z)}`);
     }
     this.#sayShare();
-    say(fields.how, !this.clean ? "" : this.pulled ? "your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");
+    write(fields.how, !this.clean ? "" : this.pulled ? "your z" : this.thrown ? "sampled" : this.code.logvar ? "at the mean" : "at its code");
     fields.how.classList.toggle("own", !(this.pulled || this.thrown));
     fields.back.hidden = !(this.pulled || this.thrown);
     const { reconstruction, kl, nelbo, rough } = values;
     const last = (v) => (v === null ? "—" : rough ? about(v) : nats(v));
-    if (reconstruction !== null) say(fields.one, reconstruction < ABSURD ? reconstruction.toFixed(1) : nats(reconstruction));
-    [nats(reconstruction), nats(kl), last(nelbo)].forEach((text, k) => fields.terms[k] && say(fields.terms[k], text));
-    if (fields.joint) say(fields.joint, `with y ${last(nelbo === null ? null : nelbo + Math.LN10)}`);
+    if (reconstruction !== null) write(fields.one, reconstruction < ABSURD ? reconstruction.toFixed(1) : nats(reconstruction));
+    [nats(reconstruction), nats(kl), last(nelbo)].forEach((text, k) => fields.terms[k] && write(fields.terms[k], text));
+    if (fields.joint) write(fields.joint, `with y ${last(nelbo === null ? null : nelbo + Math.LN10)}`);
   }
 
   /** How much of the true posterior q's ellipse holds: known where the hand rests. */
@@ -277,15 +273,15 @@ export class Answer {
     if (!posterior) return;
     const spoilt = this.seen !== this.clean; // the posterior is the clean digit's, and so must its q be
     const { mean, logvar } = spoilt ? this.original : this.code;
-    say(fields.shown, spoilt ? "spoilt x" : "x"); // whose q the ellipse on the map is
+    write(fields.shown, spoilt ? "spoilt x" : "x"); // whose q the ellipse on the map is
     const shown = this.clean && !this.pulled && posterior.refined;
     const share = shown ? posterior.within([...mean], Array.from(logvar, (v) => Math.exp(0.5 * v))) : NaN;
-    say(fields.share, `${Number.isNaN(share) ? "…" : Math.round(100 * share)} % of it in ${spoilt ? "the clean q’s" : "q’s"} 2 σ`);
+    write(fields.share, `${Number.isNaN(share) ? "…" : Math.round(100 * share)} % of it in ${spoilt ? "the clean q’s" : "q’s"} 2 σ`);
   }
 
   /** One word or two on the card, such as that no other drawing is nearer. */
   set badge(text) {
-    say(this.fields.best, text);
+    write(this.fields.best, text);
   }
 
   // Gestures -----------------------------------------------------------------------------------------------------------
@@ -450,26 +446,7 @@ export class Answer {
       ctx.fill();
       ctx.stroke();
     }
-    this.#drawEdge(ctx, x, y);
-  }
-
-  /** A code outside the map: an arrow at the edge points to it. */
-  #drawEdge(ctx, x, y) {
-    const { width, height, theme } = this.plane;
-    if (x >= 0 && y >= 0 && x <= width && y <= height) return;
-    const [cx, cy] = [width / 2, height / 2];
-    const k = Math.min((cx - 10) / Math.abs(x - cx), (cy - 10) / Math.abs(y - cy));
-    ctx.save();
-    ctx.translate(cx + (x - cx) * k, cy + (y - cy) * k);
-    ctx.rotate(Math.atan2(y - cy, x - cx));
-    ctx.beginPath();
-    ctx.moveTo(8, 0);
-    ctx.lineTo(-6, -6);
-    ctx.lineTo(-6, 6);
-    ctx.closePath();
-    ctx.fillStyle = theme.accent;
-    ctx.fill();
-    ctx.restore();
+    plane.pointTo(ctx, this.z);
   }
 
   /** The posterior under a magnifying glass, in a corner that the code does not need. */
