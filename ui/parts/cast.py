@@ -50,24 +50,25 @@ def choose(page: str, size: int, most: int = MOST) -> list[Standing]:
             on_change=some_stay,
             persist_state="session",
         )
-        for reason in dict.fromkeys(filter(None, reasons.values())):
-            left = ", ".join(told(there[name]) for name, its in reasons.items() if its == reason)
-            st.caption(f"Not here, {reason}: {left}.")
+        _say_who_cannot(there, reasons)
     return [there[name] for name in can if name in state[key]][:most]
 
 
-def choose_one(page: str, size: int, fits: Callable[[Standing], bool]) -> Standing | None:
+def choose_one(page: str, size: int, fits: Callable[[Standing], bool], lacking: str) -> Standing | None:
     """The same control on a page of one model: its state is `<page>_model`. None where no model fits.
 
-    fits: whether a model of any size can stand here.
+    fits: whether a model of any size can stand here; lacking: why not, where it does not, as the end of a sentence.
     """
     key, state = f"{page}_model", st.session_state
     there = _by_key(size)
-    can = [name for name, one in there.items() if fits(one) and not _size_fits(one, size)]
+    reasons = {name: _size_fits(one, size) if fits(one) else lacking for name, one in there.items()}
+    can = [name for name, reason in reasons.items() if reason is None]
     if not can:
         return None
-    if state[key] not in can:
-        bridge.whole([cast.slug_of(state[key], size)])  # of a broken one the page says so
+    if (asked := state[key]) not in can:
+        bridge.whole([cast.slug_of(asked, size)])  # of a broken one the page says so
+        if asked in there:
+            st.caption(f"{told(there[asked])} cannot stand here: {reasons[asked]}.")
         state[key] = can[0]
     if len(can) > 1:
         with st.popover("Change the model"):
@@ -78,6 +79,7 @@ def choose_one(page: str, size: int, fits: Callable[[Standing], bool]) -> Standi
                 key=key,
                 persist_state="session",
             )
+            _say_who_cannot(there, reasons)
     return there[state[key]]
 
 
@@ -94,6 +96,12 @@ def choose_size(page: str, fits: Callable[[Standing], bool] = lambda one: True) 
 def _by_key(size: int) -> dict[str, Standing]:
     """Everybody; of the shipped ones, which share their keys, those of this size."""
     return {one.key: one for one in cast.everybody() if one.key != one.kind or one.latent_dim == size}
+
+
+def _say_who_cannot(there: dict[str, Standing], reasons: dict[str, str | None]) -> None:
+    for reason in dict.fromkeys(filter(None, reasons.values())):
+        left = ", ".join(told(there[name]) for name, its in reasons.items() if its == reason)
+        st.caption(f"Not here, {reason}: {left}.")
 
 
 def _size_fits(one: Standing, size: int) -> str | None:

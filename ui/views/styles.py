@@ -30,7 +30,7 @@ def page() -> None:
     controls, size = st.columns([3.4, 1])
     with size:
         dim = choose_size("styles", _fits)
-        one = choose_one("styles", dim, _fits)
+        one = choose_one("styles", dim, _fits, "it is told no label")
     with controls:
         chosen = choose_digit()
     if one is None:  # why it is not there, in one sentence
