@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from ui.live import networks
 from ui.views.bound import account
 from vae_core import checkpoints, data, likelihood
+from vae_core.config import Config, ModelConfig, TrainingConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds, on a machine that is busy otherwise
@@ -161,11 +164,13 @@ def test_a_picture_without_ink_claims_no_hundredths(page):
     def script():
         import numpy as np
 
+        from ui.live import cast
         from ui.views.bound import account
 
         found = account.find("mnist-vae-2d", np.zeros(784, np.float32).tobytes(), None)
-        account.account("mnist-vae-2d", found, None, None)
-        account.gap(found, None, None)
+        one = cast.standing("mnist-vae-2d")
+        account.account(one, found, None, None)
+        account.gap(one, found, None, None)
 
     app = AppTest.from_function(script, default_timeout=PATIENCE).run()
     assert not app.exception
@@ -202,3 +207,92 @@ def test_without_the_integrated_numbers_the_page_still_answers(page, monkeypatch
     app = page(digit=5)
     assert "—" in markup(app)
     assert not [b for b in app.button if b.key and b.key.startswith("bound_take_")]
+
+
+def test_one_integral_runs_at_a_time(monkeypatch):
+    """Thirty visitors who ask of thirty digits would otherwise take all of the machine at once."""
+    held = []
+
+    def computed(*_):
+        held.append(account._ONE_AT_A_TIME.locked())
+        return torch.zeros(10)
+
+    monkeypatch.setattr(account, "_integrated", computed)
+    monkeypatch.setattr(likelihood, "label_evidence", computed)
+    pixels = np.zeros(784, np.float32).tobytes()
+    account.find("mnist-cvae-2d", pixels, 3)
+    account.every_label("mnist-cvae-2d", networks.stamp("mnist-cvae-2d"), pixels)
+    assert held == [True, True] and not account._ONE_AT_A_TIME.locked()
+
+
+# Other models ---------------------------------------------------------------------------------------------------------
+
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+
+
+@pytest.fixture
+def mine(monkeypatch, tmp_path):
+    """A CVAE that somebody trained on a data set of 26 classes, beside the two shipped ones; its slug."""
+
+    def letters(split):
+        images = (data.load("digits", split).images[:520].view(-1, 28, 28) * 255).byte().numpy()
+        return images, np.arange(len(images), dtype=np.uint8) % 26
+
+    monkeypatch.setitem(data.DATASETS, "letters", data.Dataset("Letters", LETTERS, bundled=letters))
+    root = tmp_path / "checkpoints"
+    for slug in ("mnist-vae-2d", "mnist-cvae-2d"):
+        shutil.copytree(checkpoints.ROOT / slug, root / slug)
+    monkeypatch.setattr(checkpoints, "ROOT", root)
+    monkeypatch.setattr(networks, "CHECKPOINTS", root)
+    config = Config(
+        ModelConfig(kind="cvae", n_classes=26, encoder=(32,), decoder=(32,)),
+        TrainingConfig(dataset="letters", epochs=2, batch_size=32),
+        tag="mine",
+    )
+    checkpoints.load_or_train(config)
+    return config.slug
+
+
+def test_a_model_of_ones_own_is_told_its_own_labels(page, mine):
+    """Ten labels in place of 26 would sum to another log p(x), and a label's number is not its name."""
+    app = page({"inside_model": mine}, digit=3, inside_labels=True)
+    options = told(app)
+    assert options["slug"] == mine and len(options["colours"]) == 26
+    y = LETTERS.index(options["given"].removeprefix("x | y = "))
+    model, _ = checkpoints.load(mine)
+    given = likelihood.label_evidence(model, data.load("digits", "test").images[3])
+    shown = table(app)
+    assert nats(shown[f"log p(x | y = {LETTERS[y]})"]) == pytest.approx(float(given[y]), abs=0.01)
+    assert nats(shown["log p(x) = log Σ p(x | y) / 26"]) == pytest.approx(
+        float(given.logsumexp(0)) - math.log(26), abs=0.01
+    )
+    assert any("26" in toggle.label for toggle in app.toggle)
+
+
+def test_what_nobody_has_integrated_is_left_out_with_its_command_and_found_without_a_restart(page, mine):
+    """A dash without a reason looks like a fault; whoever runs the command must not have to start the app again."""
+    app = page({"inside_model": mine}, digit=3)
+    command = f"python -m vae_core integrate {mine}"
+    assert any(command in caption.value for caption in app.caption)
+    assert not [w for w in app.get("button_group") if "worth a look" in w.label]
+    checkpoints.integrate(mine)
+    app.run()
+    assert not app.exception and not any(command in caption.value for caption in app.caption)
+    assert "of Letters" in "".join(caption.value for caption in app.caption)
+    app.segmented_control(key="inside_list").set_value("Lowest log p(x)").run()
+    assert len([b for b in app.button if (b.key or "").startswith("bound_take_")]) == account.LISTED
+
+
+@pytest.mark.parametrize("part", ["Sampling", "Observation model", "β"])
+def test_every_part_opens_for_a_model_of_ones_own(page, mine, part):
+    app = page({"inside_model": mine}, part=part, digit=2)
+    words = markup(app) + "".join(caption.value for caption in app.caption)
+    assert ("CVAE letters mine" in words) is (part != "β")
+
+
+def test_what_cannot_stand_there_is_said_with_its_reason(page):
+    """A link with an AE would otherwise show the VAE as if that had been asked for."""
+    app = page({"inside_model": "digits-ae-2d"}, digit=2)
+    said = [caption.value for caption in app.caption]
+    assert any(text.startswith("● AE digits") and "its code is a point" in text for text in said)
+    assert told(app)["slug"] == "mnist-vae-2d"

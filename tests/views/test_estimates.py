@@ -230,6 +230,7 @@ from ui.views.bound import denoising
 from ui.views.bound import sampling
 from ui.parts import links
 from ui.views.bound import observation
+from ui.live import cast
 from ui.parts.digit import Chosen
 from vae_core import data
 
@@ -242,7 +243,7 @@ elif what == "noise":
 else:
     pixels = np.full(784, float(what), np.float32)
 part = {{"sampling": sampling.sampling, "denoising": denoising.denoising, "observation": observation.observation}}
-part[{part!r}]({model!r}, Chosen(pixels, None, "a picture", None, (), ()), {label!r})
+part[{part!r}](cast.standing({model!r}), Chosen(pixels, None, "a picture", None, (), ()), {label!r})
 """
 
 

@@ -117,7 +117,7 @@ def guard_codes(slug: str) -> dict[str, torch.Tensor]:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _exact(slug: str) -> dict[str, torch.Tensor]:
+def _exact(slug: str, when: tuple[int, ...] | None) -> dict[str, torch.Tensor]:
     found = checkpoints.load_exact(slug)
     contents.check_split(slug, len(found["log_p"]))
     return found
@@ -126,7 +126,7 @@ def _exact(slug: str) -> dict[str, torch.Tensor]:
 def exact(slug: str) -> dict[str, torch.Tensor] | None:
     """Exact log p(x) of the test split, or None where nobody has integrated this model."""
     try:
-        return _exact(slug)  # an absence is not kept: what is integrated meanwhile is found
+        return _exact(slug, _stamp(slug))  # an absence is not kept: what is integrated meanwhile is found
     except StorageError:
         return None
 

@@ -85,7 +85,7 @@ def models(most: int) -> Param:
 
 
 CAST = models(4)
-ONE = Param(None, lambda text: CAST.read(text)[0])
+ONE = Param(None, lambda text: models(1).read(text)[0])
 SIZE = choice(range(1, 65), None)  # of a code; which of them there are is the page's question
 
 # Every page's whole list; a parameter that stands here nowhere is not read. The digit comes on top, DIGITS, also on a
@@ -107,7 +107,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
         **dict.fromkeys(("models", "lead", "from", "s", "y"), VIEW),
     },
     "Styles": {
-        "styles_model": models(1)._replace(start="cvae", read=lambda text: models(1).read(text)[0], write=str),
+        "styles_model": ONE._replace(start="cvae"),
         "styles_dim": SIZE._replace(start=2),
         "styles_label": count(3, 199),
         "digit_only": LABEL,
@@ -134,7 +134,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
     },
     "The bound": {
         "part": choice(PARTS, "Posterior"),
-        "inside_model": choice(("vae", "cvae"), "vae"),
+        "inside_model": ONE._replace(start="vae"),
         "inside_list": choice(LISTS, None),
         "inside_labels": SWITCH,
         "sampling_length": choice(LENGTHS, 10),

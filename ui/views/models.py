@@ -144,13 +144,11 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     styles: dict[str, str] | str = {"styles_model": one.key, "styles_dim": of_size["dim"]}
     if not one.conditional:
         styles = "it is told no label"
-    bound: dict[str, str] | str = {"inside_model": one.kind}
+    bound: dict[str, str] | str = {"inside_model": one.key}
     if not one.probabilistic:
         bound = "its code is a point, so there is no bound"
     elif one.latent_dim != 2:
         bound = f"p(x) is integrated in two dimensions, and its code has {one.latent_dim}"
-    elif not shipped:
-        bound = "only the shipped VAE and CVAE stand there"
     return {
         "Map": plane,
         "Sliders": linked("sliders"),
@@ -350,8 +348,7 @@ def drawings(model: Model) -> None:
     source = "N(0, I)" if one.probabilistic else "one Gaussian with the mean and covariance of its codes"
     if one.conditional:
         rows = pictures.reshape(-1, ACROSS, 784)
-        known = DATASETS[one.dataset].classes if one.dataset in DATASETS else ()
-        names = known if len(known) == one.n_classes else [str(y) for y in range(one.n_classes)]
+        names = one.data.classes
         strips(Strip(names[y], "", row, f"{ACROSS} drawings of {names[y]}") for y, row in enumerate(rows))
         more = f" {one.n_classes - len(rows)} further labels are not shown." if one.n_classes > len(rows) else ""
         st.caption(f"A row a label; down a column the code stays, drawn from {source}.{more}")

@@ -6,6 +6,7 @@ Nats throughout; what is exact comes from `vae_core.likelihood`, what it is comp
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui.live import store
+from ui.live import networks, store
+from ui.live.cast import Standing
 from ui.parts import digit
 from ui.parts.digit import Chosen
 from ui.parts.picture import take_sample
@@ -23,6 +25,7 @@ from ui.shell.failure import fragment
 from ui.shell.family import DIGIT_COLOURS
 from ui.views.bound import posterior
 from vae_core import latent, likelihood, losses
+from vae_core.data import DATASETS
 from vae_core.models import Code
 
 LISTED = 8  # digits in each list
@@ -58,11 +61,23 @@ next one is half as long, so no climb falls.
 """
 STEPS, WAY_NODES = 40, 6  # of a climb; its ends are measured as everything else is
 MOST_MODES = 6  # that a climb each starts from
+# One integral at a time in the whole process: what one takes of the processor is known, what a class asks at once would
+# take everybody's.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def find(name: str, pixels: bytes, label: int | None) -> posterior.Found:
+    """The exact account of an image of 784 float32 pixels; cached, since every visitor may ask for the same digit."""
+    return _find(name, networks.stamp(name), pixels, label)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Integrating …")
-def find(name: str, pixels: bytes, label: int | None) -> posterior.Found:
-    """The exact account of an image of 784 float32 pixels; cached, since every visitor may ask for the same digit."""
+def _find(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -> posterior.Found:
+    with _ONE_AT_A_TIME:
+        return _integrated(name, pixels, label)
+
+
+def _integrated(name: str, pixels: bytes, label: int | None) -> posterior.Found:
     model, _ = store.model(name)
     x = torch.frombuffer(bytearray(pixels), dtype=torch.float32)
     y = None if label is None else torch.tensor([label])
@@ -81,37 +96,44 @@ def find(name: str, pixels: bytes, label: int | None) -> posterior.Found:
     return posterior.Found(code, exact, ledger, climb, ("from the encoder", "from the prior", *names), reached)
 
 
-@st.cache_data(max_entries=4, show_spinner="Integrating under ten labels …")
-def every_label(name: str, pixels: bytes) -> np.ndarray:
-    """log p(x | y) of one image under each of ten labels, (10,)."""
+@st.cache_data(max_entries=4, show_spinner="Integrating under every label …")
+def every_label(name: str, stamp: tuple[int, ...], pixels: bytes) -> np.ndarray:
+    """log p(x | y) of one image under each of the model's K labels, (K,)."""
     x = torch.frombuffer(bytearray(pixels), dtype=torch.float32)
-    return likelihood.label_evidence(store.model(name)[0], x).numpy()
+    with _ONE_AT_A_TIME:
+        return likelihood.label_evidence(store.model(name)[0], x).numpy()
 
 
-def exact_account(model_slug: str, chosen: Chosen, label: int | None) -> None:
+def exact_account(one: Standing, chosen: Chosen, label: int | None) -> None:
     """The live view of p(z | x) and q, the ledger with percentiles, the gap's two parts, and digits worth a look."""
-    exact = store.exact(model_slug)
-    card = store.guard(model_slug)[1]
+    exact = store.exact(one.slug)
+    card = store.guard(one.slug)[1]
     try:
-        found = find(model_slug, chosen.pixels.tobytes(), label)
+        found = find(one.slug, chosen.pixels.tobytes(), label)
     except likelihood.LikelihoodError as error:
         st.warning(str(error))
         return
     if exact is not None and chosen.pixels.any() and found.ledger.log_p < float(exact["log_p"].min()):
-        st.info("No test digit is less likely: to this model the picture is hardly a digit. The numbers hold even so.")
-    view(model_slug, chosen, label, found)
+        st.info("No test image is less likely: this model finds hardly any sense in it. The numbers hold even so.")
+    view(one, chosen, label, found)
     if exact is not None:
-        lists(exact)
-    account(model_slug, found, exact, label)
-    gap(found, card.get("exact"), label)
+        lists(one, exact)
+    account(one, found, exact, label)
+    if exact is None:
+        st.caption(
+            "Of this model nobody has integrated log p(x) of the test images yet, so there are no percentiles of it, "
+            f"no means below, and no lists of digits worth a look: `python -m vae_core integrate {one.slug}` makes "
+            "them, for 10,000 images in about a minute."
+        )
+    gap(one, found, card.get("exact"), label)
     if label is not None:
-        labels(model_slug, chosen, label)
+        labels(one, chosen, label)
     with st.expander("What is computed here, in formulas"):
         st.markdown(FORMULAS)
 
 
 @fragment
-def view(model_slug: str, chosen: Chosen, label: int | None, found: posterior.Found) -> None:
+def view(one: Standing, chosen: Chosen, label: int | None, found: posterior.Found) -> None:
     """What the hand pulls; a release runs this alone."""
     modes = found.posterior.mass
     if len(modes) > 1:
@@ -127,17 +149,17 @@ def view(model_slug: str, chosen: Chosen, label: int | None, found: posterior.Fo
             "The true posterior has one peak, and q can only be an upright ellipse: where the peak leans or bends, it "
             "pays."
         )
-    posterior.show(model_slug, chosen, label, found)
+    posterior.show(one, chosen, label, found)
     st.markdown(shape)
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
 
 
-def account(name: str, found: posterior.Found, exact: dict[str, Tensor] | None, label: int | None) -> None:
-    """The ledger: each term in nats, where it stands among the test digits, and what is good."""
-    book, codes = found.ledger, store.guard_codes(name)
-    x = "x" if label is None else f"x | y = {label}"
+def account(one: Standing, found: posterior.Found, exact: dict[str, Tensor] | None, label: int | None) -> None:
+    """The ledger: each term in nats, where it stands among the test images, and what is good."""
+    book, codes = found.ledger, store.guard_codes(one.slug)
+    x = posterior.evidence(one, label)
     y = "" if label is None else ", y"
     kl = losses.gaussian_kl(codes["test_mean"], codes["test_logvar"])
     exact = exact or {}
@@ -180,7 +202,7 @@ def account(name: str, found: posterior.Found, exact: dict[str, Tensor] | None, 
     averages = (book.reconstruction, book.elbo, book.posterior_kl)
     st.subheader("The account of this digit")
     numbers(
-        ("nats", "this digit", "test digits below it", "what is good"),
+        ("nats", "this digit", "test images below it", "what is good"),
         [
             (term, _nats(value, rough(book) and value in averages), percentile(value, among), good)
             for term, value, among, good in rows
@@ -193,7 +215,7 @@ def account(name: str, found: posterior.Found, exact: dict[str, Tensor] | None, 
         agree = f"they agree to {left:.1f} nats only, since q is wide and its averages are known no better: hence the ≈"
     st.caption(
         f"log p({x}) = ELBO + KL(q ‖ p(z | x{y})). The three are computed on their own and nothing by subtraction; "
-        f"here {agree}. The middle column: share of MNIST's 10,000 test digits with a lower value."
+        f"here {agree}. The middle column: share of the {len(kl):,} test images of {_title(one)} with a lower value."
     )
 
 
@@ -207,9 +229,9 @@ def percentile(value: float, among: Tensor | None) -> str:
     return "—" if among is None else f"{float((among < value).double().mean()):.1%}"
 
 
-def gap(found: posterior.Found, card: dict[str, Any] | None, label: int | None) -> None:
+def gap(one: Standing, found: posterior.Found, card: dict[str, Any] | None, label: int | None) -> None:
     """What the bound loses: to the shape of q, and to the encoder's one guess."""
-    book, x = found.ledger, "x" if label is None else f"x | y = {label}"
+    book, x = found.ledger, posterior.evidence(one, label)
     about = rough(book)
     shape, guess = max(0.0, book.log_p - found.best), max(0.0, found.best - book.elbo)
     st.subheader("Who loses the nats, and what the E-step wins back")
@@ -248,32 +270,40 @@ def gap(found: posterior.Found, card: dict[str, Any] | None, label: int | None) 
     )
     if card:
         st.caption(
-            "Median and mean over the first 1,000 test digits. The best ELBO is the highest that climbs reach, a lower "
+            "Median and mean over the first 1,000 test images. The best ELBO is the highest that climbs reach, a lower "
             "bound of the family's best: here from the encoder's q, from the prior and from every mode, for the 1,000 "
             "from the encoder's q and from the heaviest mode."
         )
 
 
-def labels(name: str, chosen: Chosen, label: int) -> None:
-    """The CVAE's ten answers: log p(x | y), log p(x, y) and, summed over equally likely labels, log p(x)."""
+def labels(one: Standing, chosen: Chosen, label: int) -> None:
+    """A CVAE's K answers: log p(x | y), log p(x, y) and, summed over equally likely labels, log p(x)."""
+    many, names = one.n_classes, one.data.classes
+    told = "ten" if many == 10 else str(many)
     st.subheader("Without being told the label")
-    if not st.toggle("Integrate under all ten labels", key="inside_labels", persist_state="session"):
-        st.caption("Ten integrals in place of one: a few seconds for a digit that nobody has asked for yet.")
+    if not st.toggle(f"Integrate under all {told} labels", key="inside_labels", persist_state="session"):
+        st.caption(
+            f"{told[0].upper()}{told[1:]} integrals in place of one: a few seconds for a digit that nobody has asked "
+            "for yet."
+        )
         return
-    given = torch.from_numpy(every_label(name, chosen.pixels.tobytes()))
-    share = given.softmax(0)
-    total = float(given.logsumexp(0)) - math.log(10)
+    given = torch.from_numpy(every_label(one.slug, networks.stamp(one.slug), chosen.pixels.tobytes()))
+    share = given.softmax(0).tolist()
+    total = float(given.logsumexp(0)) - math.log(many)
     bars(
-        (Bar(float(share[y]), str(y), f"{given[y]:.0f}".replace("-", "−"), DIGIT_COLOURS[y]) for y in range(10)),
+        (Bar(share[y], names[y], f"{given[y]:.0f}".replace("-", "−"), one.data.colours[y]) for y in range(many)),
         alt="p(y | x) of each label, exact",
     )
     st.caption("Height: p(y | x), exact. Below: log p(x | y) in nats, higher is better.")
     numbers(
         ("nats", "this digit"),
         (
-            (f"log p(x | y = {label})", _nats(float(given[label]))),
-            (f"log p(x, y = {label}) = log p(x | y) − log 10", _nats(float(given[label]) - math.log(10))),
-            ("log p(x) = log Σ p(x | y) / 10", _nats(total)),
+            (f"log p(x | y = {names[label]})", _nats(float(given[label]))),
+            (
+                f"log p(x, y = {names[label]}) = log p(x | y) − log {many}",
+                _nats(float(given[label]) - math.log(many)),
+            ),
+            (f"log p(x) = log Σ p(x | y) / {many}", _nats(total)),
         ),
     )
     st.caption("Only the last may stand beside a VAE's log p(x): the VAE was not told the label.")
@@ -282,14 +312,21 @@ def labels(name: str, chosen: Chosen, label: int) -> None:
 # Digits worth a look --------------------------------------------------------------------------------------------------
 
 
-def lists(exact: dict[str, Tensor]) -> None:
+def lists(one: Standing, exact: dict[str, Tensor]) -> None:
     """Three lists of sample digits, each a row of tiles and buttons; the samples are MNIST's or the bundled ones."""
     source = digit.data_set()
+    prefix = "" if source == one.dataset else "bundled_" if source == "digits" else None
+    if prefix is None or f"{prefix}log_p" not in exact:
+        st.caption(
+            f"Digits worth a look are known among {_title(one)} and scikit-learn's digits alone: choose those as the "
+            "data set above."
+        )
+        return
     images, digits = store.samples(source)
     kind = st.segmented_control("Digits worth a look", list(LISTS), key="inside_list", persist_state="session")
     if kind is None:
         return
-    values, wanted = ranking(kind, exact, "" if source == "mnist" else "bundled_", len(images))
+    values, wanted = ranking(kind, exact, prefix, len(images))
     with st.container(horizontal=True, gap="small"):
         for i in wanted:
             with st.container(width=84, gap=None, key=f"lse_take_{i}"):  # the button lies over the tile, see frame.py
@@ -322,3 +359,8 @@ def _stored(card: dict[str, Any] | None, name: str) -> tuple[str, str]:
 
 def _nats(value: float, about: bool = False) -> str:
     return (f"≈ {value:.0f}" if about else f"{value:.2f}").replace("-", "−")
+
+
+def _title(one: Standing) -> str:
+    """Its data set in a sentence."""
+    return DATASETS[one.dataset].title if one.dataset in DATASETS else one.dataset

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ui.live import store
+from ui.live.cast import Standing
 from ui.parts import digit, first, scatter
 from ui.parts.digit import Chosen
 from ui.parts.tiles import data_uri
@@ -302,7 +303,7 @@ def ask(betas: tuple[float, ...], pixels: bytes) -> list[Seen]:
 # The part -------------------------------------------------------------------------------------------------------------
 
 
-def betas(model_slug: str, chosen: Chosen, label: int | None) -> None:
+def betas(one: Standing | None, chosen: Chosen, label: int | None) -> None:
     """One slider over the trained β. The page's model and label are those of other parts: the series is the VAE's."""
     there, missing = here()
     if len(there) < 2:

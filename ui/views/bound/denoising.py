@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 
 from ui.live import store
+from ui.live.cast import Standing
 from ui.parts.digit import Chosen
 from ui.parts.links import LENGTHS, TRAINED_ON
 from ui.parts.tiles import Tile, numbers, row
@@ -27,7 +28,7 @@ def _spoilt_losses(name: str, pixels: bytes, kind: str, amount: float) -> np.nda
     return estimators.spoil_and_score(model, x, kind, amount, SPOILT_POOL, generator)[2].numpy()
 
 
-def denoising(model_slug: str, chosen: Chosen, label: int | None) -> None:
+def denoising(one: Standing | None, chosen: Chosen, label: int | None) -> None:
     """The DAE's loss of one digit is a mean over ways to spoil it; L of them estimate it. The model is the DAE's."""
     from ui.parts import figures
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ui.live import store
+from ui.live.cast import Standing
 from ui.parts.digit import Chosen
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import leave_out
@@ -52,9 +53,10 @@ def sigma(model: Autoencoder) -> float | None:
 
 
 @torch.inference_mode()
-def draw(model: Autoencoder, z: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """n images x ~ p(x | z) of one code z (1, 2): (n, 784). Gaussian pixels may leave [0, 1]."""
-    decoded = model.decode(z).expand(n, -1)
+def draw(model: Autoencoder, z: Tensor, n: int, generator: torch.Generator, y: Tensor | None = None) -> Tensor:
+    """n images x ~ p(x | z) of one code z (1, 2), given a label y (1,) where the model is conditional: (n, 784).
+    Gaussian pixels may leave [0, 1]."""
+    decoded = model.decode(z, y).expand(n, -1)
     if model.config.likelihood == "bernoulli":
         return torch.bernoulli(torch.sigmoid(decoded), generator=generator)
     return decoded + sigma(model) * torch.randn(decoded.shape, generator=generator)
@@ -90,24 +92,27 @@ def trap_row(sd: float) -> tuple[str, ...]:
 # The part -----------------------------------------------------------------------------------------------------------
 
 
-def observation(model_slug: str, chosen: Chosen, label: int | None) -> None:
-    """The mean of p(x | z) beside draws from it, in three VAEs; why their nats do not compare; the trap."""
+def observation(one: Standing | None, chosen: Chosen, label: int | None) -> None:
+    """The mean of p(x | z) beside draws from it, in three VAEs and the page's model; why their nats do not compare; the
+    trap."""
     st.subheader("A mean is not a draw")
     st.markdown(
         "A decoder answers with a distribution of images, and pages show its mean. Drawn from it, each pixel on its "
         "own, an image has salt (Bernoulli) or noise (Gaussian). What to look for: how much of the digit a draw keeps."
     )
-    if "cvae" in model_slug:
-        st.caption("The CVAE's pixels are Bernoulli too. Shown are VAEs without label, so that only the pixels differ.")
     x = torch.tensor(chosen.pixels)
+    names = {name: title for name, (title, _) in MODELS.items()}
     there: dict[str, tuple[Autoencoder, dict[str, Any]]] = {}
     for name, (title, flags) in MODELS.items():
         try:
             there[name] = store.model(name)
         except StorageError as error:
             st.info(f"{title}: {_missing(name, flags, error)}")
+    if one is not None and one.slug not in MODELS:  # beside the three, which differ in nothing but their pixels
+        names[one.slug], there[one.slug] = one.title, store.guard(one.slug)
     for name, (model, card) in there.items():
-        if _pictures(MODELS[name][0], model, x, chosen.label) > FAR * card["test"]["mse"]:
+        y = torch.tensor([label]) if model.conditional else None
+        if _pictures(names[name], model, x, y, chosen.label) > FAR * card["test"]["mse"]:
             st.caption(
                 "The code that the encoder gives does not draw this picture: the mean is off by more than "
                 f"{FAR} times the test images' error."
@@ -117,22 +122,28 @@ def observation(model_slug: str, chosen: Chosen, label: int | None) -> None:
     if not there:
         return
     st.subheader("Each scored in nats of its own")
-    rows = [summary(MODELS[name][0], model, card["test"]) for name, (model, card) in there.items()]
+    rows = [summary(names[name], model, card["test"]) for name, (model, card) in there.items()]
     numbers(("test mean", "−ELBO, nats", "reconstruction", "KL, nats", "MSE", "σ", "2σ²"), rows)
     st.caption(
         "MSE: of the mean at μ, against what the model is trained on: pixels binarised at 0.5 (Bernoulli), grey pixels "
         "(Gaussian). Less is better within a column and a kind of pixels. Gaussian nats keep their constants, "
         "log σ + ½ log 2π a pixel."
     )
+    if one is not None and one.slug not in MODELS:
+        told = ", each image with its label" if one.conditional else ""
+        st.caption(
+            f"The {one.title}'s row is of its own test split{told}. "
+            "The other three are alike in everything but their pixels; it is not."
+        )
     for name, (model, card) in there.items():
         if model.config.sigma is None:
-            st.caption(smoothed(MODELS[name][0], sigma(model), card["test"]["mse"]))
+            st.caption(smoothed(names[name], sigma(model), card["test"]["mse"]))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(_NATS.format(shift=PIXELS * math.log(255), pixels=PIXELS))
     with right:
         st.markdown(_PRICE)
-        st.markdown(_kl_used(there))
+        st.markdown(_kl_used({name: found for name, found in there.items() if name in MODELS}))
     st.subheader("A trap: a variance for every pixel")
     numbers(
         ("σ of the pixel", "a black pixel, nats", f"{ALWAYS_BLACK} of them, nats", "one with ink, nats"),
@@ -183,11 +194,11 @@ the likelihood is then as sharp as the decoder deserves (Rybkin et al., arXiv 20
 """
 
 
-def _pictures(title: str, model: Autoencoder, x: Tensor, label: int | None) -> float:
-    """Show what a model sees, its mean and its draws; the mean's MSE."""
+def _pictures(title: str, model: Autoencoder, x: Tensor, y: Tensor | None, label: int | None) -> float:
+    """Show what a model sees, its mean and its draws; the mean's MSE. y: what it is told; label: what the digit is."""
     seen = model.observe(x)
-    z = latent.embed(model, x[None]).mean
-    mean, drawn = latent.decode(model, z), draw(model, z, DRAWN, torch.Generator().manual_seed(0))
+    z = latent.embed(model, x[None], y).mean
+    mean, drawn = latent.decode(model, z, y), draw(model, z, DRAWN, torch.Generator().manual_seed(0), y)
     off, wrong = losses.mean_squared_error(mean, seen[None])[0], losses.mean_squared_error(drawn, seen[None])
     kind = "binarised" if model.config.likelihood == "bernoulli" else "grey"
     row(

@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ui.live import bridge, messages, store
+from ui.live import bridge, messages, networks, store
+from ui.live.cast import Standing
 from ui.parts import digit, first, scatter
 from ui.parts.digit import Chosen
 from ui.parts.tiles import data_uri
@@ -63,8 +64,13 @@ class Found(NamedTuple):
 # What the view is told ------------------------------------------------------------------------------------------------
 
 
+def evidence(one: Standing, label: int | None) -> str:
+    """What p is taken of: "x", and of a conditional model "x | y = 3", the label by its name."""
+    return "x" if label is None else f"x | y = {one.data.classes[label]}"
+
+
 def options(
-    slug: str,
+    one: Standing,
     chosen: Chosen,
     label: int | None,
     found: Found,
@@ -72,12 +78,12 @@ def options(
 ) -> dict[str, Any]:
     """What static/views/bound/posterior.mjs reads, as JSON can say it.
 
-    extent: centre (2,) and half the width of the whole map, as `scatter.extent` gives them. label: the CVAE's, None
-    for a VAE.
+    extent: centre (2,) and half the width of the whole map, as `scatter.extent` gives them. label: a conditional
+    model's, else None.
 
-    {slug, label, digit, q, best, log_p, heat: [whole map, close-up, one a mode where there are several], modes, paths}:
-    means, log variances and ELBO of q and of the best, nats, shares of mass; a heat map is 255 · density / its highest,
-    row 0 on top.
+    {slug, label, given, colours, digit, q, best, log_p, heat: [whole map, close-up, one a mode where there are
+    several], modes, paths}: given is what p is taken of, colours are those of all labels; means, log variances and ELBO
+    of q and of the best, nats, shares of mass; a heat map is 255 · density / its highest, row 0 on top.
     """
     posterior, code = found.posterior, found.code
     paths = [_path(found.climb, i, name) for i, name in enumerate(found.starts)]
@@ -86,8 +92,10 @@ def options(
     left, bottom, right, top = views[0]
     half = max(half, abs(left - x), abs(right - x), abs(bottom - y), abs(top - y))  # beyond the codes of the test split
     return {
-        "slug": slug,
+        "slug": one.slug,
         "label": label,
+        "given": evidence(one, label),
+        "colours": list(one.data.colours),
         "digit": digit.option(chosen, label),
         "q": _q(code, found.ledger.elbo),
         "best": _q(found.best_code, found.best),
@@ -211,11 +219,11 @@ def _square(box: Bounds, margin: float = 0.06) -> Bounds:
 # The first picture ----------------------------------------------------------------------------------------------------
 
 
-def show(slug: str, chosen: Chosen, label: int | None, found: Found) -> dict[str, Any]:
+def show(one: Standing, chosen: Chosen, label: int | None, found: Found) -> dict[str, Any]:
     """Show the live view. Returns the last {digit, mean, logvar} of q that a hand left for this digit, else {}."""
-    extent = scatter.extent(store.guard_codes(slug)["test_mean"].numpy())
-    told = options(slug, chosen, label, found, extent) | {"network": bridge.network(slug)}
-    key, picture = f"bound {slug}", lambda: first_picture(told, chosen)
+    extent = scatter.extent(store.guard_codes(one.slug)["test_mean"].numpy())
+    told = options(one, chosen, label, found, extent) | {"network": bridge.network(one.slug)}
+    key, picture = f"bound {one.slug}", lambda: first_picture(told, chosen)
     message = first.show("views/bound/posterior.mjs", key, told, picture, "bound", READER)
     return message if message.get("digit") == told["digit"]["id"] else {}
 
@@ -230,19 +238,18 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         f'<figure class="tile"><img alt="{name}" src="{data_uri(pixels)}"><figcaption><b>{name}</b></figcaption>'
         f"<small class='quiet'>{note}</small></figure>"
         for name, pixels, note in (
-            ("Digit x", seen, "binarised"),
+            ("Digit x", seen, "binarised" if model.config.likelihood == "bernoulli" else "grey"),
             ("Drawn at μ", drawn, "mean of p(x | μ)"),
             ("Its cost", np.zeros(784), ""),
         )
     )
-    evidence = "log p(x)" if told["label"] is None else f"log p(x | y = {told['label']})"
     given = "x" if told["label"] is None else "x, y"
     whole, close = told["heat"][:2]
     climb = '<section class="climb"><h3>The E-step: let q climb</h3><div class="room"></div></section>'
     return (
         f"<style data-bound>{SHEET.read_text(encoding='utf-8')}</style>"
         f'<div class="desk"><div class="bar"></div><div class="account"><div class="sum">'
-        f'<span class="term evidence"><small>{html.escape(evidence)}, exact and fixed</small>'
+        f'<span class="term evidence"><small>log p({html.escape(told["given"])}), exact and fixed</small>'
         f"<b>{_minus(told['log_p'])}</b></span><i>=</i>"
         '<span class="term elbo"><small>ELBO of q</small><b>—</b></span><i>+</i>'
         f'<span class="term gap"><small>KL(q ‖ p(z | {given})), the gap</small><b>—</b></span></div>'
@@ -267,7 +274,8 @@ def _map(told: dict[str, Any], raster: dict[str, Any]) -> str:
     shapes = f'<image href="{_png(rgba)}" x="{left}" y="{-top}" width="{width}" height="{width}" opacity=".85"/>'
     if width > half:  # in a close-up the picture of all points would be a few large squares
         place = f'x="{x - half}" y="{-y - half}" width="{2 * half}" height="{2 * half}"'
-        shapes = f'<image href="{_points(told["slug"])}" {place} opacity=".4"/>{shapes}'
+        dots = _points(told["slug"], networks.stamp(told["slug"]), tuple(told["colours"]))
+        shapes = f'<image href="{dots}" {place} opacity=".4"/>{shapes}'
     style = 'fill="none" stroke="currentColor" vector-effect="non-scaling-stroke"'
     for times in (1, 2):
         shapes += f'<circle r="{times}" {style} stroke-dasharray="7 5" opacity=".7"/>'
@@ -283,9 +291,9 @@ def _map(told: dict[str, Any], raster: dict[str, Any]) -> str:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _points(slug: str) -> str:
+def _points(slug: str, stamp: tuple[int, ...], colours: tuple[str, ...]) -> str:
     codes = store.guard_codes(slug)
-    png = scatter.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy())
+    png = scatter.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy(), colours=colours)
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 

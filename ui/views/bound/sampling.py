@@ -13,7 +13,8 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui.live import store
+from ui.live import networks, store
+from ui.live.cast import Standing
 from ui.parts.digit import Chosen
 from ui.parts.links import LENGTHS
 from ui.parts.readout import signed
@@ -38,7 +39,7 @@ class Bound(NamedTuple):
 
 
 @st.cache_data(max_entries=32, show_spinner="Drawing ten thousand codes …")
-def _bound(name: str, pixels: bytes, label: int | None) -> Bound:
+def _bound(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -> Bound:
     model, _ = store.model(name)
     x, generator = _image(pixels), torch.Generator().manual_seed(0)
     code = _code(model, x, label)
@@ -51,11 +52,11 @@ def _bound(name: str, pixels: bytes, label: int | None) -> Bound:
     )
 
 
-def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
+def sampling(one: Standing, chosen: Chosen, label: int | None) -> None:
     """z = μ + σ ε by hand, the ELBO from L samples, the importance-weighted bound, three ways to the gradient."""
     from ui.parts import figures
 
-    model, _ = store.guard(model_slug)
+    model, _ = store.guard(one.slug)
     x = torch.tensor(chosen.pixels)
     code = _code(model, x, label)
     sigma = torch.exp(0.5 * code.logvar)
@@ -86,7 +87,7 @@ def sampling(model_slug: str, chosen: Chosen, label: int | None) -> None:
 
     st.subheader("L draws: an estimate of the bound")
     try:  # after what is there at once: a second's work
-        found = _bound(model_slug, chosen.pixels.tobytes(), label)
+        found = _bound(one.slug, networks.stamp(one.slug), chosen.pixels.tobytes(), label)
     except likelihood.LikelihoodError as error:
         st.warning(str(error))
         return

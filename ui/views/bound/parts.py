@@ -1,0 +1,108 @@
+"""The page "The bound": which part is shown, of which model, and of which digit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import streamlit as st
+
+from ui.live import store
+from ui.live.cast import Standing
+from ui.parts import fetch
+from ui.parts.cast import choose_one, told
+from ui.parts.digit import Chosen
+from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.shell.family import slug
+from ui.shell.glossary import glossary
+
+BOUND = ("evidence, log p(x)", "ELBO", "KL")
+
+
+class Part(NamedTuple):
+    lead: str  # what can be seen there
+    of_one: bool  # of one model, which the visitor chooses; else the part names its models itself
+    words: tuple[str, ...]  # of the glossary
+
+
+PARTS = {
+    "Posterior": Part(
+        "How likely is this digit, exactly? Pull the ring of q: the bar can never cross the line.",
+        True,
+        (*BOUND, "q", "posterior", "gap", "E-step, EM", "mode", "prior, N(0, I)"),
+    ),
+    "Sampling": Part(
+        "In training nobody can integrate, so z is drawn. How far off is one draw, and how far are many?",
+        True,
+        (*BOUND, "q", "L, K draws; IWAE", "reparameterised, score function", "standard error"),
+    ),
+    "Observation model": Part(
+        "What a decoder draws is a mean. Here are the images that its p(x | z) really stands for.",
+        True,
+        (*BOUND, "Bernoulli", "Gaussian", "binarised"),
+    ),
+    "β": Part(
+        "The price of a nat of code. From nothing to sixteen, an autoencoder's map becomes a VAE's, and then falls in "
+        "on a line.",
+        False,
+        (*BOUND, "q", "posterior", "β", "reconstruction", "prior, N(0, I)"),
+    ),
+    "Denoising": Part(
+        "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
+        False,
+        ("DAE", "standard error"),
+    ),
+}
+
+
+def fits(one: Standing) -> bool:
+    """What is integrated is p(x | z) p(z) over two numbers."""
+    return one.probabilistic
+
+
+def the_bound() -> None:
+    """The controls, and the part that they name."""
+    name = st.segmented_control(
+        "Part", list(PARTS), required=True, key="part", label_visibility="collapsed", persist_state="session"
+    )
+    part = PARTS[name]
+    st.markdown(part.lead)
+    controls, of_models = st.columns([3.4, 1])
+    one = None
+    if part.of_one:
+        with of_models:
+            one = choose_one("inside", 2, fits, "its code is a point, so there is no bound")
+            st.caption(told(one) if one else "")
+    with controls:
+        chosen = choose_digit()
+    label = None
+    if part.of_one:
+        model, _ = store.guard(one.slug if one else slug("vae", 2))  # where none fits it says why, and ends the page
+        if one.conditional:
+            label, how = label_for(chosen, model, one.dataset)
+            st.caption(f"The {one.title} is told that this is {_a(one.data.classes[label])} ({how}).")
+    if not chosen.pixels.any():
+        st.info("This picture has no ink. The numbers hold all the same: how likely the model finds a blank picture.")
+    _view_of(name)(one, chosen, label)
+    show_steps(chosen)
+    fetch.mnist_notice()
+    glossary("nat", *part.words)
+
+
+def _view_of(part: str) -> Callable[[Standing | None, Chosen, int | None], None]:
+    """A part is imported when it is shown: some bring Plotly along, and the page opens with one of them."""
+    if part == "Posterior":
+        from ui.views.bound.account import exact_account as show
+    elif part == "Sampling":
+        from ui.views.bound.sampling import sampling as show
+    elif part == "Observation model":
+        from ui.views.bound.observation import observation as show
+    elif part == "β":
+        from ui.views.bound.betas import betas as show
+    else:
+        from ui.views.bound.denoising import denoising as show
+    return show
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeio8' else 'a'} {name}"
