@@ -5,8 +5,10 @@ Codes z are (B, D) float32; images (B, 784) in [0, 1]; labels (B,) int64 where a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -176,6 +178,27 @@ def same_label_share(codes: Tensor, labels: Tensor) -> float:
     """Share of codes (N, D) whose nearest other code is of the same label: how far a map sorts by label."""
     distance = torch.cdist(codes, codes).fill_diagonal_(torch.inf)
     return float((labels[distance.argmin(1)] == labels).float().mean())
+
+
+def alignment(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """The turn or reflection R (2, 2) that brings codes (N, 2) closest to those of the same images in another map.
+
+    Orthogonal Procrustes on centred codes (Schönemann 1966); codes @ R turns about the origin. No scale and no shift:
+    N(0, I) looks the same after a turn, and only after a turn.
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    return orthogonal_procrustes(moving - moving.mean(0), fixed - fixed.mean(0))[0]
+
+
+def aligned(maps: Sequence[np.ndarray], anchor: int) -> list[np.ndarray]:
+    """A rotation for every map (N, 2): the anchor stays, each other one is turned onto its neighbour nearer to it."""
+    rotations = [np.eye(2) for _ in maps]
+    outward = [*range(anchor - 1, -1, -1), *range(anchor + 1, len(maps))]
+    for i in outward:
+        neighbour = i + 1 if i < anchor else i - 1
+        rotations[i] = alignment(maps[i], maps[neighbour] @ rotations[neighbour])
+    return rotations
 
 
 def _batches(labels: Tensor | None, n: int, batch: int) -> tuple[Tensor | None, ...]:

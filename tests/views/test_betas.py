@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch.distributions import Normal, kl_divergence
 
+from ui.live import networks
 from ui.parts import scatter
 from ui.parts.digit import Chosen
 from ui.views.bound import betas
-from vae_core import checkpoints, data, likelihood
+from vae_core import checkpoints, data, latent, likelihood
 from vae_core.models import Code
+from vae_core.storage import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180  # seconds, on a machine that is busy otherwise
@@ -46,14 +49,14 @@ def test_alignment_undoes_a_turn_exactly(angle, mirrored):
     """A turn by the wrong side, or without the mirror, would leave two equal maps looking different."""
     z = np.random.default_rng(0).normal(size=(300, 2)) @ np.diag([1.5, 0.6]) + [0.4, -0.2]
     moved = z @ turned(angle, mirrored)
-    assert np.allclose(moved @ betas.alignment(moved, z), z, atol=1e-12)
+    assert np.allclose(moved @ latent.alignment(moved, z), z, atol=1e-12)
 
 
 def test_alignment_never_stretches_or_shifts():
     """A map that shrinks with β is what is to be seen: Procrustes with a scale would hide just that."""
     z = np.random.default_rng(1).normal(size=(300, 2)) @ np.diag([1.5, 0.6])
     moved = 7 * z @ turned(1.1, True) + [3.0, -2.0]
-    rotation = betas.alignment(moved, z)
+    rotation = latent.alignment(moved, z)
     assert np.allclose(rotation @ rotation.T, np.eye(2), atol=1e-12)
     assert np.allclose(np.linalg.norm(moved @ rotation, axis=1), np.linalg.norm(moved, axis=1))
     assert np.allclose(rotation, turned(1.1, True).T, atol=1e-12)  # the shift must not bend the turn
@@ -64,7 +67,7 @@ def test_every_map_is_turned_onto_its_neighbour_from_the_anchor_outward(anchor):
     """Each map turned onto the raw neighbour, not the turned one, would agree with nothing from the second on."""
     z = np.random.default_rng(2).normal(size=(200, 2)) @ np.diag([1.3, 0.5])
     maps = [z @ turned(a, bool(a > 1)) for a in (0.3, 1.4, 2.2, -0.8, 0.1)]
-    rotations = betas.aligned(maps, anchor)
+    rotations = latent.aligned(maps, anchor)
     assert np.array_equal(rotations[anchor], np.eye(2))
     for moved, rotation in zip(maps, rotations, strict=True):
         assert np.allclose(moved @ rotation, maps[anchor], atol=1e-12)
@@ -233,6 +236,7 @@ def visit(monkeypatch, tmp_path):
             for slug in only:
                 (root / slug).symlink_to(ROOT / "checkpoints" / slug, target_is_directory=True)
             monkeypatch.setattr(checkpoints, "ROOT", root)
+            monkeypatch.setattr(networks, "CHECKPOINTS", root)
         app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=PATIENCE)
         app.query_params["part"] = "β"
         for name, value in query.items():
@@ -260,6 +264,20 @@ def test_the_part_shows_every_model_that_is_here(visit):
     assert "β = 4<" in told["first"] and 'alt="Drawn at μ"' in told["first"]
     for beta in set(betas.BETAS) - set(HERE):
         assert f"{beta:g}" in words(app) and "python -m vae_core train vae" in words(app)
+
+
+def test_a_beta_of_ones_own_is_a_stop(visit, tmp_path, monkeypatch):
+    """Who trains β = 8 as the page says looks for it on the slider; another kind of variant is none."""
+    app = visit(["mnist-vae-2d", "mnist-vae-2d-beta4"])
+    for beta, tag in ((8.0, ""), (4.0, "-mine")):
+        folder = tmp_path / "checkpoints" / f"mnist-vae-2d-beta{beta:g}{tag}"
+        shutil.copytree(ROOT / "checkpoints/mnist-vae-2d-beta4", folder)
+        card = read_json(folder / "card.json")
+        card["slug"], card["config"]["tag"], card["config"]["model"]["beta"] = folder.name, tag.strip("-"), beta
+        write_json(folder / "card.json", card)
+    app.run()
+    assert not app.exception
+    assert [s["beta"] for s in json.loads(view(app)["options"])["stops"]] == [1, 4, 8]
 
 
 def test_one_model_is_no_slider(visit):

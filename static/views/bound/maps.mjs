@@ -57,12 +57,10 @@ export class Maps {
     }
     this.#layer();
     this.near.onView = () => this.whole.request();
-    const zoom = element("div", { className: "zoom" },
-      button("+", () => this.near.zoom(1 / 1.5), "Closer"),
-      button("−", () => this.near.zoom(1.5), "Farther"),
-      button("⤢", () => this.showBoth(), "Show the posterior and q"));
-    for (const b of zoom.children) b.setAttribute("aria-label", b.title);
-    this.near.host.append(zoom);
+    const zooms = [button("+", () => this.near.zoom(1 / 1.5), "Closer"), button("−", () => this.near.zoom(1.5), "Farther"),
+      button("⤢", () => this.showBoth(), "Show the posterior and q")];
+    for (const made of zooms) made.setAttribute("aria-label", made.title);
+    this.near.host.append(element("div", { className: "zoom" }, ...zooms));
   }
 
   #layer() {
@@ -135,6 +133,7 @@ export class Maps {
     this.#frame([...low, ...high]);
   }
 
+  /** The close-up onto a part of the plane. @param {number[]} bounds */
   #frame([left, bottom, right, top]) {
     this.near.setView([(left + right) / 2, (bottom + top) / 2], Math.max(right - left, top - bottom));
   }

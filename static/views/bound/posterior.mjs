@@ -27,7 +27,7 @@ let linked = true; // a q in the link is of the digit and the model that the doc
  * What ui/views/bound/posterior.py tells.
  * @typedef {object} Options
  * @property {string} slug
- * @property {object} network where the model's files lie
+ * @property {import("../../engine/registry.mjs").Network} network where the model's files lie
  * @property {number | null} label that a conditional model is told
  * @property {string} given what p is taken of: "x", or "x | y = 3"
  * @property {string[]} colours one for each label
@@ -57,14 +57,27 @@ class BoundView {
     this.request = frameLoop(() => this.draw());
     this.gone = false;
     this.model = this.codes = null; // of this slug
-    this.box = null;
+    // What `#build` makes once the networks are here.
+    this.box = this.bar = this.where = this.resized = null;
+    /** @type {Account} */
+    this.account = null;
+    /** @type {Pictures} */
+    this.pictures = null;
+    /** @type {Climb} */
+    this.climb = null;
+    /** @type {Maps} */
+    this.maps = null;
+    /** @type {(text: string) => void} to a screen reader */
+    this.say = null;
     this.key = ""; // model and digit
     this.told = null; // the text of the options that are shown
     this.x = this.bound = null; // the digit as the likelihood sees it, and its ELBO under any q
     /** @type {Gaussian} */
     this.q = copy(this.options.q);
-    /** @type {import("./account.mjs").Costs | null} of the encoder's q, and of q as it is */
-    this.own = this.now = null;
+    /** @type {import("./account.mjs").Costs | null} of the encoder's q */
+    this.own = null;
+    /** @type {import("./account.mjs").Costs | null} of q as it is */
+    this.now = null;
     /** @type {[HTMLElement, Gaussian][]} buttons, and where each puts q */
     this.presets = [];
     this.rest = 0;

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,7 +17,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui.live import store
+from ui.live import networks, store
 from ui.live.cast import Standing
 from ui.parts import digit, first, scatter
 from ui.parts.digit import Chosen
@@ -24,9 +25,10 @@ from ui.parts.tiles import data_uri
 from ui.shell.family import DIGIT_COLOURS
 from ui.shell.pages import STATIC
 from vae_core import checkpoints, latent, likelihood, losses
-from vae_core.storage import StorageError
+from vae_core.storage import StorageError, is_there
 
-BETAS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0)
+BETAS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0)  # of the shipped series; what else is trained like it joins
+MORE = 8  # at most: each stop costs every visitor its map
 POINTS = 2_000  # first test images, the same on every map
 DRAWN = 3  # images from draws z ~ q
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
@@ -74,27 +76,6 @@ Terms = TypeVar("Terms", Stop, Seen)
 def name_of(beta: float) -> str:
     """The checkpoint of this β; at 1 it is the family's VAE."""
     return "mnist-vae-2d" if beta == 1 else f"mnist-vae-2d-beta{beta:g}"
-
-
-def alignment(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """The turn or reflection R (2, 2) that brings codes (N, 2) closest to those of the same images in another map.
-
-    Orthogonal Procrustes on centred codes (Schönemann 1966); codes @ R turns about the origin. No scale and no shift:
-    N(0, I) looks the same after a turn, and only after a turn.
-    """
-    from scipy.linalg import orthogonal_procrustes
-
-    return orthogonal_procrustes(moving - moving.mean(0), fixed - fixed.mean(0))[0]
-
-
-def aligned(maps: Sequence[np.ndarray], anchor: int) -> list[np.ndarray]:
-    """A rotation for every map (N, 2): the anchor stays, each other one is turned onto its neighbour nearer to it."""
-    rotations = [np.eye(2) for _ in maps]
-    outward = [*range(anchor - 1, -1, -1), *range(anchor + 1, len(maps))]
-    for i in outward:
-        neighbour = i + 1 if i < anchor else i - 1
-        rotations[i] = alignment(maps[i], maps[neighbour] @ rotations[neighbour])
-    return rotations
 
 
 def stop_of(
@@ -255,10 +236,17 @@ def _base64(array: np.ndarray) -> str:
 # Kept -----------------------------------------------------------------------------------------------------------------
 
 
+def joined() -> list[float]:
+    """β of further models whose names say that they differ from the family's VAE in nothing else, ascending."""
+    names = (folder.name for folder in checkpoints.ROOT.glob(f"{name_of(1)}-beta*") if is_there(folder / "card.json"))
+    found = (re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", name.removeprefix(f"{name_of(1)}-beta")) for name in names)
+    return sorted({float(beta[0]) for beta in found if beta} - set(BETAS))[:MORE]
+
+
 def here() -> tuple[list[float], list[float]]:
     """β of the models that can be loaded, ascending, and of those that cannot."""
     there, missing = [], []
-    for beta in BETAS:
+    for beta in sorted((*BETAS, *joined())):
         try:
             store.model(name_of(beta))
             store.codes(name_of(beta))
@@ -269,21 +257,22 @@ def here() -> tuple[list[float], list[float]]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Turning the maps onto each other …")
-def series(betas: tuple[float, ...]) -> tuple[tuple[Stop, ...], np.ndarray]:
-    """The stops of these β, ascending, and the labels (POINTS,) of the images on their maps."""
+def series(betas: tuple[float, ...], when: tuple = ()) -> tuple[tuple[Stop, ...], np.ndarray]:
+    """The stops of these β, ascending, and the labels (POINTS,) of the images on their maps. when: the files' stamps:
+    a model that was trained again is another."""
     codes = [store.codes(name_of(beta)) for beta in betas]
     maps = [c["test_mean"][:POINTS].double().numpy() for c in codes]
     anchor = min(range(len(betas)), key=lambda i: abs(math.log(betas[i])) if betas[i] > 0 else math.inf)
     stops = []
-    for beta, stored, z, turn in zip(betas, codes, maps, aligned(maps, anchor), strict=True):
+    for beta, stored, z, turn in zip(betas, codes, maps, latent.aligned(maps, anchor), strict=True):
         test = store.model(name_of(beta))[1]["test"]
         stops.append(stop_of(beta, name_of(beta), test, stored, z @ turn, turn))
     return tuple(stops), codes[0]["test_label"][:POINTS].numpy()
 
 
 @st.cache_data(max_entries=32, show_spinner="Asking every model …")
-def ask(betas: tuple[float, ...], pixels: bytes) -> list[Seen]:
-    """What every model makes of the digit (784,) float32."""
+def ask(betas: tuple[float, ...], pixels: bytes, when: tuple = ()) -> list[Seen]:
+    """What every model makes of the digit (784,) float32. when: as for `series`."""
     x = torch.from_numpy(np.frombuffer(pixels, np.float32).copy())[None]
     found = []
     for beta in betas:
@@ -310,8 +299,9 @@ def betas(one: Standing | None, chosen: Chosen, label: int | None) -> None:
         found = f"only β = {there[0]:g} is" if there else "none is"
         st.info(f"A slider over β needs at least two trained models, and {found} here. {_how_to_train(missing)}")
         return
-    stops, labels = series(tuple(there))
-    told = options(stops, ask(tuple(there), chosen.pixels.tobytes()), labels, chosen)
+    when = tuple(networks.stamp(name_of(beta)) for beta in there)
+    stops, labels = series(tuple(there), when)
+    told = options(stops, ask(tuple(there), chosen.pixels.tobytes(), when), labels, chosen)
     first.show("views/bound/betas.mjs", "betas", told, lambda: first_picture(told), "betas")
     st.caption(
         "Each stop is a model of its own, trained with the same recipe; only β differs. It is one run each, so small "
@@ -345,9 +335,7 @@ def betas(one: Standing | None, chosen: Chosen, label: int | None) -> None:
             "reconstruction. Where it does not, the cheapest q is the prior itself, whose KL is 0, and the decoder "
             "draws the average: posterior collapse. −ELBO is always taken at β = 1, whatever a model was trained with."
         )
-        st.markdown(
-            "**2σ² is a price, too**: with Gaussian pixels of a fixed σ², the loss of an ordinary VAE times 2σ² is"
-        )
+        st.markdown("**2σ² is a price, too**: with Gaussian pixels of a fixed σ², an ordinary VAE's loss times 2σ² is")
         st.latex(r"\mathbb E_q \lVert x - \hat x(z) \rVert^2 + 2\sigma^2\, \mathrm{KL}(q \,\|\, p) + \text{const}:")
         st.markdown(
             "a squared error, and a KL that costs 2σ² of it a nat. This is not the slider's β, which weighs the KL "
