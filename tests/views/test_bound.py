@@ -213,16 +213,25 @@ def test_one_integral_runs_at_a_time(monkeypatch):
     """Thirty visitors who ask of thirty digits would otherwise take all of the machine at once."""
     held = []
 
-    def computed(*_):
-        held.append(account._ONE_AT_A_TIME.locked())
-        return torch.zeros(10)
+    def watched(name):
+        function = getattr(likelihood, name)
 
-    monkeypatch.setattr(account, "_integrated", computed)
-    monkeypatch.setattr(likelihood, "label_evidence", computed)
-    pixels = np.zeros(784, np.float32).tobytes()
+        def computed(*of, **more):
+            held.append((name, account._ONE_AT_A_TIME.locked()))
+            return function(*of, **more)
+
+        monkeypatch.setattr(likelihood, name, computed)
+
+    for name in ("posterior", "climb", "label_evidence"):
+        watched(name)
+    pixels = data.load("digits", "test").images[3].numpy().tobytes()
     account.find("mnist-cvae-2d", pixels, 3)
     account.every_label("mnist-cvae-2d", networks.stamp("mnist-cvae-2d"), pixels)
-    assert held == [True, True] and not account._ONE_AT_A_TIME.locked()
+    assert dict(held) == dict.fromkeys(("posterior", "climb", "label_evidence"), True)
+    assert not account._ONE_AT_A_TIME.locked()
+    held.clear()
+    account.integrated("mnist-cvae-2d", pixels, 3)  # another part asks of the same digit
+    assert not held
 
 
 # Other models ---------------------------------------------------------------------------------------------------------

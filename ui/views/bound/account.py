@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -66,42 +66,61 @@ MOST_MODES = 6  # that a climb each starts from
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def find(name: str, pixels: bytes, label: int | None) -> posterior.Found:
-    """The exact account of an image of 784 float32 pixels; cached, since every visitor may ask for the same digit."""
-    return _find(name, networks.stamp(name), pixels, label)
+class Integrated(NamedTuple):
+    """What the integral says of one digit under one model."""
+
+    code: Code  # the encoder's q, (1, 2) each
+    posterior: likelihood.Posterior
+    ledger: likelihood.Ledger
+
+
+def integrated(name: str, pixels: bytes, label: int | None) -> Integrated:
+    """Of an image of 784 float32 pixels; cached, since every visitor and two parts may ask for the same digit."""
+    return _integrated(name, networks.stamp(name), pixels, label)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Integrating …")
-def _find(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -> posterior.Found:
-    with _ONE_AT_A_TIME:
-        return _integrated(name, pixels, label)
-
-
-def _integrated(name: str, pixels: bytes, label: int | None) -> posterior.Found:
+def _integrated(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -> Integrated:
     model, _ = store.model(name)
-    x = torch.frombuffer(bytearray(pixels), dtype=torch.float32)
-    y = None if label is None else torch.tensor([label])
+    x, y = _image(pixels), None if label is None else torch.tensor([label])
     code = latent.embed(model, x[None], y)
-    exact = likelihood.posterior(model, x, label)
-    modes = exact.modes[:MOST_MODES]
+    with _ONE_AT_A_TIME:
+        found = likelihood.posterior(model, x, label)
+    return Integrated(code, found, likelihood.ledger(model, x, label, code, found))
+
+
+def find(name: str, pixels: bytes, label: int | None) -> posterior.Found:
+    """The same, and the climbs of its E-step."""
+    return _find(name, networks.stamp(name), pixels, label)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Climbing …")
+def _find(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -> posterior.Found:
+    model, _ = store.model(name)
+    x = _image(pixels)
+    code, found, ledger = integrated(name, pixels, label)
+    modes = found.modes[:MOST_MODES]
     start = Code(
         torch.cat([code.mean, torch.zeros(1, 2), modes]),
         torch.cat([code.logvar, torch.zeros(1, 2), code.logvar.expand(len(modes), -1)]),
     )
-    climb = likelihood.climb(model, x, start, label, STEPS, WAY_NODES)
-    ends = (Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True))
-    reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
-    ledger = likelihood.ledger(model, x, label, code, exact)
+    with _ONE_AT_A_TIME:
+        climb = likelihood.climb(model, x, start, label, STEPS, WAY_NODES)
+        ends = (Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True))
+        reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
     names = [f"from mode {k + 1}" for k in range(len(modes))] if len(modes) > 1 else ["from the mode"]
-    return posterior.Found(code, exact, ledger, climb, ("from the encoder", "from the prior", *names), reached)
+    return posterior.Found(code, found, ledger, climb, ("from the encoder", "from the prior", *names), reached)
 
 
 @st.cache_data(max_entries=4, show_spinner="Integrating under every label …")
 def every_label(name: str, stamp: tuple[int, ...], pixels: bytes) -> np.ndarray:
     """log p(x | y) of one image under each of the model's K labels, (K,)."""
-    x = torch.frombuffer(bytearray(pixels), dtype=torch.float32)
     with _ONE_AT_A_TIME:
-        return likelihood.label_evidence(store.model(name)[0], x).numpy()
+        return likelihood.label_evidence(store.model(name)[0], _image(pixels)).numpy()
+
+
+def _image(pixels: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(pixels), dtype=torch.float32)
 
 
 def exact_account(one: Standing, chosen: Chosen, label: int | None) -> None:

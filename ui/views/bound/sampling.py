@@ -21,6 +21,7 @@ from ui.parts.readout import signed
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import callback
 from ui.shell.family import DIGIT_COLOURS
+from ui.views.bound import account
 from vae_core import estimators, latent, likelihood
 from vae_core.models import Autoencoder, Code
 
@@ -42,10 +43,10 @@ class Bound(NamedTuple):
 def _bound(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -> Bound:
     model, _ = store.model(name)
     x, generator = _image(pixels), torch.Generator().manual_seed(0)
-    code = _code(model, x, label)
+    code, _, ledger = account.integrated(name, pixels, label)
     log_w = likelihood.draws(model, x, code, POOL, generator, label)
     return Bound(
-        likelihood.ledger(model, x, label),
+        ledger,
         estimators.repeated(log_w, LENGTHS, estimators.average),
         estimators.repeated(log_w, LENGTHS, likelihood.importance_bound),
         estimators.slopes(model, x, code, SLOPE_DRAWS, generator, label),
