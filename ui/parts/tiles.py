@@ -121,13 +121,16 @@ class Bar(NamedTuple):
 
 
 def bars(items: Iterable[Bar], *, alt: str) -> None:
-    """A few upright bars with their numbers below them, where a chart would be too much."""
+    """Some upright bars with their numbers below them, where a chart would be too much; more than ten, or such as have
+    long names, stand in rows."""
+    items = list(items)
+    many = " lse-many" if len(items) > 10 or any(len(bar.name) > 2 for bar in items) else ""
     columns = "".join(
         f'<div><div class="lse-bar"><span style="height:{100 * min(1.0, max(0.0, bar.share)):.1f}%;'
         f'--colour:{bar.colour}"></span></div><b>{html.escape(bar.name)}</b>{html.escape(bar.note)}</div>'
         for bar in items
     )
-    st.html(f'<div class="lse-bars" role="img" aria-label="{html.escape(alt, quote=True)}">{columns}</div>')
+    st.html(f'<div class="lse-bars{many}" role="img" aria-label="{html.escape(alt, quote=True)}">{columns}</div>')
 
 
 def numbers(
