@@ -1,20 +1,10 @@
 """What does each number of a digit mean? Move one, and the digits follow."""
 
 import streamlit as st
-import torch
 
-from ui.live import store
-from ui.live.cast import Standing
-from ui.parts import fetch, readout
-from ui.parts.cast import choose, choose_size
-from ui.parts.digit import Chosen
 from ui.parts.page import frame
-from ui.parts.picture import choose_digit, show_steps
-from ui.parts.tiles import numbers
-from ui.shell.failure import fragment
 from ui.shell.glossary import glossary
-from ui.views import sliders
-from vae_core import latent
+from ui.views.sliders import page
 
 WHAT_YOU_SEE = """
 The sliders stand in the order of their worth. For a VAE or CVAE that is the mean KL of the dimension in nats: what the
@@ -34,40 +24,8 @@ The twenty-number models were not trained alike: the VAE's KL was brought in ove
 layer in its decoder. So a difference between two of them is not the kind of model alone.
 """
 
-
-@fragment
-def play(models: list[Standing], size: int, chosen: Chosen, label: int) -> None:
-    """The live view, and whenever the hand lets go, what only Python knows of the codes it left."""
-    hand = sliders.sliders(models, size, chosen, label)
-    rows, judge = [], store.judge()
-    for one in models:
-        if one.key not in hand["codes"]:
-            continue
-        (model, _), z = store.guard(one.slug), torch.tensor(hand["codes"][one.key])
-        far = readout.distance(store.guard_codes(one.slug), z)
-        y = torch.tensor([hand["label"]]) if model.conditional else None
-        drawn = latent.decode(model, z[None], y)
-        read = ("—", "—")
-        if judge is not None:
-            read = str(int(judge.label(drawn))), "yes" if bool(judge.is_digit(drawn)) else "no"
-        rows.append((one.title, f"{far:.2f}", *read))
-    numbers(("", "σ from the middle", "read as", "is a digit"), rows)
-    st.caption(f"{sliders.middles(models, size)} A classifier that knows no autoencoder reads.")
-    if accepted := sliders.accepted_draws(models, size):
-        st.markdown(accepted)
-
-
 frame("Sliders", __doc__)
-controls, dimensions = st.columns([3.4, 1])
-with dimensions:
-    size = choose_size("sliders")
-    models = choose("sliders", size)
-with controls:
-    chosen = choose_digit()
-label = sliders.label_to_tell(models, chosen)
-play(models, size, chosen, label)
-show_steps(chosen)
-fetch.mnist_notice()
+page()
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
     st.latex(r"\mathrm{KL}_j = \tfrac12\,\mathbb{E}_x[\mu_j(x)^2 + \sigma_j(x)^2 - \log \sigma_j(x)^2 - 1] \ge 0")

@@ -11,10 +11,12 @@ import torch
 
 from ui.live import bridge, messages, store
 from ui.live.cast import Standing
-from ui.parts import digit, first, readout
+from ui.parts import digit, fetch, first, readout
+from ui.parts.cast import choose, choose_size
 from ui.parts.digit import Chosen
-from ui.parts.picture import label_for
-from ui.parts.tiles import data_uri
+from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.parts.tiles import data_uri, numbers
+from ui.shell.failure import fragment
 from ui.shell.family import FAMILY
 from vae_core import latent
 from vae_core.data import NUMERALS
@@ -22,6 +24,42 @@ from vae_core.data import NUMERALS
 RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
+
+
+def page() -> None:
+    """The controls, the live view, and how a picture became a digit."""
+    controls, dimensions = st.columns([3.4, 1])
+    with dimensions:
+        size = choose_size("sliders")
+        models = choose("sliders", size)
+    with controls:
+        chosen = choose_digit()
+    label = label_to_tell(models, chosen)
+    _play(models, size, chosen, label)
+    show_steps(chosen)
+    fetch.mnist_notice()
+
+
+@fragment
+def _play(models: list[Standing], size: int, chosen: Chosen, label: int) -> None:
+    """The live view, and whenever the hand lets go, what only Python knows of the codes it left."""
+    hand = sliders(models, size, chosen, label)
+    rows, judge = [], store.judge()
+    for one in models:
+        if one.key not in hand["codes"]:
+            continue
+        (model, _), z = store.guard(one.slug), torch.tensor(hand["codes"][one.key])
+        far = readout.distance(store.guard_codes(one.slug), z)
+        y = torch.tensor([hand["label"]]) if model.conditional else None
+        drawn = latent.decode(model, z[None], y)
+        read = ("—", "—")
+        if judge is not None:
+            read = str(int(judge.label(drawn))), "yes" if bool(judge.is_digit(drawn)) else "no"
+        rows.append((one.title, f"{far:.2f}", *read))
+    numbers(("", "σ from the middle", "read as", "is a digit"), rows)
+    st.caption(f"{middles(models, size)} A classifier that knows no autoencoder reads.")
+    if accepted := accepted_draws(models, size):
+        st.markdown(accepted)
 
 
 def slider_option(one: Standing) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from ui.parts.picture import take_sample
 from ui.parts.readout import dimension
 from ui.parts.tiles import Bar, Tile, bars, numbers, row
 from ui.shell.failure import fragment
-from ui.shell.family import DIGIT_COLOURS
 from ui.views.bound import posterior
 from vae_core import latent, likelihood, losses
 from vae_core.data import DATASETS
@@ -234,7 +233,7 @@ def account(one: Standing, found: posterior.Found, exact: dict[str, Tensor] | No
         agree = f"they agree to {left:.1f} nats only, since q is wide and its averages are known no better: hence the ≈"
     st.caption(
         f"log p({x}) = ELBO + KL(q ‖ p(z | x{y})). The three are computed on their own and nothing by subtraction; "
-        f"here {agree}. The middle column: share of the {len(kl):,} test images of {_title(one)} with a lower value."
+        f"here {agree}. The middle column: share of the {len(kl):,} test images of {one.data.title} with a lower value."
     )
 
 
@@ -337,8 +336,8 @@ def lists(one: Standing, exact: dict[str, Tensor]) -> None:
     prefix = "" if source == one.dataset else "bundled_" if source == "digits" else None
     if prefix is None or f"{prefix}log_p" not in exact:
         st.caption(
-            f"Digits worth a look are known among {_title(one)} and scikit-learn's digits alone: choose those as the "
-            "data set above."
+            f"Digits worth a look are known among {one.data.title} and scikit-learn's digits alone: choose those as "
+            "the data set above."
         )
         return
     images, digits = store.samples(source)
@@ -349,7 +348,7 @@ def lists(one: Standing, exact: dict[str, Tensor]) -> None:
     with st.container(horizontal=True, gap="small"):
         for i in wanted:
             with st.container(width=84, gap=None, key=f"lse_take_{i}"):  # the button lies over the tile, see frame.py
-                row([Tile(images[i], edge=DIGIT_COLOURS[digits[i]])], size=80)
+                row([Tile(images[i], edge=DATASETS[source].colours[digits[i]])], size=80)
                 text = f"{values[i]:.0f}" if kind == "Several modes" else _nats(values[i])
                 st.button(
                     text,
@@ -378,8 +377,3 @@ def _stored(card: dict[str, Any] | None, name: str) -> tuple[str, str]:
 
 def _nats(value: float, about: bool = False) -> str:
     return (f"≈ {value:.0f}" if about else f"{value:.2f}").replace("-", "−")
-
-
-def _title(one: Standing) -> str:
-    """Its data set in a sentence."""
-    return DATASETS[one.dataset].title if one.dataset in DATASETS else one.dataset

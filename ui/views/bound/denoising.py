@@ -14,7 +14,7 @@ from ui.parts.digit import Chosen
 from ui.parts.links import LENGTHS, TRAINED_ON
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import callback
-from ui.shell.family import DIGIT_COLOURS, slug
+from ui.shell.family import slug
 from vae_core import estimators, latent
 from vae_core.corruption import CORRUPTIONS
 
@@ -60,7 +60,7 @@ def denoising(one: Standing | None, chosen: Chosen, label: int | None) -> None:
     at_rest = latent.embed(model, x[None]).mean
     clean = float(-estimators.log_likelihood(model, x, at_rest)[0])
 
-    n, edge = min(7, length), None if chosen.label is None else DIGIT_COLOURS[chosen.label]
+    n, edge = min(7, length), chosen.colour
     row(
         [
             Tile(model.observe(x).numpy(), "Clean", "what the loss asks for", edge),

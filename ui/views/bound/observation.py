@@ -17,7 +17,6 @@ from ui.live.cast import Standing
 from ui.parts.digit import Chosen
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import leave_out
-from ui.shell.family import DIGIT_COLOURS
 from vae_core import checkpoints, latent, losses
 from vae_core.models import PIXELS, Autoencoder
 from vae_core.storage import StorageError, is_there
@@ -112,7 +111,7 @@ def observation(one: Standing | None, chosen: Chosen, label: int | None) -> None
         names[one.slug], there[one.slug] = one.title, store.guard(one.slug)
     for name, (model, card) in there.items():
         y = torch.tensor([label]) if model.conditional else None
-        if _pictures(names[name], model, x, y, chosen.label) > FAR * card["test"]["mse"]:
+        if _pictures(names[name], model, x, y, chosen.colour) > FAR * card["test"]["mse"]:
             st.caption(
                 "The code that the encoder gives does not draw this picture: the mean is off by more than "
                 f"{FAR} times the test images' error."
@@ -194,8 +193,8 @@ the likelihood is then as sharp as the decoder deserves (Rybkin et al., arXiv 20
 """
 
 
-def _pictures(title: str, model: Autoencoder, x: Tensor, y: Tensor | None, label: int | None) -> float:
-    """Show what a model sees, its mean and its draws; the mean's MSE. y: what it is told; label: what the digit is."""
+def _pictures(title: str, model: Autoencoder, x: Tensor, y: Tensor | None, edge: str | None) -> float:
+    """Show what a model sees, its mean and its draws; the mean's MSE. y: what it is told."""
     seen = model.observe(x)
     z = latent.embed(model, x[None], y).mean
     mean, drawn = latent.decode(model, z, y), draw(model, z, DRAWN, torch.Generator().manual_seed(0), y)
@@ -203,7 +202,7 @@ def _pictures(title: str, model: Autoencoder, x: Tensor, y: Tensor | None, label
     kind = "binarised" if model.config.likelihood == "bernoulli" else "grey"
     row(
         [
-            Tile(seen.numpy(), title, f"sees {kind} pixels", None if label is None else DIGIT_COLOURS[label]),
+            Tile(seen.numpy(), title, f"sees {kind} pixels", edge),
             Tile(mean[0].numpy(), "Mean at μ", f"MSE {off:.4f}"),
             *(Tile(image.numpy(), f"Drawn {i + 1}", f"MSE {wrong[i]:.4f}") for i, image in enumerate(drawn)),
         ],

@@ -20,7 +20,6 @@ from ui.parts.links import LENGTHS
 from ui.parts.readout import signed
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import callback
-from ui.shell.family import DIGIT_COLOURS
 from ui.views.bound import account
 from vae_core import estimators, latent, likelihood
 from vae_core.models import Autoencoder, Code
@@ -74,7 +73,7 @@ def sampling(one: Standing, chosen: Chosen, label: int | None) -> None:
     y = None if label is None else torch.full((len(z),), label)
     pictures, values = latent.decode(model, z, y).numpy(), estimators.log_likelihood(model, x, z, label).tolist()
     names = [("At μ", "ε = 0"), *((str(i + 1), f"ε {signed(a)}, {signed(b)}") for i, (a, b) in enumerate(eps))]
-    tiles = [Tile(model.observe(x).numpy(), "The digit", "as the model sees it", _edge(chosen.label))]
+    tiles = [Tile(model.observe(x).numpy(), "The digit", "as the model sees it", chosen.colour)]
     for picture, value, (name, note) in zip(pictures, values, names, strict=True):
         tiles.append(Tile(picture, f"{name}: {_nats(-value)} nats", note))
     left, right = st.columns([1, 1.5], gap="large")
@@ -192,10 +191,6 @@ def _image(pixels: bytes) -> Tensor:
 
 def _code(model: Autoencoder, x: Tensor, label: int | None) -> Code:
     return latent.embed(model, x[None], None if label is None else torch.tensor([label]))
-
-
-def _edge(label: int | None) -> str | None:
-    return None if label is None else DIGIT_COLOURS[label]
 
 
 def _nats(value: float) -> str:
