@@ -64,6 +64,7 @@ export class Account {
     for (const box of [this.box, this.table]) {
       for (const name of box.querySelectorAll("[data-evidence]")) name.textContent = `log p(${given})`;
     }
+    write(this.box.querySelector(".ticks .end"), given === "x" ? "log p(x)" : "log p(x | y)");
     const mark = (name, elbo) => {
       const made = element("span", { className: `mark ${name}`, textContent: name });
       made.style.setProperty("--at", String(place(log_p - elbo)));
@@ -127,7 +128,7 @@ function buildTicks() {
     tick.style.setProperty("--at", String(place(gap)));
     if (!NAMED.includes(gap)) tick.className = "minor";
     return tick;
-  }), element("b", {}, element("span", { innerHTML: "<span data-evidence>log p(x)</span>" })));
+  }), element("b", {}, element("span", { className: "end" }))); // short: the next tick is near
   const unit = element("small", {}, " nats", element("span", { className: "below", textContent: " below" }),
     element("span", { className: "scale", textContent: ", log scale" }));
   ticks.querySelector(":scope > span:last-of-type").append(unit);

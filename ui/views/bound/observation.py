@@ -180,7 +180,7 @@ $$
 
 with $\hat x(z)$ the decoder's mean: the squared error, and the weight 2σ² on the KL (multiplied by 2σ², which moves no
 minimum). With σ² = 1 a whole pixel wrong costs half a nat, so a detail has to be large to be worth its KL. The β of the
-part β is another number: it weighs the KL against nats of reconstruction, and is 1 in all models here.
+part β is another number: it weighs the KL against nats of reconstruction, and is 1 in these three models.
 """
 _MANIFOLD = r"""
 Two numbers and a decoder without noise reach only a two-dimensional sheet among $784$ dimensions. A sheet has no
