@@ -47,7 +47,7 @@ def told(i: int = 3) -> dict:
     pixels = data.load("digits", "test").images[i].numpy()
     stops, labels = betas.series(tuple(HERE))
     seen = betas.ask(tuple(HERE), pixels.tobytes())
-    return json.loads(json.dumps(betas.options(stops, seen, labels, Chosen(pixels, None, f"sample {i}", i, (), ()))))
+    return json.loads(json.dumps(betas.options(stops, seen, labels, Chosen(pixels, None, f"sample {i}"))))
 
 
 def points(k: int) -> np.ndarray:

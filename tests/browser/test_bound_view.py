@@ -63,7 +63,7 @@ def picture(i: int, slug: str = SLUGS[None], steps: int = 12) -> dict:
         code = Code(*(part.clone() for part in model.encode(model.observe(x)[None], y)))
     start = Code(*(torch.cat([part, torch.zeros(1, 2)]) for part in code))
     climb = likelihood.climb(model, x, start, label, steps=steps)
-    chosen = Chosen(x.numpy(), label, f"sample {i}", i, (), ())
+    chosen = Chosen(x.numpy(), label, f"sample {i}", "digits", i)
     extent = scatter.extent(checkpoints.load_codes(slug)["test_mean"].numpy())
     names = ("from the encoder", "from the prior")
     posterior = likelihood.posterior(model, x, label)

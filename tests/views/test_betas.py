@@ -127,7 +127,7 @@ def test_what_the_view_is_told(digit):
     """The ellipse is turned as the points are, scales are shared where the code has a price, and arrays survive."""
     stops, labels = betas.series(tuple(HERE))
     seen = betas.ask(tuple(HERE), digit.tobytes())
-    told = json.loads(json.dumps(betas.options(stops, seen, labels, Chosen(digit, 3, "sample 3", 3, (), ()))))
+    told = json.loads(json.dumps(betas.options(stops, seen, labels, Chosen(digit, 3, "sample 3", "digits", 3))))
     assert np.array_equal(bytes_of(told["labels"], np.uint8), labels)
     assert [s["name"] for s in told["stops"]] == [f"{beta:g}" for beta in HERE]
     for stop, one, said in zip(stops, seen, told["stops"], strict=True):
@@ -151,7 +151,7 @@ def test_what_is_printed_adds_up(digit):
     """Three numbers rounded by themselves make sums such as 115.77 + 7.61 = 123.39."""
     stops, labels = betas.series(tuple(HERE))
     seen = betas.ask(tuple(HERE), digit.tobytes())
-    told = betas.options(stops, seen, labels, Chosen(digit, 3, "sample 3", 3, (), ()))["stops"]
+    told = betas.options(stops, seen, labels, Chosen(digit, 3, "sample 3", "digits", 3))["stops"]
     rng = np.random.default_rng(3)
     made = [stop(1, *rng.uniform(0, [200, 10 ** rng.uniform(-4, 2)]).tolist()) for _ in range(1000)]
     pairs = [(s, t) for s, t in zip(stops, told, strict=True)]
@@ -172,7 +172,7 @@ def test_pictures_without_sense_give_finite_numbers(ink):
     """A blank or an all-white picture lies far outside: JSON has no word for NaN, and a map has an edge."""
     x = np.full(784, ink, np.float32)
     stops, labels = betas.series(tuple(HERE))
-    told = betas.options(stops, betas.ask(tuple(HERE), x.tobytes()), labels, Chosen(x, None, "yours", None, (), ()))
+    told = betas.options(stops, betas.ask(tuple(HERE), x.tobytes()), labels, Chosen(x, None, "yours"))
     json.dumps(told, allow_nan=False)
     for stop, said in zip(stops, told["stops"], strict=True):
         assert said["half"] <= 2 * max(np.abs(s.z).max() for s in stops if (s.beta > 0) == (stop.beta > 0)) + 8

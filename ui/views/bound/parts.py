@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from ui.live import store
-from ui.live.cast import Standing
+from ui.live.cast import Standing, standing
 from ui.parts import fetch
 from ui.parts.cast import choose_one, told
 from ui.parts.digit import Chosen
@@ -72,12 +72,17 @@ def the_bound() -> None:
     if part.of_one:
         with of_models:
             one = choose_one("inside", 2, fits, "its code is a point, so there is no bound")
-            st.caption(told(one) if one else "")
+        if one is None:  # why not, in one sentence
+            store.guard(slug("vae", 2))
+            store.guard_codes(slug("vae", 2))
+            one = standing(slug("vae", 2))
+        of_models.caption(told(one))
     with controls:
         chosen = choose_digit()
     label = None
-    if part.of_one:
-        model, _ = store.guard(one.slug if one else slug("vae", 2))  # where none fits it says why, and ends the page
+    if one is not None:
+        model, _ = store.guard(one.slug)
+        store.guard_codes(one.slug)
         if one.conditional:
             label, how = label_for(chosen, model, one.dataset)
             st.caption(f"The {one.title} is told that this is {_a(one.data.classes[label])} ({how}).")
