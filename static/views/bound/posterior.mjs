@@ -80,7 +80,8 @@ class BoundView {
     this.now = null;
     /** @type {[HTMLElement, Gaussian][]} buttons, and where each puts q */
     this.presets = [];
-    this.rest = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.rest = undefined;
   }
 
   async start() {

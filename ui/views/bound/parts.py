@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -62,9 +62,10 @@ def fits(one: Standing) -> bool:
 
 def the_bound() -> None:
     """The controls, and the part that they name."""
-    name = st.segmented_control(
+    st.segmented_control(
         "Part", list(PARTS), required=True, key="part", label_visibility="collapsed", persist_state="session"
     )
+    name = st.session_state["part"]
     part = PARTS[name]
     st.markdown(part.lead)
     controls, of_models = st.columns([3.4, 1])
@@ -94,7 +95,7 @@ def the_bound() -> None:
     glossary("nat", *part.words)
 
 
-def _view_of(part: str) -> Callable[[Standing | None, Chosen, int | None], None]:
+def _view_of(part: str) -> Callable[[Any, Chosen, int | None], None]:
     """A part is imported when it is shown: some bring Plotly along, and the page opens with one of them."""
     if part == "Posterior":
         from ui.views.bound.account import exact_account as show

@@ -6,7 +6,7 @@ Nats throughout; what is computed is in vae_core/estimators.py.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 import numpy as np
 import streamlit as st
@@ -193,7 +193,7 @@ def _code(model: Autoencoder, x: Tensor, label: int | None) -> Code:
     return latent.embed(model, x[None], None if label is None else torch.tensor([label]))
 
 
-def _nats(value: float) -> str:
+def _nats(value: SupportsFloat) -> str:
     return f"{float(value):.2f}".replace("-", "−")
 
 
