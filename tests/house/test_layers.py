@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # An import goes down only, and files of one layer do not import each other.
 LAYERS = {
     "colours": 0,
+    "chance": 0,
     "config": 0,
     "losses": 0,
     "corruption": 0,

@@ -19,6 +19,7 @@ from ui.parts.tiles import data_uri, numbers
 from ui.shell.failure import fragment
 from ui.shell.family import FAMILY
 from vae_core import latent
+from vae_core.chance import normals
 from vae_core.data import NUMERALS
 
 RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
@@ -212,18 +213,6 @@ def slider_hand(
 def listed(text: str, kinds: list[str]) -> list[str]:
     """The models that a link shows: older ones name kinds with a dot between them, and names of models hold dots."""
     return [text] if text in kinds else text.split("~" if "~" in text else ".")
-
-
-def normals(seed: int, n: int) -> list[float]:
-    """n draws from N(0, 1), those of static/engine/random.mjs for this seed: sfc32, then Box and Muller."""
-    a, b, c, mask = 0x9E3779B9, 0x243F6A88, seed & 0xFFFFFFFF, 0xFFFFFFFF
-    draws = []
-    for counter in range(1, 16 + 2 * n):
-        bits = (a + b + counter) & mask
-        a, b, c = b ^ b >> 9, (c + (c << 3)) & mask, ((c << 21 | c >> 11) + bits) & mask
-        draws.append(bits / 2**32)
-    pairs = zip(draws[15::2], draws[16::2], strict=True)  # the first 15 are thrown away
-    return [math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v) for u, v in pairs]
 
 
 def slider_picture(options: list[dict], chosen: Chosen, labels: list[str], hand: dict[str, Any]) -> str:
