@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from vae_core import checkpoints, latent, metrics
+from vae_core.corruption import CORRUPTIONS
 from vae_core.storage import StorageError
 
 NO = "—"
@@ -129,8 +130,8 @@ def every_amount() -> Iterator[str]:
     found = denoisers()
     rows = [
         [named(kind, amount), *(cell(found[name][kind][f"{amount:g}"]) for name in rivals)]
-        for kind, amounts in metrics.AMOUNTS.items()
-        for amount in amounts
+        for kind, way in CORRUPTIONS.items()
+        for amount in way.amounts
     ]
     yield from table(["PSNR in dB (wrong pixels)", *rivals], rows)
 

@@ -17,7 +17,6 @@ from vae_core.models import Autoencoder, Code
 SAMPLES = 10  # draws of ε per image behind an ELBO
 DENOISING_IMAGES = 2000  # the first images of the test split
 DENOISING_SEED = 0
-AMOUNTS = {kind: found.amounts for kind, found in CORRUPTIONS.items()}
 # Where the regressions are kept and the README's table looks: the starts of what DAEs are trained on.
 HEADLINE = {kind: found.start for kind, found in CORRUPTIONS.items() if found.trained_on}
 MEDIAN_SIZES = (3, 5, 7)  # a filter of one pixel would be the spoilt image, which stands beside it

@@ -11,6 +11,7 @@ from ui.parts import readout
 from ui.shell.family import FAMILY, slug
 from ui.views import sliders, styles
 from vae_core import checkpoints, latent, metrics
+from vae_core.corruption import CORRUPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = {path.stem.split("_", 1)[1]: path.read_text(encoding="utf-8") for path in (ROOT / "pages").glob("*.py")}
@@ -92,7 +93,7 @@ def test_who_restores_best_and_where():
         assert kind == "masking" or fewest == base["ridge"][kind][key]["wrong"]
     assert "at masking up to 0.2, salt and pepper up to 0.1 and noise up to 0.3." in told
     for kind, last in (("masking", 0.2), ("salt_pepper", 0.1), ("gaussian", 0.3)):
-        for amount in metrics.AMOUNTS[kind]:
+        for amount in CORRUPTIONS[kind].amounts:
             key = f"{amount:g}"
             assert (base["ridge"][kind][key]["psnr"] > dae[kind][key]["psnr"]) == (amount <= last), (kind, amount)
     for key, scores in base["median"]["masking"].items():
@@ -104,7 +105,7 @@ def test_who_restores_best_and_where():
 def test_every_cell_has_a_ridge():
     ridge = checkpoints.load_baselines()["ridge"]
     assert {kind: list(cells) for kind, cells in ridge.items()} == {
-        kind: [f"{amount:g}" for amount in amounts] for kind, amounts in metrics.AMOUNTS.items()
+        kind: [f"{amount:g}" for amount in found.amounts] for kind, found in CORRUPTIONS.items()
     }
 
 

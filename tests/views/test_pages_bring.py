@@ -297,7 +297,7 @@ def test_interpolate_walks_from_a_brought_picture_and_back_to_the_samples(root):
 # Restore --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", list(metrics.AMOUNTS))
+@pytest.mark.parametrize("kind", list(corruption.CORRUPTIONS))
 @pytest.mark.parametrize("dim", [2, 20])
 def test_restore_scores_this_digit_and_quotes_the_cards(root, kind, dim):
     """Otherwise the page's numbers are of another spoiling, of binarised input, or of another model's card."""
@@ -305,7 +305,7 @@ def test_restore_scores_this_digit_and_quotes_the_cards(root, kind, dim):
     at.selectbox(key="spoil_kind").set_value(kind)
     at.segmented_control(key="spoil_dim").set_value(dim)
     run(at)
-    amount = metrics.AMOUNTS[kind][-2]
+    amount = corruption.CORRUPTIONS[kind].amounts[-2]
     at.select_slider(key=f"spoil_{kind}").set_value(amount)
     at.number_input(key="digit_number").set_value(5)
     again = next(b for b in at.button if b.label == "Spoil again")
