@@ -5,9 +5,29 @@ import { progress, watch } from "../engine/registry.mjs";
 
 const PATIENCE = 600; // milliseconds in which nothing need be said
 
+/** @typedef {import("../engine/registry.mjs").Network} Network */
+
 /**
- * Say over the view in root how much of its networks has come, until `view` is there. The Studio says it on each card.
- * @typedef {import("../engine/registry.mjs").Network} Network
+ * Networks that stand on a page each by itself, as they come: `here(i, loaded)` for what `load` made of the i-th,
+ * `coming(i, words)` until then, and in the end `failed(i, error)` for those that did not come.
+ * @template T
+ * @param {Network[]} networks
+ * @param {{load: (network: Network) => Promise<T>, here: (i: number, loaded: T) => void,
+ *   coming: (i: number, words: string) => void, failed: (i: number, error: Error) => void}} acts
+ */
+export async function arrivals(networks, { load, here, coming, failed }) {
+  const stop = watch(() => networks.forEach((network, i) => coming(i, progress([network]))));
+  try {
+    const ends = await Promise.allSettled(networks.map(async (network, i) => here(i, await load(network))));
+    ends.forEach((end, i) => end.status === "rejected" && failed(i, end.reason)); // the others go on without it
+  } finally {
+    stop();
+  }
+}
+
+/**
+ * Say over the view in root how much of its networks has come, until `view` is there; who shows each network by itself
+ * (`arrivals`) says it there.
  * @param {import("../host.mjs").Root} root
  * @param {import("../host.mjs").Component<{models?: {network: Network}[], network?: Network}, any>} component
  * @param {Promise<unknown>} view

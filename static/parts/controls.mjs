@@ -44,6 +44,10 @@ export function write(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
+/** While Python's words below the view are about what the hand has left, the page hides or fades them (look.css).
+ * @param {boolean} on */
+export const stale = (on) => document.documentElement.toggleAttribute("data-moved", on);
+
 /**
  * Python's digit → pixels in [0, 1].
  * @param {{pixels: string}} digit 784 grey bytes as base64, and whatever else it is

@@ -18,12 +18,12 @@ import streamlit as st
 
 from ui.live import bridge, messages, networks
 from ui.parts import digit
+from ui.parts.spoils import SPOILS
 from ui.parts.tiles import Strip, bits, data_uri, steps_html, strips
 from ui.shell.failure import fragment
 from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.shell.pages import STATIC
 from vae_core import contents
-from vae_core.corruption import CORRUPTIONS
 from vae_core.storage import StorageError
 
 NEIGHBOURS = 10
@@ -118,14 +118,6 @@ def first_picture() -> None:
         f'<section class="answers">{cards}<p class="verdict"></p></section></div></div>'
     )
 
-
-SPOILS = [
-    {
-        **{"kind": kind, "name": row.name, "limit": row.limit},
-        **{"chance": row.noise is not None, "trained": row.trained_on},
-    }
-    for kind, row in CORRUPTIONS.items()
-]
 
 # What it says: the wish for a sample, a picture, or the digit at which the hand let go with each model's code.
 _ID = messages.integer(0, 2**53)

@@ -4,7 +4,7 @@
 
 import { link, say, told } from "../../host.mjs";
 import { PIXELS, slices } from "../../engine/engine.mjs";
-import { button, element, likeliest, numbersOf, styleSheet } from "../../parts/controls.mjs";
+import { button, element, likeliest, numbersOf, stale, styleSheet } from "../../parts/controls.mjs";
 import { End } from "./end.mjs";
 import { announcer, calm, digitCanvas, frameLoop, paint, palette } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
@@ -13,7 +13,6 @@ import * as registry from "../../engine/registry.mjs";
 const PARTS = 50; // of a way, where its pace is measured
 const SWEEP = 4000; // milliseconds from one end to the other
 const STEP = 0.1; // of the way, for whoever wants no motion
-const MOVED = "data-moved"; // on the page while what stands below the view is about another t: look.css hides it
 const REST = 120; // milliseconds without new ink after which the paces are measured again
 const COLUMNS = 11; // pictures of a way in the PNG
 const ABREAST = 7; // ways side by side, as ui/views/interpolate/walk.py has them before
@@ -122,7 +121,7 @@ class Walk {
     this.request.stop();
     this.work?.abort();
     for (const timer of [this.keys, this.rest]) clearTimeout(timer);
-    document.documentElement.removeAttribute(MOVED);
+    stale(false);
     for (const end of this.ends) end.destroy();
     for (const m of this.members ?? []) m.plane?.destroy();
   }
@@ -389,7 +388,7 @@ class Walk {
       this.#between();
     }
     const { t } = this;
-    document.documentElement.toggleAttribute(MOVED, t !== this.settled);
+    stale(t !== this.settled);
     this.range.value = String(t);
     this.value.textContent = `t = ${t.toFixed(2)}`;
     this.play.textContent = calm() ? "Step" : this.playing ? "Pause" : "Play";

@@ -7,7 +7,7 @@
  *   code: string}} About
  *
  * A way to spoil a digit. limit: the most of it; chance: there is any in it; trained: the DAE has seen it.
- * @typedef {{kind: string, name: string, limit: number, chance: boolean, trained: boolean}} Spoil
+ * @typedef {import("../../parts/spoiling.mjs").Spoil} Spoil
  *
  * A sample or a picture that was asked for under this id: the digit, with words about it, or what is wrong with it.
  * @typedef {{id: number, pixels?: string, notes?: string, origin?: string | null, error?: string}} Brought
@@ -36,12 +36,14 @@ import { link, memory, say, told } from "../../host.mjs";
 import { Answer } from "./answer.mjs";
 import { packed, short } from "../../parts/bring.mjs";
 import { offered, photograph } from "../../parts/camera.mjs";
+import { arrivals } from "../../parts/coming.mjs";
 import { numbersOf, pixelsOf, toLink } from "../../parts/controls.mjs";
-import { SPOIL, corrupt, toText } from "../../maths/digit.mjs";
+import { corrupt, toText } from "../../maths/digit.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
 import { BRUSH, Pad } from "../../parts/pad.mjs";
 import { announcer, calm, digitCanvas, frameLoop, paint, palette } from "../../parts/paint.mjs";
 import { Random } from "../../engine/random.mjs";
+import { doable, showAgain } from "../../parts/spoiling.mjs";
 import { tell } from "./parting.mjs";
 import * as registry from "../../engine/registry.mjs";
 import { REPLAYS, first } from "./strokes.mjs";
@@ -103,7 +105,7 @@ let kept = null; // what the visitor had when they left for another page: the do
 /** @param {import("../../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const options = told(component);
-  options.spoils = options.spoils.filter(({ kind }) => Object.hasOwn(SPOIL, kind)); // what the browser can do, too
+  options.spoils = doable(options.spoils);
   root.innerHTML = template(options);
   try {
     const studio = new Studio(root, component, options);
@@ -200,21 +202,18 @@ class Studio {
 
   /** Everything that needs the networks. */
   async start() {
-    const { models } = this.options;
-    const stop = registry.watch(() => models.forEach(({ network }, i) => this.answers[i].coming(registry.progress([network]))));
-    try {
-      const ends = await Promise.allSettled(models.map(async ({ network }, i) => {
-        const [model, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
+    await arrivals(this.options.models.map(({ network }) => network), {
+      load: (network) => Promise.all([registry.model(network), registry.codes(network)]),
+      here: (i, [model, codes]) => {
         if (this.gone) return;
         this.answers[i].start(model, codes);
         this.answers[i].truth = this.truth;
         this.again = true;
         this.request(); // the first network answers while the others are on their way
-      }));
-      ends.forEach((end, i) => end.status === "rejected" && this.answers[i].fail(end.reason)); // the others go on without it
-    } finally {
-      stop();
-    }
+      },
+      coming: (i, words) => this.answers[i].coming(words),
+      failed: (i, error) => this.answers[i].fail(error),
+    });
     if (this.gone || !this.here.length) return;
     this.ready = true;
     this.again = true;
@@ -560,12 +559,8 @@ class Studio {
 
   #sayAmount() {
     const { amount } = this.spoil;
-    const { chance, name } = this.spoiling;
     this.at("output").textContent = amount.toFixed(2);
-    const again = this.at("[data-do=again]");
-    again.disabled = !chance || !(amount > 0);
-    again.title = !chance ? `${name} has no chance in it: it would be the same again`
-      : amount > 0 ? "The same amount of noise, in other places" : "Nothing is spoilt yet";
+    showAgain(this.at("[data-do=again]"), this.spoiling, amount);
   }
 
   #showTruth() {
