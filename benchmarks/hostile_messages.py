@@ -44,6 +44,10 @@ def _sliders(told: dict[str, Any]) -> dict[str, Any]:
     return {"codes": codes, "label": 0, "lead": "vae", "digit": told["digit"]["id"]}
 
 
+def _restore(told: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "gaussian", "amount": 0, "seed": 2, "told": {"cvae": 4}}
+
+
 def _bound(told: dict[str, Any]) -> dict[str, Any]:
     return {"slug": told["slug"], "digit": told["digit"]["id"], "mean": [0, 1], "logvar": [0, -2], "elbo": -120}
 
@@ -74,6 +78,7 @@ VIEWS: dict[str, View] = {
     "views/interpolate/interpolate.mjs": View(
         "pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}
     ),
+    "views/restore.mjs": View("pages/5_Restore.py", {"spoil_dim": "2"}, _restore),
     "views/bound/posterior.mjs": View("pages/6_The_bound.py", {}, _bound),
     "parts/chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
     "views/bound/betas.mjs": View("pages/6_The_bound.py", {"part": "β"}, lambda told: {"beta": 1}),

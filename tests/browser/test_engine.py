@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import load
 from scipy import stats
 
-from vae_core import checkpoints, corruption, data, digitize, latent, losses
+from vae_core import chance, checkpoints, corruption, data, digitize, latent, losses
 from vae_core.config import Config, ModelConfig, TrainingConfig
 from vae_core.models import Autoencoder, build
 
@@ -626,6 +626,20 @@ def test_corruption_repeats_and_grows(page, digits):
     said = page.evaluate("""() => [["fog", 0.1], ["masking", -1], ["blur", NaN]].map(([kind, amount]) =>
         refusal(() => digit.corrupt(new Float32Array(784), kind, amount, new random.Random(0))))""")
     assert [s["name"] for s in said] == ["RangeError"] * 3
+
+
+def test_a_seeds_numbers_are_pythons(page):
+    """Python scores what the browser shows: another number in the stream is another picture."""
+    for seed in (0, 7, 10**9):
+        ours = page.evaluate(
+            """seed => ["uniform", "normal"].map((kind) => {
+                const r = new random.Random(seed);
+                return Array.from({length: 784}, () => r[kind]());
+            })""",
+            seed,
+        )
+        assert ours[0] == chance.uniforms(seed, 784)
+        np.testing.assert_allclose(ours[1], chance.normals(seed, 784), rtol=1e-12, atol=1e-12)
 
 
 def test_random_numbers_are_random(page):

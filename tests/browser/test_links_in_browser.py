@@ -110,6 +110,12 @@ def nudge(tab, key: str, presses: int = 1) -> None:
         thumb.press("ArrowRight")
 
 
+def spoiled(tab, kind: str, key: str) -> None:
+    rest(tab)
+    tab.get_by_label("Corruption").select_option(kind)
+    tab.locator(".restore input[type=range]").press(key)
+
+
 def press(tab, words: str) -> None:
     rest(tab)
     tab.get_by_role("button", name=words).click()
@@ -140,22 +146,19 @@ OF_VIEWS = {"Map": {"walk", "t", "z"}, "The_bound": {"q", "beta"}}
 TOUCHES = {
     "Restore": [
         (
-            "digit spoil_kind spoil_gaussian spoil_seed spoil_dim",
+            "digit spoil_kind spoil_gaussian spoil_seed spoil_dim spoil_told",
             lambda tab: (
                 number(tab, "digit_number", 7),
-                option(tab, "spoil_kind", "Gaussian noise"),
-                nudge(tab, "spoil_gaussian"),
-                press(tab, "Spoil again"),
                 segment(tab, "spoil_dim", "2"),
+                spoiled(tab, "gaussian", "ArrowLeft"),
+                press(tab, "Spoil again"),
+                tab.get_by_label("Label that the CVAE is told").select_option("4"),
             ),
         ),
-        ("spoil_masking", lambda tab: nudge(tab, "spoil_masking")),
+        ("spoil_masking", lambda tab: spoiled(tab, "masking", "PageUp")),
         ("spoil_cast", lambda tab: leave(tab, "spoil_cast")),
-        (
-            "spoil_kind spoil_salt_pepper",
-            lambda tab: (option(tab, "spoil_kind", "Salt and pepper"), nudge(tab, "spoil_salt_pepper")),
-        ),
-        ("spoil_kind spoil_blur", lambda tab: (option(tab, "spoil_kind", "Blur"), nudge(tab, "spoil_blur"))),
+        ("spoil_kind spoil_salt_pepper", lambda tab: spoiled(tab, "salt_pepper", "PageDown")),
+        ("spoil_kind spoil_blur", lambda tab: spoiled(tab, "blur", "ArrowRight")),
         ("digit_only", lambda tab: option(tab, "digit_only", "only 8")),
     ],
     "The_bound": [

@@ -404,12 +404,12 @@ def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     tab.wait_for_function("() => new URLSearchParams(location.search).has('s')")
     tab.wait_for_selector(READY)
     left, numbers = painted(tab, ".stage"), tab.locator(".lse-numbers").inner_text()
-    go(tab, "Restore", ".lse-tile")
+    go(tab, "Restore", ".lse-numbers")
     go(tab, "Sliders", enabled)
     np.testing.assert_allclose(painted(tab, ".stage"), left, atol=STEP)
     assert tab.locator(".lse-numbers").inner_text() == numbers
 
-    go(tab, "Restore", ".lse-tile")
+    go(tab, "Restore", ".lse-numbers")
     tab.get_by_role("button", name="Another").click()
     tab.get_by_text(re.compile("digit 5, an? ")).wait_for()
     go(tab, "Sliders", enabled)

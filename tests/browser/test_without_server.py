@@ -1,4 +1,4 @@
-"""The Studio and the Map from a plain file server: modules, the checkpoints' files, and what Python tells."""
+"""Studio, Map and Restore from a plain file server: modules, the checkpoints' files, and what Python tells."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from ui.live import networks
+from ui.live import cast, networks
+from ui.parts import digit
+from ui.shell.family import FAMILY, slug
 from ui.views import map as map_view
 from ui.views import studio
-from vae_core import checkpoints
+from ui.views.restore import live as restore
+from ui.views.restore.rivals import Member, Told, spoil
+from vae_core import checkpoints, latent
+from vae_core.corruption import CORRUPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = "https://plain.test/"  # answered from the disk
@@ -90,3 +95,30 @@ def test_the_map_shows_what_lies_under_the_hand_without_a_server(mount):
     stored = checkpoints.load_codes("mnist-vae-2d")["test_mean"][3].tolist()
     shown = page.evaluate("[...root.querySelector('.map').view.sides[1].plane.markers.values()].map(m => [...m.z])")
     assert any(np.allclose(z, stored, atol=2e-3) for z in shown), shown
+
+
+def test_restore_follows_the_hand_without_a_server(mount):
+    """What it draws is what Python draws of the same seed, kind and amount, and the hand's last place is said once."""
+    members = [
+        Member(cast.standing(slug(kind, 20)), Told(3, "its label") if kind == "cvae" else None) for kind in FAMILY
+    ]
+    three = digit.drawing(studio.FIRST, 3)
+    hand = {"kind": "masking", "amounts": {kind: row.start for kind, row in CORRUPTIONS.items()}, "seed": 5}
+    told = restore.options(network, members, digit.option(three, 3), hand | {"told": {}})
+    page = mount("views/restore.mjs", told)
+    page.wait_for_function("() => view.members.every(({model}) => model)")
+    page.evaluate("""() => {
+        const slider = root.querySelector("input[type=range]");
+        slider.value = "0.43";
+        slider.dispatchEvent(new Event("input"));
+        slider.dispatchEvent(new Event("change"));
+    }""")
+    assert page.evaluate("said") == [{"kind": "masking", "amount": 0.43, "seed": 5, "told": {}}]
+    spoilt = spoil(torch.tensor(three.pixels)[None], "masking", 0.43, 5)
+    assert np.array_equal(np.array(page.evaluate("[...view.spoilt]"), np.float32), spoilt[0].numpy())
+    for i, one in enumerate(members):
+        model, _ = checkpoints.load(one.about.slug)
+        y = torch.tensor([3]) if one.told else None
+        drawn = latent.decode(model, latent.encode_as_is(model, spoilt, y).mean, y)[0].numpy()
+        shown = page.evaluate("i => [...view.members[i].pixels]", i)
+        assert np.abs(np.array(shown) - drawn).max() < 1e-3, one.about.slug

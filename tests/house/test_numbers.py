@@ -81,7 +81,7 @@ def test_who_restores_best_and_where():
     dae = checkpoints.read_card("mnist-dae-20d")["denoising"]
     rivals = [checkpoints.read_card(f"mnist-{kind}-20d")["denoising"] for kind in ("ae", "vae", "cvae")]
     base = checkpoints.load_baselines()
-    told = flat(PAGE["Restore"])
+    told = flat((ROOT / "ui/views/restore/live.py").read_text(encoding="utf-8"))
     assert "At masking 0.5, salt and pepper 0.25 and noise of σ = 0.5 the DAE leads in nats, MSE and dB." in told
     for kind, amount in metrics.HEADLINE.items():
         key = f"{amount:g}"

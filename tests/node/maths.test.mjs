@@ -7,6 +7,7 @@ import { Random } from "../../static/engine/random.mjs";
 import { GRID, along, copy, place as placeOfGap, same, sigmas } from "../../static/maths/bound.mjs";
 import { Index, beyond, extent, medians, nearest, robustScale, shareWithin } from "../../static/maths/codes.mjs";
 import { SPOIL, corrupt, fromText, place, toText } from "../../static/maths/digit.mjs";
+import { medianFilter, restoration } from "../../static/maths/restoration.mjs";
 
 const N = 600;
 const random = new Random(3);
@@ -95,4 +96,23 @@ test("the rule gives the moments of N(0, I)", () => {
   for (const [f, value] of [[() => 1, 1], [(a) => a, 0], [(a, b) => a * a * b * b, 1], [(a) => a ** 8, 105]]) {
     assert.ok(Math.abs(moment(f) - value) < 1e-9 * Math.max(1, value), String(f));
   }
+});
+
+test("a median filter takes lone dots, keeps what is broad, and has zeros outside", () => {
+  const x = new Float32Array(784);
+  x[28 * 3 + 3] = 1;
+  for (let y = 10; y < 20; y++) x.fill(1, 28 * y + 10, 28 * y + 20);
+  const out = medianFilter(x, 3);
+  assert.equal(out[28 * 3 + 3], 0);
+  assert.equal(out[28 * 15 + 15], 1);
+  assert.equal(out.reduce((a, b) => a + b), 96); // the corners go
+  assert.equal(medianFilter(new Float32Array(784).fill(1), 3)[0], 0); // four of nine are inside
+});
+
+test("a perfect picture has no wrong pixel, and half a grey everywhere costs 784 log 2", () => {
+  const clean = Float32Array.from({ length: 784 }, (_, i) => i % 2);
+  const perfect = restoration(clean, clean);
+  assert.deepEqual([perfect.mse, perfect.wrong, Math.round(perfect.psnr)], [0, 0, 90]);
+  const grey = restoration(new Float32Array(784).fill(0.5), clean);
+  assert.ok(Math.abs(grey.nats - 784 * Math.LN2) < 1e-9 && grey.mse === 0.25 && grey.wrong === 0.5);
 });

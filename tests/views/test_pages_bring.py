@@ -1,4 +1,4 @@
-"""Styles, Interpolate, Restore and the digit that a visitor brings: what is shown is what `vae_core` says."""
+"""Styles, Interpolate and the digit that a visitor brings: what is shown is what `vae_core` says."""
 
 import base64
 import io
@@ -20,10 +20,9 @@ from ui.parts.picture import label_for, next_index
 from ui.parts.tiles import bits
 from ui.views.interpolate.ways import START, Walker, Ways, animation
 from ui.views.studio import FIRST
-from vae_core import checkpoints, corruption, latent, measures, metrics
+from vae_core import checkpoints, latent
 from vae_core.data import DATASETS
 from vae_core.digitize import digitize
-from vae_core.storage import StorageError
 
 CVAE, _ = checkpoints.load("mnist-cvae-2d")
 
@@ -294,125 +293,6 @@ def test_interpolate_walks_from_a_brought_picture_and_back_to_the_samples(root):
     assert mine in shown(run(at))
 
 
-# Restore --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", list(corruption.CORRUPTIONS))
-@pytest.mark.parametrize("dim", [2, 20])
-def test_restore_scores_this_digit_and_quotes_the_cards(root, kind, dim):
-    """Otherwise the page's numbers are of another spoiling, of binarised input, or of another model's card."""
-    at = page(root, "5_Restore")
-    at.selectbox(key="spoil_kind").set_value(kind)
-    at.segmented_control(key="spoil_dim").set_value(dim)
-    run(at)
-    amount = corruption.CORRUPTIONS[kind].amounts[-2]
-    at.select_slider(key=f"spoil_{kind}").set_value(amount)
-    at.number_input(key="digit_number").set_value(5)
-    again = next(b for b in at.button if b.label == "Spoil again")
-    assert again.disabled == (kind == "blur")  # which is the same each time
-    if not again.disabled:
-        again.click()
-    body = shown(run(at))
-    x, label = sample(5)
-    clean, y = (x >= 0.5).float(), torch.tensor([label])
-    spoilt = corruption.corrupt(clean, kind, amount, torch.Generator().manual_seed(1))
-    assert tiles.data_uri(clean[0].numpy()) in body and tiles.data_uri(spoilt[0].numpy()) in body
-    ours, means = (tables[1:] for tables in map(rows_of, re.findall(r"<table.*?</table>", body)))
-    assert [r[0] for r in ours] == [r[0] for r in means] and len(ours) == 7
-    assert_row(ours[0], metrics.restoration(spoilt, clean))
-    size = int(ours[1][0][-1])
-    assert_row(ours[1], metrics.restoration(metrics.median_filter(spoilt, size), clean))
-    baselines = checkpoints.load_baselines()
-    for line, name in zip(means[:3], ("corrupted", "median", "ridge"), strict=True):
-        scores = baselines[name][kind][f"{amount:g}"]
-        assert_row(line, metrics.Restoration(*(scores[field] for field in metrics.Restoration._fields)))
-    assert ours[2] == ["Ridge regression", *"————"]  # only at the headline amounts there is one to draw with
-    for line, mean, member in zip(ours[3:], means[3:], ("ae", "dae", "vae", "cvae"), strict=True):
-        model, card = checkpoints.load(f"mnist-{member}-{dim}d")
-        restored = model.pixels(model.encode(spoilt, y).mean, y)
-        assert_row(line, metrics.restoration(restored, clean))
-        assert_row(mean, metrics.Restoration(**card["denoising"][kind][f"{amount:g}"]))
-
-
-def test_restore_marks_only_what_compares(root):
-    """Otherwise a model of another data set wins by the easier digits of its own test split, or a card without means
-    ends the page."""
-    at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/5_Restore.py")
-    at.query_params["spoil_cast"] = "dae~digits-cvae-2d~mnist-vae-2d-gaussian~gone"
-    at.query_params["spoil_dim"] = "2"
-    body = shown(run(at))
-    assert not at.error and not at.warning
-    ours, means = (rows_of(table)[1:] for table in re.findall(r"<table.*?</table>", body))
-    assert [line[0] for line in ours[3:]] == ["◌ DAE", "○ VAE gaussian", "◉ CVAE digits"]
-    assert means[4][1:] == ["—"] * 4
-    card = checkpoints.read_card("digits-cvae-2d")["denoising"]["masking"]["0.5"]
-    assert_row(means[5], metrics.Restoration(**card))
-    base = checkpoints.load_baselines()["ridge"]["masking"]["0.5"]
-    assert f'best">{base["nats"]:.2f}<' in body.split("<table")[2]
-    (said,) = (c.value for c in at.caption if "So nothing there is marked as best" in c.value)
-    assert "its own data set, digits" in said and "models of black and white pixels" in said
-    x, label = sample(at.number_input(key="digit_number").value)
-    clean = (x >= 0.5).float()
-    spoilt = corruption.corrupt(clean, "masking", 0.5, torch.Generator().manual_seed(0))
-    model, y = checkpoints.load("digits-cvae-2d")[0], torch.tensor([label])
-    assert_row(ours[5], metrics.restoration(model.pixels(model.encode(spoilt, y).mean, y), clean))
-
-
-@pytest.mark.parametrize(("kind", "amount"), metrics.HEADLINE.items())
-def test_restore_draws_with_the_regression_where_it_has_one(root, kind, amount):
-    """The fair rival must be seen, not only counted; its picture is what its weights make of these very pixels."""
-    at = page(root, "5_Restore")
-    at.selectbox(key="spoil_kind").set_value(kind)
-    run(at).select_slider(key=f"spoil_{kind}").set_value(amount)
-    body = shown(run(at))
-    x, _ = sample(at.number_input(key="digit_number").value)
-    clean = (x >= 0.5).float()
-    spoilt = corruption.corrupt(clean, kind, amount, torch.Generator().manual_seed(0))
-    restored = measures.load_ridges()[kind](spoilt)
-    assert tiles.data_uri(restored[0].numpy()) in body
-    ours = rows_of(re.findall(r"<table.*?</table>", body)[0])[1:]
-    assert ours[2][0] == "Ridge regression"
-    assert_row(ours[2], metrics.restoration(restored, clean))
-
-
-def test_restore_marks_the_best_of_each_column(root):
-    """Otherwise bold would mark the largest error as the best."""
-    for table in re.findall(r"<table.*?</table>", shown(page(root, "5_Restore"))):
-        values = [[float(v.rstrip("%")) for v in line[1:] if v != "—"] for line in rows_of(table)[1:]]
-        bold = [[" best" in cell for cell in re.findall(r'<td class="n([^"]*)"', tr)] for tr in table.split("<tr")[2:]]
-        for column, better in enumerate((min, min, max, min)):
-            best = better(line[column] for line in values)
-            marked = [line[column] for line, flags in zip(values, bold, strict=True) if flags[column]]
-            assert marked and all(v == best for v in marked)
-
-
-def test_restore_without_baselines_shows_a_dash(root, monkeypatch):
-    """Otherwise a checkout without the file of baselines ends in a traceback."""
-
-    def missing(root=None):
-        raise StorageError("baselines.json cannot be read.")
-
-    monkeypatch.setattr(checkpoints, "load_baselines", missing)
-    store.baselines.clear()
-    try:
-        means = rows_of(re.findall(r"<table.*?</table>", shown(page(root, "5_Restore")))[1])
-    finally:
-        store.baselines.clear()
-    assert means[1] == ["Spoilt", "—", "—", "—", "—"] and "—" not in means[4]
-
-
-def rows_of(table: str) -> list[list[str]]:
-    return [re.findall(r"<t[hd][^>]*>([^<]*)<", tr) for tr in table.split("<tr")[1:]]
-
-
-def assert_row(cells: list[str], r: metrics.Restoration) -> None:
-    shown_values = [float(c.rstrip("%")) for c in cells[1:]]
-    expected = [float(r.nats), float(r.mse), float(r.psnr), 100 * float(r.wrong)]
-    assert shown_values == pytest.approx(expected, abs=0.051) and shown_values[1] == pytest.approx(
-        expected[1], abs=1e-4
-    )
-
-
 # A digit of one's own -------------------------------------------------------------------------------------------------
 
 
@@ -430,7 +310,9 @@ def test_a_brought_picture_is_used_can_be_named_and_follows_to_the_next_page(roo
     assert "as you say" in shown(run(at))
     assert all(tiles.data_uri(p) in opens_with(at) for p in ten_in_the_hand_of(CVAE, pixels, 7).numpy())
     run(at.switch_page("pages/5_Restore.py"))
-    assert tiles.data_uri((pixels >= 0.5).float()[0].numpy()) in shown(at)
+    grey = np.rint(pixels.numpy() * 255).astype(np.uint8).tobytes()
+    told = next(json.loads(c.proto.json) for c in at.get("bidi_component") if "views/restore.mjs" in c.proto.json)
+    assert base64.b64decode(json.loads(told["options"])["digit"]["pixels"]) == grey
 
 
 def test_a_new_picture_forgets_what_the_last_one_was_called(root):

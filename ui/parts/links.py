@@ -60,6 +60,17 @@ def amount(kind: str) -> Param:
     return choice(CORRUPTIONS[kind].amounts, CORRUPTIONS[kind].start)
 
 
+def any_amount(kind: str) -> Param:
+    """How much a digit is spoilt: any number from 0 to the kind's limit."""
+
+    def read(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or float(text) > CORRUPTIONS[kind].limit:
+            raise ValueError(f"Expected a number from 0 to {CORRUPTIONS[kind].limit:g}; got {text[:40]}.")
+        return float(text)
+
+    return Param(CORRUPTIONS[kind].start, read, "{:g}".format)
+
+
 SWITCH = Param(False, lambda text: choice((0, 1), 0).read(text) == 1, lambda on: str(int(on)))
 SIZES = (2, 20)
 LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # L, draws in one estimate
@@ -82,6 +93,19 @@ def models(most: int) -> Param:
         return names
 
     return Param(list(FAMILY), read, "~".join)
+
+
+def labels(most: int) -> Param:
+    """What models are told, each a label behind its key; whether they are there and know it is the page's question."""
+
+    def read(text: str) -> dict[str, int]:
+        pairs = [part.rpartition(":") for part in text.split("~") if text]
+        if not pairs:
+            return {}
+        keys = models(most).read("~".join(key for key, _, _ in pairs))
+        return dict(zip(keys, (count(most=999).read(label) for _, _, label in pairs), strict=True))
+
+    return Param({}, read, lambda told: "~".join(f"{key}:{label}" for key, label in told.items()))
 
 
 CAST = models(4)
@@ -125,9 +149,10 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "t": VIEW,
     },
     "Restore": {
-        "spoil_kind": choice(CORRUPTIONS, "masking"),
-        **{f"spoil_{kind}": amount(kind) for kind in CORRUPTIONS},
+        "spoil_kind": choice(CORRUPTIONS, next(iter(CORRUPTIONS))),
+        **{f"spoil_{kind}": any_amount(kind) for kind in CORRUPTIONS},
         "spoil_seed": count(),
+        "spoil_told": labels(4),
         "spoil_cast": CAST,
         "spoil_dim": SIZE._replace(start=20),
         "digit_only": LABEL,

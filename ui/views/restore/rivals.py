@@ -1,0 +1,164 @@
+"""Who brings back a spoilt digit on the page "Restore", how well, and the tables that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ui.live import store
+from ui.live.cast import SHIPPED_ON, Standing
+from ui.parts.tiles import numbers
+from vae_core import latent, metrics
+from vae_core.chance import normals, uniforms
+from vae_core.corruption import CORRUPTIONS
+
+# Of the fields of `metrics.Restoration`, in its order: the head, how it is written, which of many is the best.
+COLUMNS = (
+    ("nats", "{:.2f}", min),
+    ("MSE", "{:.4f}", min),
+    ("PSNR, dB", "{:.2f}", max),
+    ("wrong pixels", "{:.1%}", min),
+)
+DRAWS = {"rand": uniforms, "randn": normals}
+
+
+class Told(NamedTuple):
+    """What a conditional model is told."""
+
+    label: int
+    how: str  # how it is known
+
+
+class Member(NamedTuple):
+    """A model on the page; `told` by itself, None where it is not conditional."""
+
+    about: Standing
+    told: Told | None = None
+
+
+class Rival(NamedTuple):
+    """One who brings the digit back."""
+
+    name: str  # in tables
+    phrase: str  # in sentences
+    pixels: Tensor | None  # (1, 784); None where the app does not hold what draws it
+    means: dict[str, float] | None  # of test digits, by the fields of `metrics.Restoration`
+    why: str | None = None  # the means are not there, or beside the others': the end of a sentence
+    words: str | None = None  # what it is told
+
+
+class Line(NamedTuple):
+    """Of a table: who, the four fields where they are known, and whether they compare with the others."""
+
+    name: str
+    phrase: str
+    values: Sequence[float] | None
+    compares: bool = True
+
+
+def spoil(x: Tensor, kind: str, amount: float, seed: int) -> Tensor:
+    """The spoilt copy of x (1, 784) that the browser shows for this seed (static/maths/digit.mjs)."""
+    row = CORRUPTIONS[kind]
+    noise = torch.tensor([DRAWS[row.noise](seed, x.shape[1])], dtype=torch.float64) if row.noise else None
+    return row.spoil(x.double(), torch.tensor([[amount]], dtype=torch.float64), noise).float()
+
+
+def measured(kind: str, amount: float) -> float:
+    """The amount nearest to this one of those that are measured; of two the lesser."""
+    return min(CORRUPTIONS[kind].amounts, key=lambda one: (round(abs(one - amount), 9), one))
+
+
+def side(kind: str, amount: float) -> int:
+    """The median filter's size at a measured amount, as it was tuned on training images."""
+    found = store.baselines().get("median", {}).get(kind, {}).get(f"{amount:g}")
+    return int(found["size"]) if found else metrics.MEDIAN_SIZES[0]
+
+
+def plain(spoilt: Tensor, kind: str, amount: float) -> list[Rival]:
+    """Those that need no network: nothing done, the median filter, the regression."""
+    at = measured(kind, amount)
+    means = {b: store.baselines().get(b, {}).get(kind, {}).get(f"{at:g}") for b in ("corrupted", "median", "ridge")}
+    size = side(kind, at)
+    # Of the regressions three are kept, of the others their scores.
+    ridge = store.ridges().get(kind) if metrics.HEADLINE.get(kind) == amount else None
+    return [
+        Rival("Spoilt", "the spoilt digit itself", spoilt, means["corrupted"]),
+        Rival(
+            f"Median filter {size}×{size}", "the median filter", metrics.median_filter(spoilt, size), means["median"]
+        ),
+        Rival("Ridge regression", "the ridge regression", ridge and ridge(spoilt), means["ridge"]),
+    ]
+
+
+def rival(member: Member, spoilt: Tensor, kind: str, amount: float, said: int | None) -> Rival:
+    """A model, the digit as it draws it again, and what its card says of many. said: the label that a visitor chose."""
+    one = member.about
+    model, card = store.guard(one.slug)
+    y, words = None, None
+    if member.told:
+        label, how = (member.told.label, member.told.how) if said is None else (said, "as you chose")
+        y = torch.tensor([label])
+        words = f"The {one.name} is told the label, {one.data.classes[label]} ({how})."
+    pixels = latent.decode(model, latent.encode_as_is(model, spoilt, y).mean, y)
+    means = card["denoising"].get(kind, {}).get(f"{measured(kind, amount):g}")
+    why = None
+    if means is None:
+        why = "there are no means on its card"
+        if model.config.likelihood != "bernoulli":
+            why = "there are no means, since they are measured of models of black and white pixels"
+    elif one.dataset != SHIPPED_ON:
+        why = f"its means are of the first test images of its own data set, {one.dataset}"
+    return Rival(one.title, f"the {one.name}", pixels, means, why, words)
+
+
+def headline() -> str:
+    """The three cells that the README's table shows, in words."""
+    return ", ".join(f"{CORRUPTIONS[kind].name.lower()} {amount:g}" for kind, amount in metrics.HEADLINE.items())
+
+
+def leaders(lines: Sequence[Line]) -> str:
+    """Who is best in which column, in words: "the DAE in nats and MSE, the ridge regression in wrong pixels"."""
+    columns: dict[str, list[str]] = {}
+    for (head, form, _), best, c in zip(COLUMNS, _best(lines), range(len(COLUMNS)), strict=False):
+        who = [
+            one.phrase
+            for one in lines
+            if one.values and one.compares and form.format(one.values[c]) == form.format(best)
+        ]
+        columns.setdefault(_listed(who), []).append(head.removesuffix(", dB"))
+    if len(columns) == 1:
+        return f"{next(iter(columns))} in all four measures"
+    return "; ".join(f"{who} in {_listed(heads)}" for who, heads in columns.items())
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _best(lines: Sequence[Line]) -> list[float]:
+    known = [line.values for line in lines if line.values and line.compares]
+    return [better(column) for (_, _, better), column in zip(COLUMNS, zip(*known, strict=True), strict=False)]
+
+
+def table(lines: Sequence[Line]) -> None:
+    """The four fields of each rival; of those that compare the best of each column in bold."""
+    best = _best(lines)
+    numbers(
+        ("", *(head for head, _, _ in COLUMNS)),
+        [
+            (line.name, *(form.format(v) for (_, form, _), v in zip(COLUMNS, line.values, strict=True)))
+            if line.values
+            else (line.name, *"————")
+            for line in lines
+        ],
+        best_cells={
+            (r, c + 1)
+            for r, line in enumerate(lines)
+            if line.values and line.compares
+            for c, v in enumerate(line.values)
+            if v == best[c]
+        },
+    )
