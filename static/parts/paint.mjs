@@ -43,11 +43,6 @@ export function paint(canvas, pixels) {
 
 // Theme ----------------------------------------------------------------------------------------------------------------
 
-/** The ten digits' colours (Petroff, arXiv 2107.02270), the same in both themes and in .streamlit/config.toml. */
-export const COLOURS = [
-  "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
-];
-
 /** The page's colours as CSS strings and its font. @param {import("../host.mjs").Root} root */
 export function palette(root) {
   const style = getComputedStyle(root.host ?? root);

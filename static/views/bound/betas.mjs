@@ -5,7 +5,7 @@
 import { link, told } from "../../host.mjs";
 import { element, pixelsOf, press, styleSheet } from "../../parts/controls.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
-import { COLOURS, announcer, calm, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
+import { announcer, calm, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 
 const GLIDE = 450; // milliseconds to the next stop where no hand moves the thumb
@@ -39,8 +39,8 @@ const small = (v) => {
  * @typedef {Omit<Told, "z" | "digit"> & {z: Float32Array,
  *   digit: Omit<Told["digit"], "pictures"> & {pictures: Float32Array[]}}} Stop the same, unpacked
  *
- * labels: of all codes, bytes as base64.
- * @typedef {{digit: import("../../parts/controls.mjs").Digit, labels: string, stops: Told[]}} Options
+ * labels: of all codes, bytes as base64; colours: of the labels.
+ * @typedef {{digit: import("../../parts/controls.mjs").Digit, labels: string, colours: string[], stops: Told[]}} Options
  * @typedef {import("../../host.mjs").Component<Options, never>} Component it says nothing
  *
  * @typedef {{low: number, high: number, ticks: [number, string][]}} Axis
@@ -59,6 +59,8 @@ class Betas {
   stops;
   /** @type {Float32Array} the digit */
   x;
+  /** @type {string[]} of the classes */
+  colours;
   /** @type {{mean: Float32Array, label: Uint8Array}} the map as it is drawn */
   codes;
   most = 0; // nats at the end of both bars
@@ -128,7 +130,7 @@ class Betas {
   // What Python has said -----------------------------------------------------------------------------------------------
 
   #take() {
-    const { digit, labels, stops } = told(this.component);
+    const { digit, labels, colours, stops } = told(this.component);
     this.stops = stops.map((stop) => {
       const grey = bytesOf(stop.digit.pictures);
       const pictures = Array.from({ length: grey.length / PIXELS }, (_, k) =>
@@ -136,6 +138,7 @@ class Betas {
       return { ...stop, z: new Float32Array(bytesOf(stop.z).buffer), digit: { ...stop.digit, pictures } };
     });
     this.x = pixelsOf(digit);
+    this.colours = colours;
     this.codes = { mean: new Float32Array(this.stops[0].z.length), label: bytesOf(labels) };
     this.most = longest(this.stops);
     this.scale.textContent = `Nats; less is better. Bars: 0 to ${Math.round(this.most)}.`;
@@ -315,7 +318,7 @@ class Betas {
       mean: [0, 1].map((d) => between(digit[0].mean[d], digit[1].mean[d], t)),
       covariance: [0, 1, 2].map((k) => between(digit[0].covariance[k], digit[1].covariance[k], t)),
     };
-    plane.setCodes(codes, COLOURS);
+    plane.setCodes(codes, this.colours);
     plane.setMarker("digit", { z: this.q.mean, size: 7, text: "x" });
     plane.setView([0, 0], 2 * between(a.half, b.half, t));
     for (const [name, from, to] of /** @type {const} */ ([["test", a, b], ["digit", a.digit, b.digit]])) {

@@ -3,7 +3,7 @@
 import { Bound, WIDE } from "../../maths/bound.mjs";
 import { PIXELS } from "../../engine/engine.mjs";
 import { write } from "../../parts/controls.mjs";
-import { COLOURS, digitCanvas, paint } from "../../parts/paint.mjs";
+import { digitCanvas, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import { Posterior } from "../../parts/posterior.mjs";
 
@@ -56,6 +56,8 @@ export class Answer {
   bound = null;
   /** @type {import("../../engine/registry.mjs").Codes} of the test split */
   codes;
+  /** @type {string[]} of its classes */
+  colours;
 
   /**
    * card: an element of studio.mjs's template; noise: in [0, 1], what drawn pixels are compared with; held(done): the
@@ -127,9 +129,11 @@ export class Answer {
     console.warn(error.message);
   }
 
-  /** The model and the codes of its test split have come.
-   * @param {import("../../engine/engine.mjs").Model} model @param {import("../../engine/registry.mjs").Codes} codes */
-  start(model, codes) {
+  /** The model and the codes of its test split have come. colours: of its classes.
+   * @param {import("../../engine/engine.mjs").Model} model @param {import("../../engine/registry.mjs").Codes} codes
+   * @param {string[]} colours */
+  start(model, codes, colours) {
+    this.colours = colours;
     this.model = model;
     this.card.classList.remove("waiting");
     this.code = model.newCode();
@@ -143,7 +147,7 @@ export class Answer {
       if (value !== undefined) this.at(`[data-term=${term}] .test`).textContent = `test ${nats(value)}`;
     }
     this.codes = codes;
-    this.plane.setCodes(codes, COLOURS);
+    this.plane.setCodes(codes, colours);
     this.plane.showNumerals = !model.conditional; // a label beside the code leaves no class a place of its own
     if (model.probabilistic) {
       this.plane.setCircles("prior");
@@ -480,7 +484,7 @@ export class Answer {
       const dx = all[2 * i] - mean[0];
       const dy = all[2 * i + 1] - mean[1];
       if (dx > reach || dx < -reach || dy > reach || dy < -reach) continue;
-      ctx.fillStyle = COLOURS[label[i]];
+      ctx.fillStyle = this.colours[label[i]];
       ctx.fillRect(cx + dx * scale - 1.5, cy - dy * scale - 1.5, 3, 3);
     }
     if (this.posterior?.field) {

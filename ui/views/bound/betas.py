@@ -191,7 +191,7 @@ def small(value: float) -> str:
 def options(stops: Sequence[Stop], seen: Sequence[Seen], labels: np.ndarray, chosen: Chosen) -> dict[str, Any]:
     """What betas.mjs reads. Arrays as base64: z float32 (N, 2), pictures uint8 (1 + DRAWN, 784), labels uint8.
 
-    {digit, labels, stops: [{beta, name, half, z, reconstruction, kl, loss, sigma, active, reading, digit: {mean,
+    {digit, labels, colours, stops: [{beta, name, half, z, reconstruction, kl, loss, sigma, active, reading, digit: {mean,
     covariance [xx, xy, yy], sigma, reconstruction, kl, loss, pictures}}]}; the digit's mean and covariance are turned
     as the map is, its σ are those of the model's own axes.
     """
@@ -225,6 +225,7 @@ def options(stops: Sequence[Stop], seen: Sequence[Seen], labels: np.ndarray, cho
     return {
         "digit": digit.option(chosen, None),
         "labels": _base64(labels.astype(np.uint8)),
+        "colours": list(DIGIT_COLOURS),
         "stops": told,
     }
 
