@@ -191,9 +191,9 @@ def small(value: float) -> str:
 def options(stops: Sequence[Stop], seen: Sequence[Seen], labels: np.ndarray, chosen: Chosen) -> dict[str, Any]:
     """What betas.mjs reads. Arrays as base64: z float32 (N, 2), pictures uint8 (1 + DRAWN, 784), labels uint8.
 
-    {digit, labels, colours, stops: [{beta, name, half, z, reconstruction, kl, loss, sigma, active, reading, digit: {mean,
-    covariance [xx, xy, yy], sigma, reconstruction, kl, loss, pictures}}]}; the digit's mean and covariance are turned
-    as the map is, its σ are those of the model's own axes.
+    {digit, labels, colours, stops: [{beta, name, half, z, reconstruction, kl, loss, sigma, active, reading, digit:
+    {mean, covariance [xx, xy, yy], sigma, reconstruction, kl, loss, pictures}}]}; the digit's mean and covariance are
+    turned as the map is, its σ are those of the model's own axes.
     """
     told = []
     printed, digits = [shown(s) for s in stops], [shown(s) for s in seen]
