@@ -93,7 +93,9 @@ test("the axis of a gap begins at log p(x), rises, and ends", () => {
 
 test("the rule gives the moments of N(0, I)", () => {
   const moment = (f) => [...GRID.weight].reduce((sum, w, k) => sum + w * f(GRID.eps[2 * k], GRID.eps[2 * k + 1]), 0);
-  for (const [f, value] of [[() => 1, 1], [(a) => a, 0], [(a, b) => a * a * b * b, 1], [(a) => a ** 8, 105]]) {
+  /** @type {[(a: number, b: number) => number, number][]} */
+  const moments = [[() => 1, 1], [(a) => a, 0], [(a, b) => a * a * b * b, 1], [(a) => a ** 8, 105]];
+  for (const [f, value] of moments) {
     assert.ok(Math.abs(moment(f) - value) < 1e-9 * Math.max(1, value), String(f));
   }
 });

@@ -39,9 +39,12 @@ let linked = true; // a q in the link is of the digit and the model that the doc
  * @property {{z: number[], mass: number}[]} modes
  * @property {import("./climb.mjs").Path[]} paths
  * @property {Record<string, string>} words the glossary's sentences
+ *
+ * @typedef {{slug: string, digit: string, mean: number[], logvar: number[], elbo: number}} Message q as the hand left it
+ * @typedef {import("../../host.mjs").Component<Options, Message>} Component
  */
 
-/** Shows what ui/views/bound/posterior.py describes (options) in root. */
+/** @param {import("../../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const view = new BoundView(root, component);
   await view.start();
@@ -49,14 +52,17 @@ export async function mount(root, component) {
 }
 
 class BoundView {
+  /** @param {import("../../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
     this.root = root;
     this.component = component;
-    /** @type {Options} */
     this.options = told(component);
     this.request = frameLoop(() => this.draw());
     this.gone = false;
-    this.model = this.codes = null; // of this slug
+    /** @type {import("../../engine/engine.mjs").Model} */
+    this.model = null; // of this slug
+    /** @type {registry.Codes} */
+    this.codes = null; // its own
     // What `#build` makes once the networks are here.
     this.box = this.bar = this.where = this.resized = null;
     /** @type {Account} */
@@ -100,9 +106,11 @@ class BoundView {
     if (!model.probabilistic || model.latentDim !== 2) {
       throw new EngineError(`The bound is drawn for a posterior in two dimensions; ${slug} has none.`);
     }
-    Object.assign(this, { model, codes });
+    this.model = model;
+    this.codes = codes;
   }
 
+  /** @param {Component} component */
   async update(component) {
     this.component = component;
     const before = this.options;
