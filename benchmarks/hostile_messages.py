@@ -244,14 +244,15 @@ def links(seed: int, tries: int) -> Iterator[tuple[str, dict[str, str]]]:
     """Openings of every page (its file, its link) that give each of its parameters each text, all at once: in the
     opening i the parameter j has the text i + j. A part of a page is opened like a page."""
     from ui.parts.digit import parameters
-    from ui.parts.links import DIGITS, LINKS, PARTS
+    from ui.parts.links import DIGITS, HALVES, LINKS, PARTS
     from ui.shell.pages import GROUPS
 
     start = random.Random(seed).randrange(len(TEXTS))
     files = {title: path for pages in GROUPS.values() for path, title, _ in pages}
     for page, kept in LINKS.items():
         names = [*kept, *(name for key in DIGITS[page] for name in parameters(key))]
-        for part in (None, *PARTS) if "part" in kept else (None,):
+        name_of_part, parts = {"The bound": ("part", PARTS), "Restore": ("spoil_part", HALVES)}.get(page, ("", ()))
+        for part in (None, *parts):
             for i in range(min(tries, len(TEXTS))):
                 link = {name: TEXTS[(start + i + j) % len(TEXTS)] for j, name in enumerate(names)}
-                yield files[page], link | ({"part": part} if part else {})
+                yield files[page], link | ({name_of_part: part} if part else {})

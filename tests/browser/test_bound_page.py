@@ -81,7 +81,7 @@ def test_from_a_list_to_its_digit_and_under_the_hand(visit):
     assert box.evaluate("box => box.view.q.mean") != box.evaluate("box => box.view.options.q.mean")
 
 
-@pytest.mark.parametrize("part", ["Sampling", "Observation model", "β", "Denoising"])
+@pytest.mark.parametrize("part", ["Sampling", "Observation model", "β"])
 def test_a_part_is_named_in_the_link_and_chosen_by_keyboard(visit, part):
     """A teacher sends a link to one part; without a mouse every part must be reachable."""
     tab = visit("digit=5")
@@ -91,9 +91,7 @@ def test_a_part_is_named_in_the_link_and_chosen_by_keyboard(visit, part):
     tab.wait_for_selector(IDLE)
     assert not tab.locator('[data-testid="stException"]').count()
     again = visit(f"digit=5&part={part}")
-    words = {"Sampling": "One draw", "Observation model": "A mean is not a draw", "β": "β", "Denoising": "corruptions"}[
-        part
-    ]
+    words = {"Sampling": "One draw", "Observation model": "A mean is not a draw", "β": "β"}[part]
     again.wait_for_function(
         "words => document.querySelector('[data-testid=stMain]').innerText.includes(words)", arg=words
     )

@@ -159,6 +159,31 @@ TOUCHES = {
         ("spoil_cast", lambda tab: leave(tab, "spoil_cast")),
         ("spoil_kind spoil_salt_pepper", lambda tab: spoiled(tab, "salt_pepper", "PageDown")),
         ("spoil_kind spoil_blur", lambda tab: spoiled(tab, "blur", "ArrowRight")),
+        (
+            "spoil_part denoising_length denoising_seed denoising_masking",
+            lambda tab: (
+                segment(tab, "spoil_part", "What the noise teaches"),
+                nudge(tab, "denoising_length"),
+                press(tab, "Spoil again"),
+                nudge(tab, "denoising_masking"),
+            ),
+        ),
+        (
+            "spoil_part denoising_kind denoising_salt_pepper",
+            lambda tab: (
+                segment(tab, "spoil_part", "What the noise teaches"),
+                option(tab, "denoising_kind", "Salt and pepper"),
+                nudge(tab, "denoising_salt_pepper"),
+            ),
+        ),
+        (
+            "spoil_part denoising_kind denoising_gaussian",
+            lambda tab: (
+                segment(tab, "spoil_part", "What the noise teaches"),
+                option(tab, "denoising_kind", "Gaussian noise"),
+                nudge(tab, "denoising_gaussian"),
+            ),
+        ),
         ("digit_only", lambda tab: option(tab, "digit_only", "only 8")),
     ],
     "The_bound": [
@@ -179,31 +204,6 @@ TOUCHES = {
                 segment(tab, "part", "Sampling"),
                 nudge(tab, "sampling_length"),
                 press(tab, "Draw ε again"),
-            ),
-        ),
-        (
-            "part denoising_length denoising_seed denoising_masking",
-            lambda tab: (
-                segment(tab, "part", "Denoising"),
-                nudge(tab, "denoising_length"),
-                press(tab, "Spoil again"),
-                nudge(tab, "denoising_masking"),
-            ),
-        ),
-        (
-            "part denoising_kind denoising_salt_pepper",
-            lambda tab: (
-                segment(tab, "part", "Denoising"),
-                option(tab, "denoising_kind", "Salt and pepper"),
-                nudge(tab, "denoising_salt_pepper"),
-            ),
-        ),
-        (
-            "part denoising_kind denoising_gaussian",
-            lambda tab: (
-                segment(tab, "part", "Denoising"),
-                option(tab, "denoising_kind", "Gaussian noise"),
-                nudge(tab, "denoising_gaussian"),
             ),
         ),
         ("digit_only", lambda tab: option(tab, "digit_only", "only 8")),

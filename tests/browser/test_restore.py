@@ -283,3 +283,19 @@ def test_a_network_that_does_not_come_leaves_the_others(visit):
     tab.locator(SLIDER).press("PageUp")
     assert np.abs(painted(tab)[AE] - shown[AE]).max() > 0.1 and not painted(tab)[DAE].any()
     assert tab.wrong == []
+
+
+def test_the_old_address_of_denoising_opens_it_here_in_its_state(server, browser):
+    """Links in somebody's notes must go on working, with what they hold."""
+    context = browser.new_context(viewport=DESKTOP)
+    tab = context.new_page()
+    tab.set_default_timeout(PATIENCE)
+    tab.goto(f"{server}/Inside_the_bound?part=Denoising&denoising_kind=gaussian&denoising_length=5&digit=digits:12")
+    expect(tab.get_by_role("heading", name="One digit, L corruptions")).to_be_visible(timeout=PATIENCE)
+    expect(tab.locator("h1")).to_have_text("Restore")
+    expect(tab.locator(".st-key-denoising_kind input")).to_have_value("Gaussian noise")
+    expect(tab.get_by_text(re.compile("^These 5: "))).to_be_visible()
+    assert urlsplit(tab.url).path == "/Restore" and "part=Denoising" not in tab.url.replace("spoil_part", "")
+    tab.get_by_role("radio", name="Try it").click()
+    tab.wait_for_function(THERE)
+    context.close()

@@ -127,7 +127,6 @@ def test_the_cvae_answers_given_a_label_and_without(page, digits):
         ("Sampling", "Every click throws new ε."),
         ("Observation model", "A decoder answers with a distribution of images"),
         ("β", "A β-VAE (Higgins et al. 2017) pays β"),
-        ("Denoising", "One draw is unbiased."),
     ],
 )
 def test_every_part_opens_for_both_models(page, part, says):
@@ -144,9 +143,6 @@ def test_a_link_holds_the_number_of_draws(page):
     """A teacher sends L = 500; what opens with L = 10 shows another lesson."""
     app = page({"part": "Sampling", "sampling_length": "500"})
     assert app.select_slider(key="sampling_length").value == 500
-    app = page({"part": "Denoising", "denoising_kind": "salt_pepper", "denoising_salt_pepper": "0.1"})
-    assert app.selectbox(key="denoising_kind").value == "salt_pepper"
-    assert app.select_slider(key="denoising_salt_pepper").value == 0.1
 
 
 def test_a_picture_without_ink_gets_numbers_and_a_sentence(page):

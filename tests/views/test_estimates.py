@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from torch.distributions import Bernoulli, Normal
 
 from ui.parts import figures
-from ui.views.bound import denoising, observation
+from ui.parts.links import TRAINED_ON
+from ui.views.bound import observation
 from vae_core import checkpoints, data, estimators, likelihood
 from vae_core.config import Config, ModelConfig
 from vae_core.losses import gaussian_kl
@@ -226,7 +227,7 @@ def test_the_running_mean_is_a_mean_with_its_standard_error(n):
 SCRIPT = """
 import numpy as np
 import torch
-from ui.views.bound import denoising
+from ui.views.restore.denoising import denoising
 from ui.views.bound import sampling
 from ui.parts import links
 from ui.views.bound import observation
@@ -234,7 +235,7 @@ from ui.live import cast
 from ui.parts.digit import Chosen
 from vae_core import data
 
-links.hold("The bound")
+links.hold({page!r})
 what = {what!r}
 if what == "digit":
     pixels = data.load("digits", "test").images[3].numpy()
@@ -242,13 +243,18 @@ elif what == "noise":
     pixels = torch.rand(784, generator=torch.Generator().manual_seed(0)).numpy()
 else:
     pixels = np.full(784, float(what), np.float32)
-part = {{"sampling": sampling.sampling, "denoising": denoising.denoising, "observation": observation.observation}}
-part[{part!r}](cast.standing({model!r}), Chosen(pixels, None, "a picture", None, (), ()), {label!r})
+chosen = Chosen(pixels, None, "a picture", None, (), ())
+if {part!r} == "denoising":
+    denoising(chosen)
+else:
+    part = {{"sampling": sampling.sampling, "observation": observation.observation}}
+    part[{part!r}](cast.standing({model!r}), chosen, {label!r})
 """
 
 
 def show(part: str, what: str = "digit", model: str = "mnist-vae-2d", label: int | None = None) -> AppTest:
-    source = SCRIPT.format(part=part, what=what, model=model, label=label)
+    page = "Restore" if part == "denoising" else "The bound"
+    source = SCRIPT.format(part=part, what=what, model=model, label=label, page=page)
     return AppTest.from_string(source, default_timeout=PATIENCE).run()
 
 
@@ -300,7 +306,7 @@ def test_what_is_no_digit_has_numbers_and_a_sentence(part, what):
 def test_every_corruption_has_its_mean_and_its_error():
     """One corruption has a loss and no standard error; more have both."""
     app = show("denoising")
-    for kind in denoising.TRAINED_ON:
+    for kind in TRAINED_ON:
         assert "± " in sound(app.selectbox(key="denoising_kind").set_value(kind).run())
     one = sound(app.select_slider(key="denoising_length").set_value(1).run())
     assert "no error can be stated" in one

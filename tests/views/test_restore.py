@@ -225,3 +225,19 @@ def test_what_is_beyond_a_kinds_limit_is_not_heard():
     before = opened()
     wide = opened({"kind": "salt_pepper", "amount": 0.5})  # 0.4 is its limit, 3 that of the blur
     assert before.told()["hand"] == wide.told()["hand"]
+
+
+# What the noise teaches -----------------------------------------------------------------------------------------------
+
+
+def test_the_other_half_of_the_page_is_in_the_link():
+    """A teacher sends the lesson about the loss, in its state; a half that is broken shows nowhere else."""
+    app = Visit(
+        View(
+            "pages/5_Restore.py",
+            {"spoil_part": links.HALVES[1], "denoising_kind": "salt_pepper", "denoising_salt_pepper": "0.1"},
+        )
+    ).app
+    assert any("One draw is unbiased." in text.value for text in app.markdown)
+    assert app.selectbox(key="denoising_kind").value == "salt_pepper"
+    assert app.select_slider(key="denoising_salt_pepper").value == 0.1

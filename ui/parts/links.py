@@ -77,7 +77,8 @@ LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # L, draws in one estimate
 TRAINED_ON = tuple(
     kind for kind, found in CORRUPTIONS.items() if found.trained_on
 )  # the ways to spoil a digit that a DAE has seen
-PARTS = ("Posterior", "Sampling", "Observation model", "β", "Denoising")
+PARTS = ("Posterior", "Sampling", "Observation model", "β")
+HALVES = ("Try it", "What the noise teaches")  # of Restore
 LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
 LABEL = Param(None, count(most=199).read)  # a class; which there are is the data set's matter
 BY = choice(digit.BY, "Sample")
@@ -155,6 +156,11 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "spoil_told": labels(4),
         "spoil_cast": CAST,
         "spoil_dim": SIZE._replace(start=20),
+        "spoil_part": choice(HALVES, HALVES[0]),
+        "denoising_kind": choice(TRAINED_ON, "masking"),
+        **{f"denoising_{kind}": amount(kind) for kind in TRAINED_ON},
+        "denoising_length": choice(LENGTHS, 50),
+        "denoising_seed": count(),
         "digit_only": LABEL,
     },
     "The bound": {
@@ -164,10 +170,6 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "inside_labels": SWITCH,
         "sampling_length": choice(LENGTHS, 10),
         "sampling_seed": count(),
-        "denoising_kind": choice(TRAINED_ON, "masking"),
-        **{f"denoising_{kind}": amount(kind) for kind in TRAINED_ON},
-        "denoising_length": choice(LENGTHS, 50),
-        "denoising_seed": count(),
         "digit_only": LABEL,
         **dict.fromkeys(("q", "beta"), VIEW),
     },

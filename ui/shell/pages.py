@@ -29,7 +29,10 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
 # address go along under their names. A part that has left its page is a row of its own, which counts before that of the
 # whole page: "Old_page?part=Seven": "New_page?layer=seven" sends on whoever asked for that part, the parameters of
 # the left side falling away and those of the right side standing in their place.
-MOVED = {"Inside_the_bound": "The_bound"}
+MOVED = {
+    "Inside_the_bound": "The_bound",
+    "Inside_the_bound?part=Denoising": "Restore?spoil_part=What+the+noise+teaches",
+}
 
 
 def address(page: str) -> str:

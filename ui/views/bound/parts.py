@@ -47,11 +47,6 @@ PARTS = {
         False,
         (*BOUND, "q", "posterior", "β", "reconstruction", "prior, N(0, I)"),
     ),
-    "Denoising": Part(
-        "The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.",
-        False,
-        ("DAE", "standard error"),
-    ),
 }
 
 
@@ -103,10 +98,8 @@ def _view_of(part: str) -> Callable[[Any, Chosen, int | None], None]:
         from ui.views.bound.sampling import sampling as show
     elif part == "Observation model":
         from ui.views.bound.observation import observation as show
-    elif part == "β":
-        from ui.views.bound.betas import betas as show
     else:
-        from ui.views.bound.denoising import denoising as show
+        from ui.views.bound.betas import betas as show
     return show
 
 

@@ -1,4 +1,4 @@
-"""A part of the page The bound: a DAE's loss as an expectation over ways to spoil a digit, x̃ ~ q_D(x̃ | x)."""
+"""What the noise teaches, on Restore: a DAE's loss as an expectation over ways to spoil a digit, x̃ ~ q_D(x̃ | x)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import streamlit as st
 import torch
 
 from ui.live import store
-from ui.live.cast import Standing
 from ui.parts.digit import Chosen
 from ui.parts.links import LENGTHS, TRAINED_ON
 from ui.parts.tiles import Tile, numbers, row
@@ -28,8 +27,8 @@ def _spoilt_losses(name: str, pixels: bytes, kind: str, amount: float) -> np.nda
     return estimators.spoil_and_score(model, x, kind, amount, SPOILT_POOL, generator)[2].numpy()
 
 
-def denoising(one: Standing | None, chosen: Chosen, label: int | None) -> None:
-    """The DAE's loss of one digit is a mean over ways to spoil it; L of them estimate it. The model is the DAE's."""
+def denoising(chosen: Chosen) -> None:
+    """The DAE's loss of one digit is a mean over ways to spoil it; L of them estimate it."""
     from ui.parts import figures
 
     name = slug("dae", 2)
@@ -71,7 +70,7 @@ def denoising(one: Standing | None, chosen: Chosen, label: int | None) -> None:
     row(
         [
             Tile(latent.decode(model, at_rest)[0].numpy(), "Unspoilt", _loss(clean)),
-            *(Tile(drawn[i].numpy(), f"Drawn {i + 1}", _loss(losses[i])) for i in range(n)),
+            *(Tile(drawn[i].numpy(), f"Drawn {i + 1}", _loss(float(losses[i]))) for i in range(n)),
         ],
         columns=8,
     )
@@ -131,4 +130,4 @@ def _again() -> None:
 
 
 def _loss(value: float) -> str:
-    return f"{float(value):.1f} nats"
+    return f"{value:.1f} nats"

@@ -17,6 +17,7 @@ from ui.live.cast import Standing
 from ui.parts import digit, fetch, first
 from ui.parts.cast import choose, choose_size
 from ui.parts.digit import Chosen
+from ui.parts.links import HALVES
 from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.spoils import SPOILS
 from ui.shell.failure import fragment
@@ -42,14 +43,23 @@ PLAIN = ("Clean", "Spoilt", "Median filter", "Ridge regression")  # the tiles be
 
 def restore() -> None:
     """The whole page below its title."""
-    controls, more = st.columns([2.6, 1])
-    with more, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        models = choose("spoil", choose_size("spoil"))
-    with controls:
+    kept = {"persist_state": "session", "required": True, "label_visibility": "collapsed"}
+    if st.segmented_control("Part", HALVES, key="spoil_part", **kept) == HALVES[1]:
+        from ui.views.restore.denoising import denoising  # it brings Plotly along
+
+        st.markdown("The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.")
         chosen = choose_digit()
-    _live(models, chosen)
-    show_steps(chosen)
-    _explain()
+        denoising(chosen)
+        show_steps(chosen)
+    else:
+        controls, more = st.columns([2.6, 1])
+        with more, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            models = choose("spoil", choose_size("spoil"))
+        with controls:
+            chosen = choose_digit()
+        _live(models, chosen)
+        show_steps(chosen)
+        _explain()
     fetch.mnist_notice()
 
 
@@ -65,8 +75,8 @@ def _live(models: list[Standing], chosen: Chosen) -> None:
     rivals = [*plain(spoilt, kind, amount), *(rival(m, spoilt, kind, amount, told.get(m.about.key)) for m in members)]
     scores = [None if r.pixels is None else [float(v) for v in metrics.restoration(r.pixels, clean)] for r in rivals]
     ridge = None
-    if rivals[2].pixels is not None:
-        ridge = {"pixels": _bytes(rivals[2].pixels), "psnr": scores[2][2], "wrong": scores[2][3]}
+    if rivals[2].pixels is not None and (score := scores[2]):
+        ridge = {"pixels": _bytes(rivals[2].pixels), "psnr": score[2], "wrong": score[3]}
     show = options(bridge.network, members, digit.option(chosen, chosen.label), hand | {"told": told}, ridge)
     key = " ".join(("restore", *(one.slug for one in models)))
     hear = partial(_take_in, [m.about.key for m in members if m.told])
@@ -183,7 +193,7 @@ def _tables(rivals: Sequence[Rival], scores: Sequence[Sequence[float] | None], k
     with right:
         st.subheader(f"Mean of {metrics.DENOISING_IMAGES:,} test digits")
         fields = metrics.Restoration._fields
-        lines = [Line(r.name, r.phrase, r.means and [r.means[f] for f in fields], not r.why) for r in rivals]
+        lines = [Line(r.name, r.phrase, [r.means[f] for f in fields] if r.means else None, not r.why) for r in rivals]
         st.markdown(many_digits(lines, way.name, amount, near))
         table(lines)
         if apart := [f"{r.name}: {r.why}" for r in rivals if r.why]:
