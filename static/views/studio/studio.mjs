@@ -206,7 +206,7 @@ class Studio {
       load: (network) => Promise.all([registry.model(network), registry.codes(network)]),
       here: (i, [model, codes]) => {
         if (this.gone) return;
-        this.answers[i].start(model, codes, network.colours);
+        this.answers[i].start(model, codes, this.options.models[i].network.colours);
         this.answers[i].truth = this.truth;
         this.again = true;
         this.request(); // the first network answers while the others are on their way
