@@ -47,6 +47,13 @@ export class Plane {
     this.onRelease = null;
     /** @type {(() => void) | null} */
     this.onView = null;
+    // A drag that draws instead of moving the map, and Enter that marks a place instead of picking it.
+    /** @type {((event: PointerEvent) => boolean) | null} */
+    this.drawsLine = null; // whether a drag that begins so draws
+    /** @type {((z: Place, phase: "begin" | "on" | "end" | "cancel") => void) | null} */
+    this.onLine = null;
+    /** @type {((z: Place) => boolean) | null} */
+    this.onMark = null; // true where it has marked
     this.axes = ["z₁", "z₂"]; // what stands at them
     /** @type {Draw[]} */
     this.under = []; // draw(ctx, plane): rests while the pointer moves, below the points; after a change: redraw()
@@ -584,15 +591,19 @@ export class Plane {
     } catch { /* the pointer is gone already */ }
     this.pointers.set(e.pointerId, [x, y]);
     if (this.pointers.size > 1) {
+      if (this.gesture?.mode === "line") this.onLine?.(this.toCode(x, y), "cancel");
       if (this.gesture?.mode === "marker") return; // a second finger does not take a marker from the first
       this.gesture = { mode: "pinch" };
       return;
     }
     const name = this.#grabbed(x, y, touch ? 26 : 14);
-    this.gesture = { mode: name ? "marker" : touch ? "look" : "pan", name, touch, start: [x, y], moved: false };
+    const line = !name && Boolean(this.drawsLine?.(e));
+    const mode = name ? "marker" : line ? "line" : touch ? "look" : "pan";
+    this.gesture = { mode, name, touch, start: [x, y], moved: false };
     if (name) this.onDrag?.(name, this.toCode(x, y));
+    else if (line) this.onLine?.(this.toCode(x, y), "begin");
     else if (touch) this.#hover(x, y, 12);
-    if (!touch) this.canvas.style.cursor = "grabbing";
+    if (!touch && !line) this.canvas.style.cursor = "grabbing";
   }
 
   #move(e) {
@@ -619,6 +630,7 @@ export class Plane {
     const far = Math.hypot(x - gesture.start[0], y - gesture.start[1]);
     if (far > (gesture.touch ? 9 : 4)) gesture.moved = true;
     if (gesture.mode === "marker") this.onDrag?.(gesture.name, this.toCode(x, y));
+    else if (gesture.mode === "line") this.onLine?.(this.toCode(x, y), "on");
     else if (gesture.mode === "look") this.#hover(x, y, 12);
     else if (gesture.moved) {
       const held = this.toCode(...before);
@@ -635,6 +647,7 @@ export class Plane {
     if (gesture.mode === "pinch") return;
     this.canvas.style.cursor = "crosshair";
     const z = this.toCode(...at);
+    if (gesture.mode === "line") this.onLine?.(z, gesture.moved && !cancelled ? "end" : "cancel");
     if (gesture.mode === "marker") this.onRelease?.(gesture.name, z);
     else if (!cancelled && !gesture.moved) this.onPick?.(z, this.nearest(z, (gesture.touch ? 12 : 7) / this.scale));
   }
@@ -676,7 +689,7 @@ export class Plane {
     else if (e.key === "Home") this.moveCursor([0, 0]);
     else if (e.key === "Enter" || e.key === " ") {
       this.moveCursor(at);
-      this.onPick?.(at, this.nearest(at, 7 / this.scale));
+      if (!this.onMark?.(at)) this.onPick?.(at, this.nearest(at, 7 / this.scale));
     } else if (e.key === "+" || e.key === "=") this.zoom(1 / 1.3);
     else if (e.key === "-" || e.key === "_") this.zoom(1.3);
     else if (e.key === "0") this.fit();

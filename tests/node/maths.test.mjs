@@ -7,6 +7,7 @@ import { Random } from "../../static/engine/random.mjs";
 import { GRID, along, copy, place as placeOfGap, same, sigmas } from "../../static/maths/bound.mjs";
 import { Index, beyond, extent, medians, nearest, robustScale, shareWithin } from "../../static/maths/codes.mjs";
 import { SPOIL, corrupt, fromText, place, toText } from "../../static/maths/digit.mjs";
+import { caughtBy, inside, simpler } from "../../static/maths/loop.mjs";
 import { medianFilter, restoration } from "../../static/maths/restoration.mjs";
 
 const N = 600;
@@ -117,4 +118,30 @@ test("a perfect picture has no wrong pixel, and half a grey everywhere costs 784
   assert.deepEqual([perfect.mse, perfect.wrong, Math.round(perfect.psnr)], [0, 0, 90]);
   const grey = restoration(new Float32Array(784).fill(0.5), clean);
   assert.ok(Math.abs(grey.nats - 784 * Math.LN2) < 1e-9 && grey.mse === 0.25 && grey.wrong === 0.5);
+});
+
+test("a place is inside a loop that goes round it, however the loop crosses itself", () => {
+  const angle = (a, b) => Math.atan2(a[0] * b[1] - a[1] * b[0], a[0] * b[0] + a[1] * b[1]);
+  for (let k = 0; k < 30; k++) {
+    const loop = Array.from({ length: 3 + (k % 12) }, () => [random.normal(), random.normal()]);
+    for (let m = 0; m < 60; m++) {
+      const place = [random.normal(), random.normal()];
+      const rays = loop.map((corner) => corner.map((v, a) => v - place[a]));
+      const turned = rays.reduce((sum, ray, j) => sum + angle(ray, rays[(j + 1) % rays.length]), 0);
+      assert.equal(inside(loop, place), Math.round(turned / (2 * Math.PI)) !== 0);
+    }
+  }
+  const loop = [[0, -1], [3, 0], [1, 4]];
+  assert.deepEqual([...caughtBy(mean, loop)], Array.from({ length: N }, (_, i) => Number(inside(loop, [mean[2 * i], mean[2 * i + 1]]))));
+});
+
+test("a loop of fewer corners encloses nearly the same", () => {
+  const circle = Array.from({ length: 500 }, (_, k) => [Math.cos(k / 500 * 2 * Math.PI), Math.sin(k / 500 * 2 * Math.PI)]);
+  const few = simpler(circle, 24);
+  const area = (loop) => loop.reduce((sum, [x, y], k) => sum + x * loop[(k + 1) % loop.length][1] - y * loop[(k + 1) % loop.length][0], 0) / 2;
+  assert.equal(few.length, 24);
+  assert.ok(few.every((corner) => circle.includes(corner)) && Math.abs(area(few) - Math.PI) < 0.05, String(area(few)));
+  const square = [[0, 0], [1, 0], [2, 0], [2, 2], [0, 2]];
+  assert.deepEqual(simpler(square, 4), [[0, 0], [2, 0], [2, 2], [0, 2]]); // what lies on a straight line says nothing
+  assert.deepEqual(simpler(square, 9), square);
 });

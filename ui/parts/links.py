@@ -120,7 +120,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
         ("label", "spoil", "centred", "brush", "numbers", "posterior", "sampled", "coins", "pull", "throw"), VIEW
     ),
     "Map": {
-        **dict.fromkeys(("left", "right", "image", "z", "y", "layers", "only", "walk", "t", "lv", "rv"), VIEW),
+        **dict.fromkeys(("left", "right", "image", "z", "y", "layers", "only", "lasso", "walk", "t", "lv", "rv"), VIEW),
         "learning": SWITCH,
     },
     "Sliders": {

@@ -27,13 +27,13 @@ export class Legend {
     this.group.replaceChildren(...this.chips);
   }
 
-  /** @param {Set<number>} only what is pressed @param {number} shown codes that stand out @param {number} n of all */
+  /** How many stand out also says what a lasso has caught. @param {Set<number>} only what is pressed @param {number} shown codes that stand out @param {number} n of all */
   show(only, shown, n) {
     this.only = only;
     this.chips.forEach((chip, y) => press(chip, only.has(y)));
     press(this.all, !only.size);
     const [some, all] = [shown, n].map((v) => v.toLocaleString("en"));
-    this.count.textContent = only.size ? `${some} of ${all} codes stand out` : "Press a class to see it alone";
+    this.count.textContent = shown < n ? `${some} of ${all} codes stand out` : "Press a class to see it alone";
   }
 
   #toggle(y) {

@@ -5,8 +5,11 @@
 import { link, say, told } from "../../host.mjs";
 import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
 import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
+import { Catch } from "./catch.mjs";
+import { caughtBy } from "../../maths/loop.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
 import { Flat } from "./flat.mjs";
+import { Lasso, parseLasso } from "./lasso.mjs";
 import { Legend } from "./legend.mjs";
 import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
 import { announcer, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
@@ -71,6 +74,7 @@ class MapView {
   destroy() {
     this.gone = true;
     this.walk?.work?.abort();
+    this.caught?.stop();
     this.request.stop();
     for (const side of this.sides ?? []) {
       side.tiles.stop();
@@ -85,7 +89,7 @@ class MapView {
     const { start, digit } = this.options;
     const there = (...wishes) => wishes.find((key) => this.known.has(key)) ?? null;
     const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
-    const fresh = !["left", "right", "image", "layers", "walk", "only"].some((name) => link.get(name) !== null);
+    const fresh = !["left", "right", "image", "layers", "walk", "only", "lasso"].some((name) => link.get(name) !== null);
     const old = fresh ? { ...remembered } : {};
     // Both of one data set: what the link names on the left counts, then what it names on the right.
     const second = there(link.get("right"));
@@ -109,6 +113,7 @@ class MapView {
       own: Boolean(this.own && old.own), // the visitor's own digit is picked
       label,
       only: this.#knownClasses(dataset, parseClasses(link.get("only")) ?? old.only ?? []),
+      lasso: parseLasso(link.get("lasso")) ?? old.lasso ?? { on: false, loop: null },
       layers: new Set(Object.keys(LAYERS).filter((name) => layers.includes(name))),
       walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
       views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
@@ -137,13 +142,16 @@ class MapView {
     const { left, right, image, place, own, label, only, layers, views } = this.state;
     const { way, said } = this.walk;
     const list = [...layers];
-    Object.assign(remembered, { left, right, image, place, own, label, only: [...only], layers: list, walk: way && { ...way, said }, views });
+    const { on, loop, text } = this.lasso;
+    Object.assign(remembered, { left, right, image, place, own, label, only: [...only], layers: list,
+      lasso: { on, loop }, walk: way && { ...way, said }, views });
     const view = (v) => (v ? toLink([...v.centre, v.span], 4) : null);
     link.set({
       left, right, image: place || own ? null : image,
       ...(own ? this.own.link : { d: null, digit: null, is: null }),
       z: place && `${place.side},${toLink(place.z)}`,
       y: label,
+      lasso: text,
       only: only.size ? [...only].sort((a, b) => a - b).join(".") : null,
       layers: String(list) === String(DEFAULT) ? null : list.join(".") || "none",
       walk: way && way.ends.join("-"), t: way && toLink([way.t]),
@@ -159,12 +167,12 @@ class MapView {
     if (this.gone) return;
     this.#build();
     const last = this.#count(one.codes);
+    const { walk, lasso, place, own, image } = this.state;
+    const { start } = this.options;
     this.#put(this.sides[0], left, one);
     this.#put(this.sides[1], right, two);
-    this.#applyLegend();
+    this.lasso.turn(lasso.on && !walk, lasso.loop);
     this.#applyLayers();
-    const { walk, place, own, image } = this.state;
-    const { start } = this.options;
     if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
     // Only the maps know where a place and an own digit lie, and what Python says below them is of what they show.
     else this.#pickChanged({ tell: Boolean(place || own || start.own) || image !== start.image });
@@ -205,8 +213,8 @@ class MapView {
 
     const picker = element("div", { className: "group" });
     e.image = element("input", { type: "number", min: 0, step: 1, id: "image" });
-    e.image.onchange = () => this.#pickImage(Math.min(Number(e.image.max), Math.max(0, Math.round(e.image.valueAsNumber || 0))));
-    const another = () => this.#pickImage(Math.floor(Math.random() * (Number(e.image.max) + 1)));
+    e.image.onchange = () => this.pickImage(Math.min(Number(e.image.max), Math.max(0, Math.round(e.image.valueAsNumber || 0))));
+    const another = () => this.pickImage(Math.floor(Math.random() * (Number(e.image.max) + 1)));
     e.walk = element("button", { type: "button", title: "Walk between two digits", onclick: () => this.#toggleWalk() },
       "Walk", element("span", { className: "long" }, " between two digits"));
     picker.append(element("label", { htmlFor: "image" }, "Test image"), e.image,
@@ -234,7 +242,16 @@ class MapView {
     middle.append(e.what);
     this.sides = ["left", "right"].map((name) => this.#buildSide(name, grid, middle));
     this.legend = new Legend({ change: (only) => this.#standOut(only) });
-    grid.append(middle, this.legend.element, this.walk.element);
+    this.lasso = new Lasso(this, () => this.#loopChanged());
+    this.caught = new Catch(this, { clear: () => this.#escape() });
+    this.legend.rest.append(this.lasso.button);
+    box.addEventListener("keydown", (e) => {
+      if (e.key !== "Escape" || !this.lasso.on) return;
+      e.preventDefault();
+      e.stopPropagation(); // the map's own Escape takes its cursor away
+      this.#escape();
+    }, { capture: true });
+    grid.append(middle, this.legend.element, this.walk.element, this.caught.element);
     box.append(bar, grid);
     this.root.replaceChildren(element("style", { textContent: STYLE }), box);
     this.say = announcer(box);
@@ -304,6 +321,7 @@ class MapView {
     plane.over.push((ctx) => this.#drawEllipses(ctx, side), side.arrows.draw);
     plane.layers.push((ctx) => this.#drawNeighbours(ctx, side));
     this.walk.buildCard(side);
+    this.lasso.attach(side);
     plane.onHover = (z, index) => {
       this.hover = z ? { side, z, index } : null;
       this.request();
@@ -365,7 +383,9 @@ class MapView {
       const last = this.#count(mine.codes);
       this.#put(side, kind, mine);
       if (beside !== other.kind) this.#put(other, beside, its);
-      this.#applyLegend();
+      const lost = side.name === this.lasso.loop?.side || beside !== other.kind; // it lay on a map that has gone
+      if (lost && this.lasso.loop) this.lasso.turn(true);
+      else this.#applyStanding();
       if (this.walk.way) this.walk.way.ends = this.walk.way.ends.map((i) => Math.min(i, last));
     } catch (error) {
       side.select.value = side.kind;
@@ -398,6 +418,7 @@ class MapView {
 
   #labelChanged() {
     for (const side of this.sides) side.label.value = this.state.label ?? "";
+    this.caught.draw();
     for (const side of this.sides) this.#layerLabels(side);
     if (this.walk.way) this.walk.restart(); // tells it itself
     else this.tell();
@@ -417,23 +438,45 @@ class MapView {
   #standOut(only) {
     this.state.only = only;
     this.hover = null; // it may be a dot that no pointer meets any more
-    this.#applyLegend();
+    this.#applyStanding();
     this.remember();
     this.request();
     this.say(`${only.size ? [...only].map((y) => this.classes[y]).join(", ") : "All classes"}. ${this.legend.count.textContent}.`);
   }
 
-  #applyLegend() {
+  /** The lasso is taken up or put away, or has another loop. */
+  #loopChanged() {
+    const { on, loop } = this.lasso;
+    if (on && this.walk.way) this.#walkOff();
+    this.#applyStanding();
+    this.remember();
+    this.request();
+    if (on) this.say(this.caught.said.textContent);
+  }
+
+  /** Escape, or Clear: what is left of the lasso goes; the focus stays with it. */
+  #escape() {
+    const inside = this.caught.element.matches(":focus-within");
+    this.lasso.escape();
+    if (inside) this.lasso.button.focus({ preventScroll: true });
+  }
+
+  #applyStanding() {
     const { only } = this.state;
+    const { on, loop } = this.lasso;
     const [{ codes: { label }, about: { dataset } }] = this.sides;
+    const mask = loop && caughtBy(this.sides.find(({ name }) => name === loop.side).codes.mean, loop.corners);
+    if (only.size) mask?.forEach((_, i) => (mask[i] &= Number(only.has(label[i])))); // a shadow is not caught
+    const images = mask && [...mask.keys()].filter((i) => mask[i]);
     if (this.listed !== dataset) this.legend.setClasses(this.classes, this.colours);
     this.listed = dataset;
     for (const { plane, density, codes } of this.sides) {
-      plane.setStanding({ labels: only.size ? only : null });
+      plane.setStanding({ labels: only.size ? only : null, codes: images?.length ? mask : null });
       density.setCodes(codes);
     }
-    const shown = only.size ? label.reduce((count, y) => count + Number(only.has(y)), 0) : label.length;
+    const shown = images?.length || (only.size ? label.reduce((count, y) => count + Number(only.has(y)), 0) : label.length);
     this.legend.show(only, shown, label.length);
+    this.caught.show(on, loop && { loop, mask, images });
   }
 
   // Layers -------------------------------------------------------------------------------------------------------------
@@ -508,7 +551,7 @@ class MapView {
   // Picking ------------------------------------------------------------------------------------------------------------
 
   #pick(side, z, index) {
-    if (index !== null) this.#pickImage(index);
+    if (index !== null) this.pickImage(index);
     else if (!this.walk.way) {
       this.state.place = { side: side.name, z: [...z] };
       this.state.own = false;
@@ -516,7 +559,8 @@ class MapView {
     }
   }
 
-  #pickImage(index) {
+  /** Test image `index` is picked, as by a click on its dot. */
+  pickImage(index) {
     if (this.walk.way) {
       this.elements.image.value = index;
       this.walk.choose(index);
@@ -532,6 +576,13 @@ class MapView {
       if (x < 0 || y < 0 || x > plane.width || y > plane.height) plane.setView(z, plane.span);
     }
     this.#pickChanged({ tell: true });
+  }
+
+  /** As if the pointer were on this image's dot; null where it has left. @param {number | null} index */
+  lookAt(index) {
+    const [side] = this.sides;
+    this.hover = index === null ? null : { side, z: [side.codes.mean[2 * index], side.codes.mean[2 * index + 1]], index };
+    this.request();
   }
 
   #pickOwn() {
@@ -692,6 +743,7 @@ class MapView {
 
   #walkOn(way) {
     this.hover = null;
+    if (this.lasso.on) this.lasso.turn(false); // a drag is one or the other
     Object.assign(this.state, { place: null, own: false });
     this.#pickChanged({ tell: false });
     this.walk.start(way);
