@@ -272,7 +272,7 @@ TOUCHES = {
                 tab.get_by_label("Test image", exact=True).fill("77"),
                 tab.get_by_label("Test image", exact=True).press("Enter"),
                 press(tab, "Density"),
-                tab.get_by_role("button", name="7", exact=True).click(),
+                tab.get_by_role("group", name="Classes that stand out").get_by_text("7", exact=True).click(),
                 tab.get_by_label("Label that the model of the right map is told").select_option("4"),
                 press(tab, "Zoom in, left map"),
                 press(tab, "Zoom in, right map"),

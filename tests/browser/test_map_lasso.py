@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import torch
-
 from playwright.sync_api import expect
 
 from tests.browser import test_map

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -122,6 +122,32 @@ def next_index(labels: np.ndarray, index: int, only: int | None, step: int) -> i
     order = (np.arange(len(labels)) + index + step) % len(labels)
     fitting = order if only is None else order[labels[order] == only]
     return int(fitting[0]) if len(fitting) else index
+
+
+def takeable(
+    found: Sequence[tiles.Tile],
+    words: Sequence[str],
+    take: Callable[[int], None],
+    *,
+    key: str,
+    size: int = 80,
+    help: str = "Use this digit on every page",
+) -> bool:
+    """Tiles that are buttons, with words below each: `take` hears the number of the one that is pressed, from 0 on.
+    Returns whether one was: a fragment that shows less than its page runs the page anew then."""
+
+    @callback
+    def pressed(i: int) -> None:
+        take(i)
+
+    any_down = False
+    with st.container(horizontal=True, gap="small"):
+        for i, (tile, word) in enumerate(zip(found, words, strict=True)):
+            with st.container(width=size + 4, gap=None, key=f"lse_take_{key}_{i}"):  # the button lies over the tile
+                tiles.row([tile], size=size)
+                down = st.button(word, key=f"{key}_take_{i}", on_click=pressed, args=(i,), help=help, width=size + 4)
+                any_down = any_down or down
+    return any_down
 
 
 @callback

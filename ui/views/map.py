@@ -15,7 +15,7 @@ import streamlit as st
 from ui.live import bridge, cast, messages, networks
 from ui.live.cast import Standing
 from ui.parts import digit, scatter
-from ui.shell.failure import give_up
+from ui.shell.failure import callback, give_up
 from ui.shell.family import FAMILY, slug
 from vae_core import contents
 from vae_core.data import DATASETS
@@ -164,6 +164,12 @@ def _pick(picked: dict[str, Any]) -> None:
     digit.share(digit.sample(index, dataset))
 
 
+def _take(dataset: str, index: int) -> None:
+    """A test image's tile was pressed below the maps: it is picked on both, as by a click on its dot."""
+    before = st.session_state.get("map_taken", {"n": 0})
+    st.session_state["map_taken"] = {"n": before["n"] + 1, "dataset": dataset, "image": index}
+
+
 def options(
     here: dict[str, Standing], opening: dict[str, Any], network: Callable[[str], dict[str, Any]]
 ) -> dict[str, Any]:
@@ -180,7 +186,7 @@ def options(
         one.dataset: {"title": DATASETS[one.dataset].title, "classes": classes(one), "colours": colours(one)}
         for one in here.values()
     }
-    return {"models": models, "datasets": datasets, "start": opening, "digit": None, "walk": None}
+    return {"models": models, "datasets": datasets, "start": opening, "digit": None, "walk": None, "taken": None}
 
 
 def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +205,11 @@ def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
         key="map_view",
         reader=said,
         options=options(here, opening, bridge.network)
-        | {"digit": _digit(), "walk": walk and heard(here, here[(message or opening)["left"]], walk)},
+        | {
+            "digit": _digit(),
+            "taken": st.session_state.get("map_taken"),
+            "walk": walk and heard(here, here[(message or opening)["left"]], walk),
+        },
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
         first="" if message else _first(here[opening["left"]], here[opening["right"]], walk=bool(opening["walk"])),
         on_message=_pick,
@@ -340,21 +350,30 @@ def answers(here: dict[str, Standing], picked: dict[str, Any]) -> None:
         with column:
             if walk:
                 if said := walk["said"].get(side):
-                    _place(one, codes, said["z"], f"the drawing at t = {said['t']:.2f}")
+                    _place(one, side, codes, said["z"], f"the drawing at t = {said['t']:.2f}")
                 else:
                     st.caption(f"Say whether the {one.name}'s drawing is a digit: what lies nearest comes then.")
             elif picked.get("own"):
-                _own(one, codes, picked["z"] and picked["z"][side])
+                _own(one, side, codes, picked["z"] and picked["z"][side])
             elif picked["z"]:
                 own = picked["drawn"] == side
                 _place(
                     one,
+                    side,
                     codes,
                     picked["z"][side],
                     "the place you picked" if own else "where this model puts that drawing",
                 )
             else:
-                _image(one, codes, min(picked["image"], len(codes["test_label"]) - 1), picked.get("told"))
+                _image(one, side, codes, min(picked["image"], len(codes["test_label"]) - 1), picked.get("told"))
+
+
+@callback
+def _use_drawing(one: Standing, index: int, pixels: np.ndarray, label: int) -> None:
+    """What a model draws of a test image becomes the digit of all pages: black and white, as a link says it."""
+    drawn = digit.Chosen(pixels, label if _numerals(one) else None, f"the {one.name}'s drawing of test image {index}")
+    note = "The test image itself is not on this machine."
+    digit.share(digit.drawing(digit.as_text(drawn), drawn.label, drawn.name)._replace(notes=(note,)))
 
 
 def notice() -> None:
@@ -366,7 +385,7 @@ def notice() -> None:
         fetch.mnist_notice()
 
 
-def _image(one: Standing, codes: dict[str, Any], i: int, told: int | None) -> None:
+def _image(one: Standing, side: str, codes: dict[str, Any], i: int, told: int | None) -> None:
     """What one model makes of test image i: its drawing, its code, its nats, its neighbours.
 
     A conditional model draws for the label that the view tells it, too; code and nats are those of the image's own.
@@ -389,6 +408,14 @@ def _image(one: Standing, codes: dict[str, Any], i: int, told: int | None) -> No
     with left:
         original = [] if originals is None else [Tile(originals[i], f"Image {i}", f"label {names[label]}")]
         row([*original, Tile(drawn[0].numpy(), one.name, note)], size=86)
+        if not original:
+            st.button(
+                "Use this digit",
+                key=f"map_use_{side}",
+                help="The original is not on this machine: the drawing becomes the digit of every page",
+                on_click=_use_drawing,
+                args=(one, i, drawn[0].numpy(), label),
+            )
     with right:
         if seen is codes:
             numbers(readout.posterior_head(codes), readout.posterior(codes, i))
@@ -405,13 +432,14 @@ def _image(one: Standing, codes: dict[str, Any], i: int, told: int | None) -> No
     same = int((codes["test_label"][near] == label).sum())
     _neighbours(
         one,
+        side,
         codes,
         near,
         f"Nearest {_where(one)}, nearest first: {same} of {NEIGHBOURS} show {_called(names[label])}, too.",
     )
 
 
-def _place(one: Standing, codes: dict[str, Any], z: list[float], where: str) -> None:
+def _place(one: Standing, side: str, codes: dict[str, Any], z: list[float], where: str) -> None:
     """Whose codes lie nearest to a place that no image was put at."""
     import torch
 
@@ -419,7 +447,7 @@ def _place(one: Standing, codes: dict[str, Any], z: list[float], where: str) -> 
 
     near, distance = latent.neighbours(_seen(one, codes)["test_mean"], torch.tensor(z), NEIGHBOURS)
     text = f"{one.name}: {_where(one)} nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
-    _neighbours(one, codes, near.tolist(), text)
+    _neighbours(one, side, codes, near.tolist(), text)
 
 
 def _called(name: str) -> str:
@@ -431,18 +459,19 @@ def _where(one: Standing) -> str:
     return "codes" if one.latent_dim == 2 else "codes in the plane"
 
 
-def _own(one: Standing, codes: dict[str, Any], z: list[float] | None) -> None:
+def _own(one: Standing, side: str, codes: dict[str, Any], z: list[float] | None) -> None:
     """The visitor's own digit: whose codes lie nearest to where a model puts it; z as the map says it, once it has."""
     chosen = digit.shared()
     if chosen is None or z is None:
         return
     st.caption(digit.describe(chosen))
-    _place(one, codes, z, "your digit's" if chosen.how else "the chosen digit's")
+    _place(one, side, codes, z, "your digit's" if chosen.how else "the chosen digit's")
 
 
-def _neighbours(one: Standing, codes: dict[str, Any], near: list[int], text: str) -> None:
+def _neighbours(one: Standing, side: str, codes: dict[str, Any], near: list[int], text: str) -> None:
     from ui.live import store
-    from ui.parts.tiles import Tile, row
+    from ui.parts.picture import takeable
+    from ui.parts.tiles import Tile
     from vae_core import latent
 
     labels, originals = codes["test_label"][near], store.originals(one.dataset)
@@ -454,9 +483,13 @@ def _neighbours(one: Standing, codes: dict[str, Any], near: list[int], text: str
         pictures = originals[near]
     st.caption(text)
     names, edges = classes(one), colours(one)
-    row(
-        (Tile(p, names[y], edge=edges[y]) for p, y in zip(pictures, labels.tolist(), strict=True)),
-        columns=NEIGHBOURS,
+    takeable(
+        [Tile(p, edge=edges[y]) for p, y in zip(pictures, labels.tolist(), strict=True)],
+        [names[y] for y in labels.tolist()],
+        lambda k: _take(one.dataset, int(near[k])),
+        key=f"near_{side}",
+        size=52,
+        help="Pick this one on both maps",
     )
 
 

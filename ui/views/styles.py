@@ -14,7 +14,7 @@ from ui.live.cast import Standing, standing
 from ui.parts import digit, fetch, first
 from ui.parts.cast import choose_one, choose_size
 from ui.parts.digit import Chosen
-from ui.parts.picture import choose_digit, label_for, show_steps
+from ui.parts.picture import choose_digit, label_for, show_steps, take_sample, takeable
 from ui.parts.tiles import Bar, Tile, bars, row, sheet
 from ui.shell.failure import fragment
 from ui.shell.family import slug
@@ -68,7 +68,9 @@ def _hand(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> None:
     of = f"{DATASETS[source].title}'s test digits" if source == "mnist" else DATASETS[source].title
     st.caption(f"Real ones in this hand: of {of}, for each label the one whose code lies nearest.")
     same = same_hand(one.slug, z, source)
-    row((Tile(images[i], edge=one.data.colours[y]) for y, i in enumerate(same)), columns=10)
+    found = [Tile(images[i], edge=one.data.colours[y]) for y, i in enumerate(same)]
+    if takeable(found, list(one.data.classes), lambda y: take_sample(source, same[y]), key="hand"):
+        st.rerun()
 
 
 def _samples_of(one: Standing) -> str | None:

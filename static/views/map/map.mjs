@@ -50,6 +50,7 @@ class MapView {
     this.known = new Map(this.options.models.map((m) => [m.kind, m]));
     this.state = this.#startingState();
     this.hover = null; // {side, z, index} under the pointer
+    this.taken = this.options.taken?.n; // the last tile below the maps that was pressed, and heard of here
     this.choosing = Promise.resolve(); // the last choice of a model that is carried out
     this.request = frameLoop(() => this.#draw());
   }
@@ -68,7 +69,16 @@ class MapView {
     }
     remembered.digit = this.options.digit?.id; // what was picked here has become the digit of all pages
     this.walk?.hear(this.options.walk);
+    this.#hearTaken();
     this.request();
+  }
+
+  /** A tile below the maps was pressed: its image is picked. */
+  #hearTaken() {
+    const { taken } = this.options;
+    if (!taken || taken.n === this.taken || !this.sides?.[1].model) return;
+    this.taken = taken.n;
+    if (taken.dataset === this.sides[0].about.dataset) this.pickImage(taken.image);
   }
 
   destroy() {
