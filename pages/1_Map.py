@@ -23,8 +23,8 @@ and bounds $-\\log p(x \\mid y)$:
 """
 HANDS = """
 Wheel, pinch, + and − zoom; a drag moves the map; a click fixes an image or a place. Arrow keys move a cursor, page keys
-move it far, Home puts it at the origin, Enter picks. A class pressed below the maps stands out on both. With *Lasso*, or
-with Shift and the mouse, a drag draws a loop: what it catches on one map stands out on the other, too; by keys, Enter
+move it far, Home puts it at the origin, Enter picks. A class pressed below the maps stands out on both. With *Lasso*,
+or Shift and the mouse, a drag draws a loop: what it catches on one map stands out on the other, too; by keys, Enter
 marks two corners of a box. Escape takes the loop away. On a walk, distances are in σ of the model's own codes on each
 axis, so that models compare: $\\sqrt{\\sum_j (z_j - z'_j)^2 / \\sigma_j^2}$. This σ is *robust*, the interquartile
 range over 1.349, which for a Gaussian is its σ. The AE and the DAE put a few codes far out, which make their standard
