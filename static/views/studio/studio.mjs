@@ -18,17 +18,15 @@
  *   digit: (import("../../parts/controls.mjs").Digit & {bits: string, origin: string | null, notes: string}) | null,
  *   brought?: Brought}} Options
  *
- * What Python hears: the wish for a sample, a picture (a file as base64), or what the hand left.
+ * What Python hears: the wish for a sample, a picture (a file as base64), or what the hand left. bits: the digit as
+ * digit.mjs's toText writes it, null where the pad is blank; label: what the CVAE is told; said: the same where the
+ * visitor has chosen it, null under auto; origin: the sample ("mnist:200") that the pad shows as it came; codes: z of each
+ * kind of model, null where the pad is blank; posterior: the true posterior is shown; spoilt, with it: the encoders see a
+ * spoilt digit.
  * @typedef {{sample: number}} Wish
  * @typedef {{picture: string, name: string, id: number}} Picture
- * @typedef {object} Release
- * @property {string | null} bits the digit as digit.mjs's toText writes it; null where the pad is blank
- * @property {number | null} label what the CVAE is told
- * @property {number | null} said the same where the visitor has chosen it; null under auto
- * @property {string | null} origin the sample ("mnist:200") that the pad shows as it came
- * @property {{[kind: string]: number[]} | null} codes z of each kind of model; null where the pad is blank
- * @property {boolean} [posterior] the true posterior is shown
- * @property {boolean} [spoilt] with it: the encoders see a spoilt digit
+ * @typedef {{bits: string | null, label: number | null, said: number | null, origin: string | null,
+ *   codes: {[kind: string]: number[]} | null, posterior?: boolean, spoilt?: boolean}} Release
  * @typedef {import("../../host.mjs").Component<Options, Wish | Picture | Release>} Component
  */
 
