@@ -97,7 +97,7 @@ export class Catch {
     if (this.element.hidden) return;
     const { view: { sides, classes, colours }, caught } = this;
     const side = sides.find(({ name }) => name === caught?.loop.side);
-    const { mean, label } = sides[0].codes;
+    const { label } = sides[0].codes;
     const shown = side ? fromTheMiddle(side.codes.mean, caught.images).slice(0, TILES) : [];
     this.tiles.forEach((tile, k) => {
       tile.image = shown[k] ?? null;

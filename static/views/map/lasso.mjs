@@ -113,7 +113,7 @@ export class Lasso {
   }
 }
 
-/** The box between two opposite corners. */
+/** The box between two opposite corners. @param {number[]} a @param {number[]} b */
 const box = ([x0, y0], [x1, y1]) => [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
 
 /** "on" or "left,x₁,y₁,x₂,y₂,…" of a link → {on, loop}; null for another text. @param {string | null} text */

@@ -28,14 +28,45 @@ const LAYERS = {
 };
 const DEFAULT = ["points", "circles"];
 
+/** @type {any} the state, as far as the next view of this tab takes it over */
 const remembered = {}; // survives a switch of pages, as this module does
 
 const STYLE = await (await fetch(new URL("map.css", import.meta.url))).text();
 
-/** Shows {models: [{kind, slug, title, name, code, dataset, apart, plane, network}], datasets: {name: {title, classes, colours}},
- * start: {left, right, image}, digit} (options) in root. A model's `kind` is its key in links and messages; apart: it
- * stands in the lists under its data set's name; plane: where one with more than two numbers is seen (flat.mjs). Both maps are of one data set. digit: the one that all pages share,
- * {id, pixels, label, name, origin, link} or null; its origin names a test image, or it is own. */
+/**
+ * A model. kind: its key in links and messages; code: what its code is, in words; apart: it stands in the lists under its
+ * data set's name; plane: where one with more than two numbers is seen (flat.mjs), with its share of their variance.
+ * @typedef {{kind: string, slug: string, title: string, name: string, code: string, dataset: string, apart: boolean,
+ *   network: registry.Network, plane: {centre: number[], axes: number[][], share: number} | null}} About
+ *
+ * The digit that all pages share; its origin names a test image, or it is own; link: what a link to it says.
+ * @typedef {import("../../parts/controls.mjs").Digit
+ *   & {origin: string | null, link: {[name: string]: string | null}}} Shared
+ *
+ * taken: a tile below the maps that was pressed, the n-th; start: how the page opens, where neither the link nor this tab says more; walk: what Python says of the one that it has
+ * heard of. Both maps are of one data set.
+ * @typedef {{models: About[], datasets: {[name: string]: {title: string, classes: string[], colours: string[]}},
+ *   start: {left: string, right: string, image: number, told: number | null, walk: object | null, own: boolean},
+ *   digit: Shared | null, walk: import("./walk.mjs").Answer | null,
+ *   taken?: {n: number, dataset: string, image: number} | null}} Options
+ *
+ * What is picked: an image, a place or the own digit, with its places on both maps where it is no image; drawn: the side
+ * whose place it is; told: the label that was chosen for conditional models.
+ * @typedef {{left: string, right: string, image: number, own: boolean, told: number | null,
+ *   z: {[side: string]: number[]} | null, drawn: string | null, walk: import("./walk.mjs").Message | null}} Message
+ * @typedef {import("../../host.mjs").Component<Options, Message>} Component
+ *
+ * One of the two maps, its card and what stands on it. asked: the model that was chosen last; near: neighbours of what is
+ * picked; way: the walk's two ends.
+ * @typedef {{name: "left" | "right", kind?: string, asked?: string, about?: About, pixels?: Float32Array,
+ *   model?: import("../../engine/engine.mjs").Model | Flat, codes?: registry.Codes, whitened?: ReturnType<typeof whiten>,
+ *   near?: number[], way?: number[][], plane?: Plane, tiles?: Tiles, arrows?: Arrows, density?: Density,
+ *   select?: HTMLSelectElement, label?: HTMLSelectElement, note?: HTMLElement, host?: HTMLElement, caption?: HTMLElement,
+ *   card?: HTMLElement, tile?: HTMLCanvasElement, title?: HTMLElement, reading?: HTMLElement, ask?: HTMLElement,
+ *   numbers?: HTMLElement, verdict?: HTMLElement}} Side
+ */
+
+/** @param {import("../../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const view = new MapView(root, component);
   await view.start();
@@ -43,6 +74,34 @@ export async function mount(root, component) {
 }
 
 class MapView {
+  gone = false; // another view stands in its place
+  /** @type {(Omit<Shared, "pixels"> & {pixels: Float32Array, guess?: number}) | null} the visitor's; guess: a model's label */
+  own = null;
+  /** @type {Side[]} left, right */
+  sides = [];
+  /** @type {Walk} */
+  walk;
+  /** @type {Lasso} */
+  lasso;
+  /** @type {Legend} */
+  legend;
+  /** @type {Catch} what the lasso has caught */
+  caught;
+  listed = null; // the data set of the legend
+  /** @type {string[]} of both maps' data set */
+  classes;
+  /** @type {string[]} of the classes */
+  colours;
+  /** @type {{[side: string]: number[]} | null} of what is picked, where it is no image */
+  places = null;
+  /** @type {(text: string) => void} */
+  say;
+  // Its boxes.
+  box;
+  /** @type {{[name: string]: any}} by name, and `layers` by layer */
+  elements;
+
+  /** @param {import("../../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
     this.root = root;
     this.component = component;
@@ -55,14 +114,15 @@ class MapView {
     this.request = frameLoop(() => this.#draw());
   }
 
+  /** @param {Component} component */
   update(component) {
     this.component = component;
-    for (const side of this.sides ?? []) side.plane.retheme();
+    for (const side of this.sides) side.plane.retheme();
     this.options = told(component);
     const before = String([...this.known.keys()]);
     this.known = new Map(this.options.models.map((m) => [m.kind, m])); // trained again, a model has another address
     if (String([...this.known.keys()]) !== before) {
-      for (const side of this.sides ?? []) {
+      for (const side of this.sides) {
         side.select.replaceChildren(...this.#listed());
         side.select.value = side.kind;
       }
@@ -76,7 +136,7 @@ class MapView {
   /** A tile below the maps was pressed: its image is picked. */
   #hearTaken() {
     const { taken } = this.options;
-    if (!taken || taken.n === this.taken || !this.sides?.[1].model) return;
+    if (!taken || taken.n === this.taken || !this.sides[1]?.model) return;
     this.taken = taken.n;
     if (taken.dataset === this.sides[0].about.dataset) this.pickImage(taken.image);
   }
@@ -86,7 +146,7 @@ class MapView {
     this.walk?.work?.abort();
     this.caught?.stop();
     this.request.stop();
-    for (const side of this.sides ?? []) {
+    for (const side of this.sides) {
       side.tiles.stop();
       side.arrows.stop();
       side.plane.destroy();
@@ -100,7 +160,7 @@ class MapView {
     const there = (...wishes) => wishes.find((key) => this.known.has(key)) ?? null;
     const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
     const fresh = !["left", "right", "image", "layers", "walk", "only", "lasso"].some((name) => link.get(name) !== null);
-    const old = fresh ? { ...remembered } : {};
+    const old = fresh ? { ...remembered } : /** @type {any} */ ({});
     // Both of one data set: what the link names on the left counts, then what it names on the right.
     const second = there(link.get("right"));
     const left = there(link.get("left")) ?? (second ? this.#beside(second, "ae") : there(old.left, start.left));
@@ -186,7 +246,7 @@ class MapView {
     if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
     // Only the maps know where a place and an own digit lie, and what Python says below them is of what they show.
     else this.#pickChanged({ tell: Boolean(place || own || start.own) || image !== start.image });
-    this.box.view = this; // for whoever looks from outside, such as a test
+    Object.assign(this.box, { view: this }); // for whoever looks from outside, such as a test
   }
 
   /** The last image's number; the one that is picked is none beyond it. */
@@ -219,7 +279,7 @@ class MapView {
     this.walk = new Walk(this);
     this.walk.hear(this.options.walk);
     const bar = element("div", { className: "bar" });
-    const e = (this.elements = {});
+    const e = (this.elements = /** @type {any} */ ({}));
 
     const picker = element("div", { className: "group" });
     e.image = element("input", { type: "number", min: 0, step: 1, id: "image" });
@@ -250,7 +310,7 @@ class MapView {
     const middle = element("div", { className: "middle" });
     e.what = element("div", { className: "what" });
     middle.append(e.what);
-    this.sides = ["left", "right"].map((name) => this.#buildSide(name, grid, middle));
+    this.sides = /** @type {const} */ (["left", "right"]).map((name) => this.#buildSide(name, grid, middle));
     this.legend = new Legend({ change: (only) => this.#standOut(only) });
     this.lasso = new Lasso(this, () => this.#loopChanged());
     this.caught = new Catch(this, { clear: () => this.#escape() });
@@ -269,6 +329,7 @@ class MapView {
   }
 
   #buildSide(name, grid, middle) {
+    /** @type {Side} */
     const side = { name };
     const short = name[0];
     const head = element("div", { className: `head h${short}` });
@@ -312,12 +373,13 @@ class MapView {
     return [...options, ...groups.values()];
   }
 
+  /** @param {Side} side */
   #buildPlane(side) {
     const plane = (side.plane = new Plane(side.host, { labelText: "" }));
     const zoom = element("div", { className: "zoom" });
-    for (const [sign, words, act] of [
+    for (const [sign, words, act] of /** @type {const} */ ([
       ["+", "Zoom in", () => plane.zoom(1 / 1.5)], ["−", "Zoom out", () => plane.zoom(1.5)], ["⤢", "Whole map", () => plane.fit()],
-    ]) {
+    ])) {
       const button = element("button", { type: "button", textContent: sign, title: words });
       button.setAttribute("aria-label", `${words}, ${side.name} map`);
       button.onclick = act;
@@ -347,17 +409,18 @@ class MapView {
     };
   }
 
-  /** A model on one side: its codes, its layers, what is said of it. */
+  /** A model on one side: its codes, its layers, what is said of it.
+   * @param {Side} side @param {string} kind @param {Pick<Side, "model" | "codes">} fetched */
   #put(side, kind, { model, codes }) {
     const about = this.known.get(kind);
     Object.assign(side, { kind, model, codes, about });
     side.select.value = kind;
-    Object.assign(this, this.options.datasets[about.dataset]); // classes, colours and the like
+    ({ classes: this.classes, colours: this.colours } = this.options.datasets[about.dataset]);
     side.note.textContent = about.code;
     side.label.replaceChildren(new Option("told: its own label", ""),
-      ...this.classes.map((name, y) => new Option(`told: ${name}`, y)));
+      ...this.classes.map((name, y) => new Option(`told: ${name}`, String(y))));
     side.label.hidden = !model.conditional;
-    side.label.value = this.state.label ?? "";
+    side.label.value = String(this.state.label ?? "");
     side.note.hidden = model.conditional;
     side.plane.canvas.setAttribute("aria-label",
       `Map of ${codes.label.length} codes of the ${about.name}. Arrow keys move, page keys move far, Home goes to the ` +
@@ -414,20 +477,21 @@ class MapView {
 
   // What a conditional model is told ------------------------------------------------------------------------------------
 
-  /** The label for a model at an image or an empty place; null where the model takes none. */
+  /** The label for a model at an image or an empty place; null where the model takes none.
+   * @param {Side} side @param {number | null} index */
   told(side, index) {
     if (!side.model.conditional) return null;
     if (this.state.own && index === null) return this.state.label ?? this.#labelOfOwn(side);
     return this.state.label ?? side.codes.label[index ?? this.state.image];
   }
 
-  /** What the visitor says that it is, else what the model takes it for. */
+  /** What the visitor says that it is, else what the model takes it for. @param {Side} side */
   #labelOfOwn({ model }) {
-    return this.own.label ?? (this.own.guess ??= likeliest(model.whole ?? model, this.own.pixels));
+    return this.own.label ?? (this.own.guess ??= likeliest(model instanceof Flat ? model.whole : model, this.own.pixels));
   }
 
   #labelChanged() {
-    for (const side of this.sides) side.label.value = this.state.label ?? "";
+    for (const side of this.sides) side.label.value = String(this.state.label ?? "");
     this.caught.draw();
     for (const side of this.sides) this.#layerLabels(side);
     if (this.walk.way) this.walk.restart(); // tells it itself
@@ -437,6 +501,7 @@ class MapView {
     this.request();
   }
 
+  /** @param {Side} side */
   #layerLabels(side) {
     const label = this.told(side, null);
     side.tiles.setModel(side.model, label);
@@ -456,7 +521,7 @@ class MapView {
 
   /** The lasso is taken up or put away, or has another loop. */
   #loopChanged() {
-    const { on, loop } = this.lasso;
+    const { on } = this.lasso;
     if (on && this.walk.way) this.#walkOff();
     this.#applyStanding();
     this.remember();
@@ -499,6 +564,7 @@ class MapView {
     this.remember();
   }
 
+  /** @param {Side} side */
   #circles(side) {
     if (side.about.plane) return null; // the plane lies where the codes do, not through the origin
     return this.state.layers.has("circles") ? (side.model.probabilistic ? "prior" : "yardstick") : null;
@@ -635,6 +701,7 @@ class MapView {
     return { side: this.sides.find((s) => s.name === place.side), z: place.z, index: null };
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Side} side */
   #drawNeighbours(ctx, { near, codes, plane }) {
     if (!near?.length || this.walk.way) return;
     ctx.strokeStyle = plane.theme.accent;
@@ -653,7 +720,7 @@ class MapView {
   // Every frame: what is looked at on both maps -------------------------------------------------------------------------
 
   #draw() {
-    if (!this.sides?.[1].model) return;
+    if (!this.sides[1]?.model) return;
     if (this.walk.way) {
       this.#ringHovered();
       this.walk.draw();

@@ -39,7 +39,7 @@ TRAP = (1.0, 0.1, 0.01, 0.001, 0.0001)  # σ of one pixel
 # Pure ---------------------------------------------------------------------------------------------------------------
 
 
-def sigma(model: Autoencoder) -> float | None:
+def sigma(model: Autoencoder) -> float | Any:
     """Standard deviation of a Gaussian model's pixels, read off its own likelihood; None for Bernoulli pixels.
 
     A pixel that is off by d costs d²/(2σ²) nats more than one that is right.
