@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import expect
 
+from ui.live.bridge import _LOADER
 from vae_core import checkpoints, data, latent
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -469,3 +470,44 @@ def test_two_tabs_have_a_hand_each(visit):
         j = int(latent.order_dimensions(codes["test_mean"], codes["test_logvar"])[0][0])
         z[j] = float(tab.locator(".rows input").first.get_attribute("max")) if end else z[j] + 1
         np.testing.assert_allclose(painted(tab, ".stage")[2], drawn_by("vae", z, label), atol=0.01)
+
+
+def test_a_model_that_was_trained_again_under_its_name_is_mounted_anew(browser):
+    """Otherwise a view goes on drawing with the old weights, beside tables of the new ones."""
+    view = """export function mount(root, component) {
+      window.said.push("mount");
+      return { update: () => window.said.push("update"), destroy: () => window.said.push("destroy") };
+    }"""
+    files = {
+        "static/view.mjs": view,
+        "static/parts/coming.mjs": "export const coming = () => {};",
+        "loader.mjs": _LOADER,
+    }
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.route("**/*", lambda route: route.fulfill(body="<div></div>", content_type="text/html"))
+    for name, code in files.items():
+        tab.route(f"**/{name}", lambda route, _, code=code: route.fulfill(body=code, content_type="text/javascript"))
+    tab.goto("http://plain.test/")
+    said = tab.evaluate(
+        """async () => {
+          window.said = [];
+          const { default: show } = await import("/loader.mjs");
+          const network = (slug, print) => ({ weights: `weights/${slug}/${print}/weights.safetensors` });
+          const parentElement = document.querySelector("div");
+          const tell = async (wanted, ...models) => {
+            show({ parentElement, data: { module: "view.mjs", options: JSON.stringify({ models }) } });
+            while (said.length < wanted) await new Promise((resolve) => setTimeout(resolve));
+            return said.splice(0).join(" ");
+          };
+          return [
+            await tell(1, network("a", "1"), network("b", "1")),
+            await tell(1, network("b", "1"), network("c", "1")), // who else stands there is the view's own matter
+            await tell(2, network("b", "2"), network("c", "1")),
+            await tell(1, network("a", "2"), network("b", "2")),
+            await tell(2, network("a", "3"), network("b", "2")),
+          ];
+        }"""
+    )
+    assert said == ["mount", "update", "destroy mount", "update", "destroy mount"]
+    context.close()

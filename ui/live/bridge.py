@@ -31,22 +31,34 @@ function sentence(root, error) {
   console.warn(p.textContent);
 }
 
+// The print of each model's files that the options name. A model that was trained again under its name has another: a
+// view that holds something of the old one begins anew.
+const printsIn = (text) =>
+  new Map(Array.from(text.matchAll(/"weights\\/([^/"]+)\\/(\\w+)\\//g), ([, slug, print]) => [slug, print]));
+
+const end = (view) => view.then((v) => v.destroy?.()).catch(() => {});
+
 export default function (component) {
   const root = component.parentElement;
-  let view = views.get(root);
-  if (view) {
+  const prints = printsIn(component.data.options);
+  const before = views.get(root);
+  const stands = before && [...prints].every(([slug, print]) => (before.prints.get(slug) ?? print) === print);
+  let { view } = before ?? {};
+  if (stands) {
     view.then((v) => v.update?.(component)).catch((error) => sentence(root, error));
+    prints.forEach((print, slug) => before.prints.set(slug, print));
   } else {
     if (component.data.first) (root.querySelector("div") ?? root).innerHTML = component.data.first;
-    view = import(at(component.data.module)).then((module) => module.mount(root, component));
+    view = Promise.all([import(at(component.data.module)), before && end(view)])
+      .then(([module]) => module.mount(root, component));
     import(at("parts/coming.mjs")).then(({ coming }) => coming(root, component, view));
     view.then((v) => v.started).catch((error) => sentence(root, error));
-    views.set(root, view);
+    views.set(root, { view, prints });
   }
   return () => setTimeout(() => {
     if (root.isConnected) return;  // the same place is about to be drawn again
     views.delete(root);
-    view.then((v) => v.destroy?.()).catch(() => {});
+    end(view);
   }, 0);
 }
 """

@@ -116,14 +116,14 @@ class BoundView {
     const before = this.options;
     this.options = told(component);
     if (!this.box) return;
-    if (before.network.weights !== this.options.network.weights) {
+    const anew = before.network.weights !== this.options.network.weights; // another model, or this one trained again
+    if (anew) {
       await this.#load();
       if (this.gone) return;
       this.maps.setCodes(this.codes, this.options.colours);
     }
     this.maps.retheme();
-    const other = before.slug !== this.options.slug || before.digit.id !== this.options.digit.id;
-    if (other) this.#take(null);
+    if (anew || before.digit.id !== this.options.digit.id) this.#take(null);
     else if (component.data.options !== this.told) this.#know(); // climbs, say, have come after the rest
     this.request();
   }
