@@ -117,7 +117,8 @@ def load_exact(slug: str, root: Path | None = None) -> dict[str, Tensor]:
     """What `integrate` found. Raises `StorageError` where it has not been run.
 
     log_p, elbo, modes (N,) of the test split, best_elbo (≤ 1,000,) of its first images; bundled_log_p, bundled_elbo,
-    bundled_modes of the bundled digits' test split. With a CVAE log p(x | y) and so on, y the true label.
+    bundled_modes of the bundled digits' test split, where the model `knows_digits`. With a CVAE log p(x | y) and so on,
+    y the true label.
     """
     return read_tensors((root or ROOT) / slug / "exact.safetensors", contents.EXACT)[0]
 
@@ -311,7 +312,7 @@ def integrate(
         "modes": found.modes.to(torch.uint8),
         "best_elbo": best,
     }
-    if card["dataset"]["name"] != "digits":
+    if (of := card["dataset"]["name"]) != "digits" and knows_digits(model, of):
         bundled = data.load("digits", "test")
         y = bundled.labels if model.conditional else None
         evidence = likelihood.evidence(model, bundled.images, y)
@@ -341,6 +342,12 @@ def integrate(
         write_tensors(root / slug / "exact.safetensors", tensors)
         write_json(root / slug / "card.json", card | {"exact": exact})
     return exact
+
+
+def knows_digits(model: Autoencoder, dataset: str) -> bool:
+    """Whether the bundled digits mean something to a model of this data set: a conditional one must know their labels,
+    where 3 may be "Dress"."""
+    return not model.conditional or data.known(dataset, model.config.n_classes).classes == data.NUMERALS
 
 
 def _best_elbo(model: Autoencoder, x: Tensor, code: Code, mode: Tensor, y: Tensor | None) -> Tensor:

@@ -18,13 +18,13 @@ from ui.live import networks, store
 from ui.live.cast import Standing
 from ui.parts import digit
 from ui.parts.digit import Chosen
-from ui.parts.picture import take_sample
+from ui.parts.picture import take_sample, takeable
 from ui.parts.readout import dimension
-from ui.parts.tiles import Bar, Tile, bars, numbers, row
+from ui.parts.tiles import Bar, Tile, bars, numbers
 from ui.shell.failure import fragment
 from ui.views.bound import posterior
-from vae_core import latent, likelihood, losses
-from vae_core.data import DATASETS
+from vae_core import checkpoints, latent, likelihood, losses
+from vae_core.data import DATASETS, NUMERALS
 from vae_core.models import Code
 
 LISTED = 8  # digits in each list
@@ -305,7 +305,11 @@ def labels(one: Standing, chosen: Chosen, label: int) -> None:
             "for yet."
         )
         return
-    given = torch.from_numpy(every_label(one.slug, networks.stamp(one.slug), chosen.pixels.tobytes()))
+    try:
+        given = torch.from_numpy(every_label(one.slug, networks.stamp(one.slug), chosen.pixels.tobytes()))
+    except likelihood.LikelihoodError as error:  # under a label other than the account's
+        st.warning(str(error))
+        return
     share = given.softmax(0).tolist()
     total = float(given.logsumexp(0)) - math.log(many)
     bars(
@@ -331,33 +335,26 @@ def labels(one: Standing, chosen: Chosen, label: int) -> None:
 
 
 def lists(one: Standing, exact: dict[str, Tensor]) -> None:
-    """Three lists of sample digits, each a row of tiles and buttons; the samples are MNIST's or the bundled ones."""
+    """Three lists of samples, each a row of tiles that can be taken; of the model's own data set or the bundled one."""
     source = digit.data_set()
-    prefix = "" if source == one.dataset else "bundled_" if source == "digits" else None
-    if prefix is None or f"{prefix}log_p" not in exact:
-        st.caption(
-            f"Digits worth a look are known among {one.data.title} and scikit-learn's digits alone: choose those as "
-            "the data set above."
-        )
+    known = {one.dataset: ""}
+    if "bundled_log_p" in exact and checkpoints.knows_digits(store.guard(one.slug)[0], one.dataset):
+        known["digits"] = "bundled_"  # a file may be older than this rule
+    prefix = known.get(source)
+    if prefix is None:
+        titles = {one.dataset: one.data.title, "digits": DATASETS["digits"].title}
+        among = " and ".join(titles[name] for name in known)
+        st.caption(f"Images worth a look are known among {among} alone: choose that as the data set above.")
         return
     images, digits = store.samples(source)
-    kind = st.segmented_control("Digits worth a look", list(LISTS), key="inside_list", persist_state="session")
+    title = "Digits worth a look" if DATASETS[source].classes == NUMERALS else "Images worth a look"
+    kind = st.segmented_control(title, list(LISTS), key="inside_list", persist_state="session")
     if kind is None:
         return
     values, wanted = ranking(kind, exact, prefix, len(images))
-    with st.container(horizontal=True, gap="small"):
-        for i in wanted:
-            with st.container(width=84, gap=None, key=f"lse_take_{i}"):  # the button lies over the tile, see frame.py
-                row([Tile(images[i], edge=DATASETS[source].colours[digits[i]])], size=80)
-                text = f"{values[i]:.0f}" if kind == "Several modes" else _nats(values[i])
-                st.button(
-                    text,
-                    key=f"bound_take_{i}",
-                    on_click=take_sample,
-                    args=(source, i),
-                    help=f"Take digit {i}",
-                    width=84,
-                )
+    found = [Tile(images[i], edge=DATASETS[source].colours[digits[i]]) for i in wanted]
+    words = [f"{values[i]:.0f}" if kind == "Several modes" else _nats(values[i]) for i in wanted]
+    takeable(found, words, lambda k: take_sample(source, wanted[k]), key="bound")
     st.caption(LISTS[kind])
 
 
