@@ -130,6 +130,7 @@ class Restore {
     this.there = true;
     this.#showKind();
     this.#draw();
+    if (this.hand.kind !== this.options.hand.kind) this.#settle(); // Python knows a kind that is not done here
   }
 
   /** The networks, one after the other: each draws as soon as it is there. */

@@ -13,7 +13,7 @@ from ui.live import networks, store
 from ui.live.cast import standing
 from ui.parts import links, spoils
 from ui.views.restore import live
-from ui.views.restore.rivals import Line, Member, Told, leaders, measured, side, spoil
+from ui.views.restore.rivals import Line, Member, Told, best_cells, leaders, measured, side, spoil
 from vae_core import checkpoints, data, measures, metrics
 from vae_core.corruption import CORRUPTIONS
 from vae_core.storage import StorageError
@@ -147,6 +147,8 @@ def test_the_best_of_each_column_is_bold_and_named():
     lines = [Line("A", "the A", (2, 0.1, 9, 0.2)), Line("B", "the B", (1, 0.2, 9, 0.3)), Line("C", "the C", None)]
     assert leaders(lines) == "the B in nats; the A in MSE and wrong pixels; the A and the B in PSNR"
     assert leaders(lines[:1]) == "the A in all four measures" and leaders(lines[2:]) == ""
+    near = [Line("A", "the A", (0.101, 1, 1, 1)), Line("B", "the B", (0.099, 1, 1, 1))]
+    assert best_cells(near) == {(r, c) for r in (0, 1) for c in range(4)}  # both show 0.10
     assert "can only lose" in opened({"amount": 0}).shown()
 
 
@@ -176,6 +178,9 @@ def test_a_label_that_is_chosen_is_told_and_stays():
     assert_row(tables(visit)[0][6], metrics.restoration(restored, clean))
     visit.say({"kind": "masking", "amount": 0.5, "seed": 0, "told": {}})
     assert "as you chose" not in visit.shown()
+    visit.app.session_state["spoil_told"] = {f"gone-{i}": 1 for i in range(4)}  # of models that stood here before
+    visit.say({"kind": "masking", "amount": 0.5, "seed": 0, "told": {"cvae": 3}})
+    assert visit.app.session_state["spoil_told"] == {"cvae": 3}  # five would be no link
 
 
 def test_labels_are_the_classes_of_the_models_own_data_set(monkeypatch):

@@ -79,8 +79,7 @@ def _live(models: list[Standing], chosen: Chosen) -> None:
         ridge = {"pixels": _bytes(rivals[2].pixels), "psnr": score[2], "wrong": score[3]}
     show = options(bridge.network, members, digit.option(chosen, chosen.label), hand | {"told": told}, ridge)
     key = " ".join(("restore", *(one.slug for one in models)))
-    hear = partial(_take_in, [m.about.key for m in members if m.told])
-    first.show("views/restore.mjs", key, show, partial(_skeleton, members), "restore", reader(members), hear)
+    first.show("views/restore.mjs", key, show, partial(_skeleton, members), "restore", reader(members), _take_in)
     with st.container(key="faded"):  # while the hand has moved on
         _tables(rivals, scores, kind, amount)
 
@@ -155,11 +154,12 @@ def reader(members: Sequence[Member]) -> messages.Reader:
     )
 
 
-def _take_in(told: Sequence[str], hand: dict[str, Any]) -> None:
-    """What the hand left, where links and the next run find it. told: those here that can be told a label."""
+def _take_in(hand: dict[str, Any]) -> None:
+    """What the hand left, where links and the next run find it. Of models that stand here no more nothing is kept: a
+    link of more models than a page shows would be refused."""
     state, kind = st.session_state, hand["kind"]
     state["spoil_kind"], state[f"spoil_{kind}"], state["spoil_seed"] = kind, hand["amount"], hand["seed"]
-    state["spoil_told"] = {key: y for key, y in state["spoil_told"].items() if key not in told} | hand["told"]
+    state["spoil_told"] = hand["told"]
 
 
 def _bytes(pixels: torch.Tensor) -> str:

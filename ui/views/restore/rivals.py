@@ -122,12 +122,9 @@ def headline() -> str:
 def leaders(lines: Sequence[Line]) -> str:
     """Who is best in which column, in words: "the DAE in nats and MSE, the ridge regression in wrong pixels"."""
     columns: dict[str, list[str]] = {}
-    for (head, form, _), best, c in zip(COLUMNS, _best(lines), range(len(COLUMNS)), strict=False):
-        who = [
-            one.phrase
-            for one in lines
-            if one.values and one.compares and form.format(one.values[c]) == form.format(best)
-        ]
+    best = best_cells(lines)
+    for c, (head, _, _) in enumerate(COLUMNS if best else ()):
+        who = [one.phrase for r, one in enumerate(lines) if (r, c) in best]
         columns.setdefault(_listed(who), []).append(head.removesuffix(", dB"))
     if len(columns) == 1:
         return f"{next(iter(columns))} in all four measures"
@@ -138,14 +135,18 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _best(lines: Sequence[Line]) -> list[float]:
-    known = [line.values for line in lines if line.values and line.compares]
-    return [better(column) for (_, _, better), column in zip(COLUMNS, zip(*known, strict=True), strict=False)]
+def best_cells(lines: Sequence[Line]) -> set[tuple[int, int]]:
+    """The best of each column among those that compare, as (line, column): who shows the same number is as good."""
+    known = {r: line.values for r, line in enumerate(lines) if line.values and line.compares}
+    found = set()
+    for c, (_, form, better) in enumerate(COLUMNS if known else ()):
+        top = form.format(better(values[c] for values in known.values()))
+        found |= {(r, c) for r, values in known.items() if form.format(values[c]) == top}
+    return found
 
 
 def table(lines: Sequence[Line]) -> None:
     """The four fields of each rival; of those that compare the best of each column in bold."""
-    best = _best(lines)
     numbers(
         ("", *(head for head, _, _ in COLUMNS)),
         [
@@ -154,11 +155,5 @@ def table(lines: Sequence[Line]) -> None:
             else (line.name, *"————")
             for line in lines
         ],
-        best_cells={
-            (r, c + 1)
-            for r, line in enumerate(lines)
-            if line.values and line.compares
-            for c, v in enumerate(line.values)
-            if v == best[c]
-        },
+        best_cells={(r, c + 1) for r, c in best_cells(lines)},
     )
