@@ -385,3 +385,13 @@ def test_display_formulas_stand_on_lines_of_their_own(path: Path):
     """A formula that begins beside its `$$` and runs over two lines loses the first and turns red."""
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if "$$" in line]
     assert all(line == "$$" for line in lines), f"{name_of(path)}: put $$ on a line of its own"
+
+
+@pytest.mark.parametrize("path", UI, ids=name_of)
+def test_what_is_kept_of_a_model_or_a_data_set_is_of_its_files(path: Path):
+    """What is kept by a name alone goes on showing the old model once it was trained again under that name."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef) and any("cache" in ast.unparse(one) for one in node.decorator_list):
+            names = {argument.arg for argument in node.args.args}
+            stamped = names & {"stamp", "_stamp", "when", "_when"}
+            assert stamped or not names & {"name", "slug", "source"}, f"{name_of(path)}:{node.lineno}: {node.name}"

@@ -60,9 +60,21 @@ def slugs(latent_dim: int | None = None, dataset: str = "mnist") -> list[str]:
     return found
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the samples …")
 def samples(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """The test images (N, 784) in [0, 1] and labels (N,) of one of `sources`."""
+    """The test images (N, 784) in [0, 1] and labels (N,) of one of `sources`, as its files of this moment say."""
+    return _samples(source, stamp(source))
+
+
+def stamp(source: str) -> tuple[tuple[str, int, int], ...]:
+    """Of a data set's test files; none where they are not there, and whoever reads them has the sentence."""
+    try:
+        return data.stamp(source, splits=["test"])
+    except OSError:
+        return ()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the samples …")
+def _samples(source: str, when: tuple[tuple[str, int, int], ...]) -> tuple[np.ndarray, np.ndarray]:
     split = data.load(source, "test")
     images, labels = split.images.numpy(), split.labels.numpy()
     images.flags.writeable = labels.flags.writeable = False  # shared by all sessions
@@ -141,7 +153,7 @@ def baselines() -> dict[str, Any]:
 
 
 @st.cache_data(max_entries=80, show_spinner=False)
-def _measured(name: str, slug: str) -> dict[str, Any]:
+def _measured(name: str, slug: str, when: tuple[int, ...] | None) -> dict[str, Any]:
     found = measures.measured(name, slug)
     if found is None:
         raise StorageError(f"{slug} has no {name}.")
@@ -151,7 +163,7 @@ def _measured(name: str, slug: str) -> dict[str, Any]:
 def measured(name: str, slug: str) -> dict[str, Any] | None:
     """What a command found of this model later and put on its card, or None where nobody ran it for these weights."""
     try:
-        return _measured(name, slug)  # an absence is not kept: what is measured meanwhile is found
+        return _measured(name, slug, _stamp(slug))  # an absence is not kept: what is measured meanwhile is found
     except StorageError:
         return None
 

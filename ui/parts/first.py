@@ -10,14 +10,14 @@ from typing import Any
 import streamlit as st
 from torch import Tensor
 
-from ui.live import bridge, cast, messages, store
+from ui.live import bridge, cast, messages, networks, store
 from ui.parts import scatter
 from ui.parts.tiles import data_uri
 from ui.shell.pages import STATIC
 
 SHEET = STATIC / "parts/views.css"
 BAR = '<div class="bar"></div>'  # where a view's buttons will be
-DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that ui.digit.option gives it
+DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that `ui.parts.digit.option` gives it
 
 
 def asked(name: str, n: int) -> list[float] | None:
@@ -46,9 +46,13 @@ def first(body: str, kind: str = "") -> str:
     return f'{sheet}<div class="view {kind}">{body}</div>'
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def square(name: str) -> str:
+def square(slug: str) -> str:
     """A map's codes as a picture, where the view will draw them."""
+    return _square(slug, networks.stamp(slug))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _square(name: str, stamp: tuple[int, ...]) -> str:
     codes, colours = store.guard_codes(name), cast.standing(name).data.colours
     points = scatter.draw_points(codes["test_mean"].numpy(), codes["test_label"].numpy(), colours=colours)
     png = base64.b64encode(points).decode()

@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui.live import bridge, messages, store
+from ui.live import bridge, messages, networks, store
 from ui.live.cast import Standing, standing
 from ui.parts import digit, fetch, first
 from ui.parts.cast import choose_one, choose_size
@@ -123,8 +123,10 @@ def _many(one: Standing) -> None:
         alt = f"{one.data.classes[shown]} in {len(many)} styles"
         sheet(pictures, SIDE, alt=alt, caption=caption, size=480)
     with right:
-        mixing, beside = _sorted_by_label(one.slug), slug("vae", dim, one.dataset)
-        rival = f" and for {_sorted_by_label(beside):.0%} in the VAE" if bridge.whole([beside]) else ""
+        mixing, beside = _sorted_by_label(one.slug, networks.stamp(one.slug)), slug("vae", dim, one.dataset)
+        rival = ""
+        if bridge.whole([beside]):
+            rival = f" and for {_sorted_by_label(beside, networks.stamp(beside)):.0%} in the VAE"
         labels = store.guard_codes(one.slug)["test_label"][:COMPARED]
         chance = float((labels.bincount() / len(labels)).square().sum())
         st.markdown(
@@ -137,7 +139,7 @@ def _many(one: Standing) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _sorted_by_label(name: str) -> float:
+def _sorted_by_label(name: str, stamp: tuple[int, ...]) -> float:
     codes = store.guard_codes(name)
     return latent.same_label_share(codes["test_mean"][:COMPARED], codes["test_label"][:COMPARED])
 
@@ -170,7 +172,7 @@ def styles(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> Tens
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def sample_codes(name: str, source: str) -> np.ndarray:
+def _sample_codes(name: str, stamp: tuple[int, ...], source: str, when: tuple[tuple[str, int, int], ...]) -> np.ndarray:
     """Where a conditional model places every sample of this data set under its own label, (N, D)."""
     images, labels = store.samples(source)
     return latent.embed(store.model(name)[0], torch.tensor(images), torch.tensor(labels)).mean.numpy()
@@ -179,7 +181,8 @@ def sample_codes(name: str, source: str) -> np.ndarray:
 def same_hand(name: str, z: Tensor, source: str) -> list[int]:
     """For each label the number of the sample whose code lies nearest to z (D,): who really writes like this."""
     labels = store.samples(source)[1]
-    distance = np.linalg.norm(sample_codes(name, source) - z.numpy(), axis=1)
+    codes = _sample_codes(name, networks.stamp(name), source, store.stamp(source))
+    distance = np.linalg.norm(codes - z.numpy(), axis=1)
     return [int(np.where(labels == y, distance, np.inf).argmin()) for y in range(labels.max() + 1)]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 import torch
 
-from ui.live import store
+from ui.live import networks, store
 from ui.parts.digit import Chosen
 from ui.parts.links import LENGTHS, TRAINED_ON
 from ui.parts.tiles import Tile, numbers, row
@@ -21,7 +21,7 @@ SPOILT_POOL = 4_000  # corruptions behind "all of them"
 
 
 @st.cache_data(max_entries=64, show_spinner="Spoiling the digit four thousand times …")
-def _spoilt_losses(name: str, pixels: bytes, kind: str, amount: float) -> np.ndarray:
+def _spoilt_losses(name: str, stamp: tuple[int, ...], pixels: bytes, kind: str, amount: float) -> np.ndarray:
     model, _ = store.model(name)
     x, generator = torch.from_numpy(np.frombuffer(pixels, np.float32).copy()), torch.Generator().manual_seed(0)
     return estimators.spoil_and_score(model, x, kind, amount, SPOILT_POOL, generator)[2].numpy()
@@ -55,7 +55,7 @@ def denoising(chosen: Chosen) -> None:
         st.button("Spoil again", on_click=_again, key="denoising_again")
     generator = torch.Generator().manual_seed(st.session_state["denoising_seed"] + 1)
     spoilt, drawn, losses = estimators.spoil_and_score(model, x, kind, amount, length, generator)
-    pool = torch.from_numpy(_spoilt_losses(name, chosen.pixels.tobytes(), kind, amount))
+    pool = torch.from_numpy(_spoilt_losses(name, networks.stamp(name), chosen.pixels.tobytes(), kind, amount))
     at_rest = latent.embed(model, x[None]).mean
     clean = float(-estimators.log_likelihood(model, x, at_rest)[0])
 
