@@ -10,9 +10,10 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from ui.live import cast, networks, store
+from ui.live import cast, messages, networks, store
 from ui.parts import digit
 from ui.parts.picture import label_for
+from ui.views import studio
 from vae_core import checkpoints, data
 from vae_core.__main__ import main
 from vae_core.storage import read_json, read_tensors, write_json, write_tensors
@@ -174,3 +175,18 @@ def test_a_label_means_what_its_data_set_says(alphabet):
     assert label_for(own, model, "digits") == (own.label, "its label")
     assert label_for(own, store.model(alphabet)[0], "letters")[1].startswith("guessed")
     assert store.sources()[-1] == "letters"  # what a newcomer meets first are digits
+
+
+def test_the_studio_hears_of_a_sample_of_any_data_set(alphabet):
+    """Otherwise its message is refused, and the page below goes on about the digit before."""
+    pad = {"bits": digit.as_text(digit.sample(600, "letters")), "said": None, "label": 3, "codes": None}
+    for name in data.DATASETS:
+        said = {**pad, "origin": f"{name}:600"}
+        assert messages.read(studio.READER, said) == said
+
+
+def test_only_one_class_is_of_the_data_set_that_was_shown(alphabet):
+    app = visit("3_Styles", styles_model=alphabet, digit="letters:600", digit_only="17")
+    assert app.selectbox(key="digit_only").value == 17 and not app.exception
+    app.selectbox(key="digit_source").set_value("digits").run()
+    assert app.selectbox(key="digit_only").value is None and not app.exception

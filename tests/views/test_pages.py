@@ -57,11 +57,16 @@ def markup(app: AppTest) -> str:
 
 
 def tiles(app: AppTest) -> list[tuple[str, np.ndarray]]:
-    """Caption and pixels (784,) of every tile, read back from what is sent to the browser."""
-    found = re.findall(
-        r'<figure class="lse-tile".*?src="data:image/png;base64,([^"]+)".*?<figcaption>(.*?)</figcaption>', markup(app)
-    )
-    return [(html.unescape(re.sub("<br>", " ", re.sub("</?(b|small)>", "", text))), pixels(png)) for png, text in found]
+    """Caption and pixels (784,) of every tile, read back from what is sent to the browser. Below a tile that is a button
+    stand the button's words."""
+    buttons = iter([b.label for b in app.button if "_take_" in (b.key or "")])
+    found = []
+    for figure in re.findall(r'<figure class="lse-tile".*?</figure>', markup(app), re.DOTALL):
+        (png,) = re.findall(r'src="data:image/png;base64,([^"]+)"', figure)
+        text = re.findall(r"<figcaption>(.*?)</figcaption>", figure)
+        words = html.unescape(re.sub("<br>", " ", re.sub("</?(b|small)>", "", text[0]))) if text else ""
+        found.append((words or next(buttons), pixels(png)))
+    return found
 
 
 def strip(app: AppTest) -> np.ndarray:

@@ -23,9 +23,9 @@ from vae_core.data import DATASETS, NUMERALS, Dataset
 KEY = "digit"  # of the digit that follows from page to page
 SAMPLE, DRAWN, BROUGHT = "sample", "drawn", "brought"
 BY = {"Sample": SAMPLE, "Draw": DRAWN, "Picture": BROUGHT}  # what the control of an end says, and what it leads to
-_SAMPLE = re.compile(
-    r"(?:([a-z][a-z0-9_]{0,39}):)?([0-9]{1,7})"
-)  # as a link names a sample: mnist:200, and 200 in old links
+_DATASET, _NUMBER = "[a-z][a-z0-9_]{0,39}", "[0-9]{1,7}"
+ORIGIN = f"{_DATASET}:{_NUMBER}"  # as links and views name a sample: mnist:200
+_SAMPLE = re.compile(f"(?:({_DATASET}):)?({_NUMBER})")  # old links say 200
 
 
 class Chosen(NamedTuple):

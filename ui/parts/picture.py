@@ -221,6 +221,7 @@ def _take_number(key: str, name: str, source: str) -> None:
 @callback
 def _take_source(key: str) -> None:
     source = st.session_state[f"{key}_source"]
+    st.session_state[f"{key}_only"] = None  # its classes are others, and the sample that opens need not be of this one
     digit.share(digit.sample(DATASETS[source].opens, source), key)
 
 

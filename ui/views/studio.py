@@ -24,6 +24,7 @@ from ui.shell.failure import fragment
 from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.shell.pages import STATIC
 from vae_core import contents
+from vae_core.data import DATASETS
 from vae_core.storage import StorageError
 
 NEIGHBOURS = 10
@@ -126,7 +127,7 @@ _PICTURE = messages.form({"picture": messages.picture, "name": messages.text(200
 _PAD = {
     "bits": messages.maybe(messages.drawing),
     "said": messages.maybe(messages.label),  # the label that the visitor has chosen
-    "origin": messages.maybe(messages.text(20, "[a-z]+:[0-9]{1,7}")),  # the sample that the pad shows as it came
+    "origin": messages.maybe(messages.text(48, digit.ORIGIN)),  # the sample that the pad shows as it came
 }
 _DIGIT = messages.form(
     {
@@ -233,7 +234,7 @@ def _shared() -> dict[str, Any] | None:
     if chosen is None or not chosen.pixels.any():  # a pad that Interpolate has cleared is no digit here
         return None
     more = {"bits": digit.as_text(chosen), "origin": chosen.origin, "notes": " ".join(chosen.notes)}
-    return digit.option(chosen, chosen.label) | more
+    return digit.option(chosen, chosen.label_in(DATASETS["mnist"])) | more
 
 
 def _encoded_first() -> dict[str, str]:
