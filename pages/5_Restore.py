@@ -8,5 +8,4 @@ from ui.shell.glossary import glossary
 frame("Restore", __doc__)
 with st.spinner("Starting …"):  # once in a server's life: torch takes seconds, and the title does not wait for it
     from ui.views.restore.live import restore
-restore()
-glossary("DAE", "nat", "MSE", "PSNR, dB", "ridge regression", "binarised", "code, z", "standard error")
+glossary(*restore())

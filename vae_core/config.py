@@ -118,7 +118,7 @@ class ModelConfig:
         0.5,
     )
     corruptions: int = setting(1, "spoilt copies an image and step; DAE", 1, 1000)  # L
-    n_classes: int = setting(10, "labels a CVAE knows; its data set says how many", 1, 1000, flag=False)
+    n_classes: int = setting(10, "labels a CVAE knows; its data set says how many", 1, 100, flag=False)
 
     def __post_init__(self) -> None:
         _check(self)

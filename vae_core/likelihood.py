@@ -155,7 +155,9 @@ def evidence(
 def posterior(model: Autoencoder, x: Tensor, y: int | None = None, *, halvings: int = 0) -> Posterior:
     """p(z | x) of one image (784,), for a CVAE p(z | x, y)."""
     _check(model, y)
-    (leaf,) = _quadrature(model, model.observe(x)[None], y, halvings)
+    leaf = next(iter(_quadrature(model, model.observe(x)[None], y, halvings)), None)
+    if leaf is None:
+        raise LikelihoodError("Expected a finite likelihood somewhere, found none: the model's weights are of no use.")
     z, log_density = leaf.cells(0)
     modes, mass = _modes(z, log_density, leaf.step)
     return Posterior(float(leaf.log_p[0]), leaf.step, z, log_density, modes, mass)

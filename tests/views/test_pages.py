@@ -57,8 +57,8 @@ def markup(app: AppTest) -> str:
 
 
 def tiles(app: AppTest) -> list[tuple[str, np.ndarray]]:
-    """Caption and pixels (784,) of every tile, read back from what is sent to the browser. Below a tile that is a button
-    stand the button's words."""
+    """Caption and pixels (784,) of every tile, read back from what is sent to the browser; of one that is a button the
+    button's words."""
     buttons = iter([b.label for b in app.button if "_take_" in (b.key or "")])
     found = []
     for figure in re.findall(r'<figure class="lse-tile".*?</figure>', markup(app), re.DOTALL):

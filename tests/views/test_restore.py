@@ -78,7 +78,7 @@ def test_between_two_measured_amounts_the_nearest_is_named():
     visit = opened({"amount": 0.37})
     card = checkpoints.read_card("mnist-dae-20d")["denoising"]["masking"]["0.4"]
     assert_row(tables(visit)[1][4], metrics.Restoration(**card))
-    assert "0.37 was not measured: these are of 0.4, the nearest amount that was." in visit.shown()
+    assert "0.37 was not measured: these are of 0.4, the nearest that was (of two the lesser)." in visit.shown()
     assert "was not measured" not in opened({"amount": 0.4}).shown()
     for kind, row in CORRUPTIONS.items():
         for low, high in zip(row.amounts, row.amounts[1:], strict=False):
@@ -110,7 +110,7 @@ def test_only_what_compares_is_marked():
     assert_row(means[5], metrics.Restoration(**checkpoints.read_card("digits-cvae-2d")["denoising"]["masking"]["0.5"]))
     base = checkpoints.load_baselines()["ridge"]["masking"]["0.5"]
     assert f'best">{base["nats"]:.2f}<' in visit.shown().split("<table")[2]
-    (said,) = (c.value for c in visit.app.caption if "So nothing there is marked as best" in c.value)
+    (said,) = (c.value for c in visit.app.caption if "Such numbers are never marked as best" in c.value)
     assert "its own data set, digits" in said and "models of black and white pixels" in said
     clean, label = sample(opening())
     spoilt, y = spoil(clean, "masking", 0.5, 0), torch.tensor([label])

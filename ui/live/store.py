@@ -11,10 +11,10 @@ import torch
 
 from ui.live import networks
 from ui.shell.failure import give_up
-from vae_core import checkpoints, contents, data, measures, metrics
+from vae_core import checkpoints, contents, data, latent, measures, metrics
 from vae_core.config import KINDS
 from vae_core.judge import Judge
-from vae_core.models import Autoencoder
+from vae_core.models import Autoencoder, InputError
 from vae_core.storage import StorageError
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,17 @@ def model(slug: str) -> tuple[Autoencoder, dict[str, Any]]:
 @st.cache_resource(max_entries=40, show_spinner="Loading the model …")
 def _model(slug: str, when: tuple[int, ...] | None) -> tuple[Autoencoder, dict[str, Any]]:
     torch.set_num_threads(1)  # decoding one digit is too little work to share, and threads of visitors collide
-    return checkpoints.load(slug)
+    found, card = checkpoints.load(slug)
+    y = torch.zeros(1, dtype=torch.long) if found.conditional else None
+    try:  # finite weights may have answers that are not
+        code = latent.embed(found, torch.zeros(1, 784), y)
+        drawn = latent.decode(found, code.mean, y)
+        sound = drawn.isfinite().all() and (code.logvar is None or code.logvar.exp().isfinite().all())
+    except InputError:
+        sound = False
+    if not sound:
+        raise StorageError(f"The model {slug} has no finite answer to a blank image. Train it again.")
+    return found, card
 
 
 def codes(slug: str) -> dict[str, torch.Tensor]:

@@ -157,7 +157,7 @@ def option(chosen: Chosen, label: int | None) -> dict[str, Any]:
     """A digit as controls.mjs reads it; the id changes with the pixels and the label that a model is told."""
     grey = np.rint(chosen.pixels * 255).astype(np.uint8).tobytes()
     return {
-        "id": hashlib.sha256(grey + bytes([255 if label is None else label])).hexdigest()[:12],
+        "id": hashlib.sha256(grey + str(label).encode()).hexdigest()[:12],
         "pixels": base64.b64encode(grey).decode(),
         "label": label,
         "name": chosen.name,

@@ -36,8 +36,8 @@ def denoising(chosen: Chosen) -> None:
     x = torch.tensor(chosen.pixels)
     st.subheader("One digit, L corruptions")
     st.markdown(
-        "The DAE 2-D is trained on a mean over all ways to spoil a digit. Draw some of them and watch how soon their "
-        "mean says what all of them would."
+        "The loss of a DAE (here that with two numbers) is a mean over ways to spoil a digit, here over those of one "
+        "kind at one amount. Draw some of them and watch how soon their mean says what thousands would."
     )
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         kind = st.selectbox(
@@ -95,7 +95,7 @@ def denoising(chosen: Chosen) -> None:
         said = "from one corruption no error can be stated" if error is None else f"± {error:.2f} standard error"
         st.markdown(
             f"These {length}: **{float(losses.double().mean()):.2f} nats**, {said}. Unspoilt, the same digit costs "
-            f"{clean:.2f}. Less is better; what lies between the two is what the corruption hides from the DAE."
+            f"{clean:.2f}. Less is better; what lies between the two is what the corruption costs this DAE."
             if length > 1
             else f"This one: **{float(losses[0]):.2f} nats**; {said}. Unspoilt, the same digit costs {clean:.2f}."
         )

@@ -41,16 +41,17 @@ from vae_core.corruption import CORRUPTIONS
 PLAIN = ("Clean", "Spoilt", "Median filter", "Ridge regression")  # the tiles before the models'
 
 
-def restore() -> None:
-    """The whole page below its title."""
+def restore() -> tuple[str, ...]:
+    """The whole page below its title. Returns which of the glossary's words stand on the part that is shown."""
     kept = {"persist_state": "session", "required": True, "label_visibility": "collapsed"}
     if st.segmented_control("Part", HALVES, key="spoil_part", **kept) == HALVES[1]:
         from ui.views.restore.denoising import denoising  # it brings Plotly along
 
-        st.markdown("The DAE's loss is an expectation over corruptions: draw some, and watch their mean settle.")
+        st.markdown("A DAE learns from spoilt digits: spoil this one again and again, and watch its mean loss settle.")
         chosen = choose_digit()
         denoising(chosen)
         show_steps(chosen)
+        words = ("DAE", "nat", "code, z", "standard error")
     else:
         controls, more = st.columns([2.6, 1])
         with more, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -60,7 +61,9 @@ def restore() -> None:
         _live(models, chosen)
         show_steps(chosen)
         _explain()
+        words = ("DAE", "nat", "MSE", "PSNR, dB", "ridge regression", "binarised", "code, z")
     fetch.mnist_notice()
+    return words
 
 
 @fragment
@@ -191,19 +194,19 @@ def _tables(rivals: Sequence[Rival], scores: Sequence[Sequence[float] | None], k
         st.markdown(this_digit(lines))
         table(lines)
     with right:
-        st.subheader(f"Mean of {metrics.DENOISING_IMAGES:,} test digits")
+        st.subheader("Mean over test digits")
         fields = metrics.Restoration._fields
         lines = [Line(r.name, r.phrase, [r.means[f] for f in fields] if r.means else None, not r.why) for r in rivals]
         st.markdown(many_digits(lines, way.name, amount, near))
         table(lines)
         if apart := [f"{r.name}: {r.why}" for r in rivals if r.why]:
-            st.caption(f"{'; '.join(apart)}. So nothing there is marked as best.")
+            st.caption(f"{'; '.join(apart)}. Such numbers are never marked as best.")
     told = " ".join(r.words for r in rivals if r.words)
     st.caption(
         f"Bold is best. {told} Nats: cross-entropy against the clean pixels, with probabilities kept 1e-4 away from 0 "
-        "and 1. Means: the first MNIST test images, one fixed seed; that of PSNR is the mean of each image's dB. Of "
-        f"the regressions, one for each kind and amount, the app holds three ({headline()}); elsewhere it has no "
-        "picture."
+        f"and 1. Means: the first {metrics.DENOISING_IMAGES:,} MNIST test images, one fixed seed; that of PSNR is the "
+        "mean of each image's dB. Of the regressions, one for each kind and amount, the app holds three "
+        f"({headline()}); elsewhere it has no picture."
     )
 
 
@@ -211,14 +214,15 @@ def this_digit(lines: Sequence[Line]) -> str:
     """One sentence before the table of this digit's numbers."""
     if lines[0].values and not lines[0].values[1]:
         return "Nothing is spoilt: whoever draws the digit again can only lose."
-    return f"Nearest to the clean digit: {leaders(lines)}."
+    here = "" if all(line.values for line in lines) else ", of those with a picture here"
+    return f"Nearest to the clean digit{here}: {leaders(lines)}."
 
 
 def many_digits(lines: Sequence[Line], name: str, amount: float, near: float) -> str:
     """What stands before the table of means: at which amount they were measured, and who leads there."""
     where = f"{name} at {near:g}."
     if near != amount:
-        where = f"{amount:g} was not measured: these are of {near:g}, the nearest amount that was."
+        where = f"{amount:g} was not measured: these are of {near:g}, the nearest that was (of two the lesser)."
     who = leaders(lines)
     return f"{where} Nearest on average: {who}." if who else where
 

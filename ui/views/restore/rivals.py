@@ -110,7 +110,7 @@ def rival(member: Member, spoilt: Tensor, kind: str, amount: float, said: int | 
         if model.config.likelihood != "bernoulli":
             why = "there are no means, since they are measured of models of black and white pixels"
     elif one.dataset != SHIPPED_ON:
-        why = f"its means are of the first test images of its own data set, {one.dataset}"
+        why = f"its means are of the first test images of its own data set, {one.data.title}"
     return Rival(one.title, f"the {one.name}", pixels, means, why, words)
 
 
