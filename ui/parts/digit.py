@@ -64,7 +64,7 @@ def shared(key: str = KEY) -> Chosen | None:
 
 
 def share(chosen: Chosen, key: str = KEY) -> None:
-    """From now on this is the digit. It is also what its kind of control comes back to (ui/picture.py)."""
+    """From now on this is the digit. It is also what its kind of control comes back to (ui/parts/picture.py)."""
     state = st.session_state
     state[f"{key}_chosen"] = chosen
     state[f"{key}_{chosen.how or SAMPLE}"] = chosen
