@@ -50,6 +50,8 @@ def choose(page: str, size: int, most: int = MOST) -> list[Standing]:
             on_change=some_stay,
             persist_state="session",
         )
+        if len(state[key]) == most:
+            st.caption(f"{most} stand here: take one away before you add another.")
         _say_who_cannot(there, reasons)
     return [there[name] for name in can if name in state[key]][:most]
 
