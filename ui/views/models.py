@@ -62,8 +62,8 @@ def read(one: Standing) -> Model:
 
 
 def told(one: Standing) -> str:
-    """As a list of all data sets names it."""
-    return f"{_title(one.dataset)} · {one.title} · {_count(one.latent_dim, 'number')}"
+    """In a list of all; what tells them apart comes first, since a phone cuts the rest."""
+    return f"{one.title} · {_count(one.latent_dim, 'number')} · {_title(one.dataset)}"
 
 
 def choose(there: list[Standing], broken: dict[str, str]) -> list[Standing]:
