@@ -67,6 +67,9 @@ export function likeliest(model, pixels) {
   return elbo.reduce((best, v, y) => (v > elbo[best] ? y : best), 0);
 }
 
+/** A class in a sentence, as ui/parts/digit.py calls it, too: a 7, an 8, “Ankle boot”. @param {string} name */
+export const called = (name) => (name.length > 1 ? `“${name}”` : `${"8aefhilmnorsx".includes(name.toLowerCase()) ? "an" : "a"} ${name}`);
+
 /** −1.5 → "−1.50", 1.5 → "+1.50" */
 export const signed = (v, digits = 2) => (v < 0 ? "−" : "+") + Math.abs(v).toFixed(digits);
 

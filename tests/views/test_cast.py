@@ -159,7 +159,7 @@ def test_26_classes_have_their_names_everywhere(alphabet):
     assert app.segmented_control(key="styles_label").options == names
     label = int(store.samples("letters")[1][600])
     assert label > 9 and options["digit"]["label"] == label and options["digit"]["shows"] == names[label]
-    assert any(f"Letters test image 600: {names[label]}." in text.value for text in app.caption)
+    assert any(f"Letters test image 600, {digit.called(names[label])}." in text.value for text in app.caption)
     assert app.selectbox(key="digit_only").options == [f"only {name}" for name in names]
     app = visit("2_Sliders", **link, y="25")
     assert not app.exception and told(app, "views/sliders.mjs")["labels"] == names

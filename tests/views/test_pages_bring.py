@@ -4,6 +4,9 @@ import base64
 import io
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from ui.live import store
 from ui.live.cast import standing
 from ui.parts import tiles
-from ui.parts.digit import BROUGHT, Chosen, describe, drawing
+from ui.parts.digit import BROUGHT, Chosen, called, describe, drawing
 from ui.parts.picture import label_for, next_index
 from ui.parts.tiles import bits
 from ui.views.interpolate.ways import START, Walker, Ways, animation
@@ -441,6 +444,20 @@ def test_label_for_takes_the_word_of_the_one_who_knows():
     told = describe(chosen._replace(label=None, name="your picture (a\n\n# b\r\n- c.png)"))
     assert told == r"Your picture (a \# b - c.png)."
     assert describe(chosen._replace(how=None, source="mnist", index=5)).endswith(", a 6.")
+
+
+def test_a_class_has_its_article_and_the_browser_gives_it_the_same_one():
+    """Otherwise a caption says "a 8", and the map above it "an 8"."""
+    names = ("7", "8", "a", "b", "F", "U", "Ankle boot")
+    said = [called(name) for name in names]
+    assert said == ["a 7", "an 8", "an a", "a b", "an F", "a U", "“Ankle boot”"]
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    module = (Path(__file__).resolve().parents[2] / "static/parts/controls.mjs").as_uri()
+    program = f"const {{ called }} = await import({module!r}); console.log(JSON.stringify({list(names)}.map(called)))"
+    done = subprocess.run([node, "--input-type=module", "-e", program], capture_output=True, check=True)
+    assert json.loads(done.stdout) == said
 
 
 # What these pages ask of vae_core -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import streamlit as st
 
 from ui.live import messages
 from ui.parts.tiles import bits
-from vae_core.data import DATASETS, NUMERALS, Dataset
+from vae_core.data import DATASETS, Dataset
 
 KEY = "digit"  # of the digit that follows from page to page
 SAMPLE, DRAWN, BROUGHT = "sample", "drawn", "brought"
@@ -147,10 +147,14 @@ def describe(chosen: Chosen) -> str:
     name = re.sub(r"([\\`*_{}\[\]#$:~<>!|])", r"\\\1", name[0].upper() + name[1:])
     if chosen.label is None:
         return f"{name}."
-    named = chosen.data.classes[chosen.label]
-    if chosen.data.classes != NUMERALS:
-        return f"{name}: {named}."
-    return f"{name}, {'' if chosen.how is None else 'said to be '}{'an' if named == '8' else 'a'} {named}."
+    return f"{name}, {'' if chosen.how is None else 'said to be '}{called(chosen.data.classes[chosen.label])}."
+
+
+def called(name: str) -> str:
+    """A class in a sentence, as static/parts/controls.mjs calls it, too: a 7, an 8, “Ankle boot”."""
+    if len(name) > 1:
+        return f"“{name}”"
+    return f"{'an' if name.lower() in '8aefhilmnorsx' else 'a'} {name}"
 
 
 def option(chosen: Chosen, label: int | None) -> dict[str, Any]:

@@ -435,7 +435,7 @@ def _image(one: Standing, side: str, codes: dict[str, Any], i: int, told: int | 
         side,
         codes,
         near,
-        f"Nearest {_where(one)}, nearest first: {same} of {NEIGHBOURS} show {_called(names[label])}, too.",
+        f"Nearest {_where(one)}, nearest first: {same} of {NEIGHBOURS} show {digit.called(names[label])}, too.",
     )
 
 
@@ -448,11 +448,6 @@ def _place(one: Standing, side: str, codes: dict[str, Any], z: list[float], wher
     near, distance = latent.neighbours(_seen(one, codes)["test_mean"], torch.tensor(z), NEIGHBOURS)
     text = f"{one.name}: {_where(one)} nearest to {where}, {distance[0]:.2f} to {distance[-1]:.2f} units away."
     _neighbours(one, side, codes, near.tolist(), text)
-
-
-def _called(name: str) -> str:
-    """A class in a sentence: "a 7", “Ankle boot”."""
-    return f"a {name}" if len(name) == 1 else f"“{name}”"
 
 
 def _where(one: Standing) -> str:

@@ -4,7 +4,7 @@
 
 import { link, say, told } from "../../host.mjs";
 import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
-import { element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
+import { called, element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
 import { Catch } from "./catch.mjs";
 import { caughtBy } from "../../maths/loop.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
@@ -858,9 +858,6 @@ const small = (text) => element("small", {}, text);
 function set(parent, text, tag) {
   if (parent.textContent !== text) parent.replaceChildren(element(tag, {}, text));
 }
-
-/** A class in a sentence: "a 7", "an 8", “Ankle boot”. */
-const called = (name) => (name.length > 1 ? `“${name}”` : `${name === "8" ? "an" : "a"} ${name}`);
 
 /** "z₁,z₂,span" of a link → {centre, span}, or null. */
 function parseView(text) {

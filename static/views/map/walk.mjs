@@ -2,7 +2,7 @@
 // before the numbers show: how far the nearest code is, what encoding and decoding the drawing again changes, and what
 // a classifier says, which Python asks when it has heard the visitor's answer.
 
-import { element, pixelsOf } from "../../parts/controls.mjs";
+import { called, element, pixelsOf } from "../../parts/controls.mjs";
 import { PIXELS, slices } from "../../engine/engine.mjs";
 import { digitCanvas, paint } from "../../parts/paint.mjs";
 
@@ -294,14 +294,14 @@ export class Walk {
     const found = this.#judged(side, said);
     if (!found) return `${own}. The judge is asked …`;
     const agrees = found.digit === (said.answer === "digit") ? "agrees" : "disagrees";
-    const why = found.digit ? `it reads ${article(found.read)} ${found.read}` : "not a digit";
+    const why = found.digit ? `it reads ${called(String(found.read))}` : "not a digit";
     return `${own}. The judge, a classifier, ${agrees}: ${why}.`;
   }
 
   /** The same for a phone, where the sentence may be out of sight below the map. */
   #brief(side, said) {
     const found = this.#judged(side, said);
-    const judged = found && (found.digit ? `${article(found.read)} ${found.read}` : "not one");
+    const judged = found && (found.digit ? called(String(found.read)) : "not one");
     return [`You: ${ANSWERS[said.answer].toLowerCase()}`, judged ? `Judge: ${judged}` : ""]
       .map((words) => element("small", { className: "brief" }, words));
   }
@@ -380,8 +380,6 @@ export class Walk {
     return Array.from({ length: 33 }, (_, k) => 0.1 + k / 40).reduce((best, t) => (gap(t) > gap(best) ? t : best));
   }
 }
-
-const article = (digit) => (digit === 8 ? "an" : "a");
 
 /** The place at t on the straight way from a to b. @param {number[][]} way @param {number} t */
 const along = ([a, b], t) => [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])];

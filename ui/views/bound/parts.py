@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui.live import store
 from ui.live.cast import Standing, standing
-from ui.parts import fetch
+from ui.parts import digit, fetch
 from ui.parts.cast import choose_one, told
 from ui.parts.digit import Chosen
 from ui.parts.picture import choose_digit, label_for, show_steps
@@ -81,7 +81,7 @@ def the_bound() -> None:
         store.guard_codes(one.slug)
         if one.conditional:
             label, how = label_for(chosen, model, one.dataset)
-            st.caption(f"The {one.title} is told that this is {_a(one.data.classes[label])} ({how}).")
+            st.caption(f"The {one.title} is told that this is {digit.called(one.data.classes[label])} ({how}).")
     if not chosen.pixels.any():
         st.info("This picture has no ink. The numbers hold all the same: how likely the model finds a blank picture.")
     _view_of(name)(one, chosen, label)
@@ -101,7 +101,3 @@ def _view_of(part: str) -> Callable[[Any, Chosen, int | None], None]:
     else:
         from ui.views.bound.betas import betas as show
     return show
-
-
-def _a(name: str) -> str:
-    return f"{'an' if name[:1].lower() in 'aeio8' else 'a'} {name}"
