@@ -10,6 +10,7 @@ import torch
 from playwright.sync_api import expect
 from sklearn.decomposition import PCA
 
+from ui.parts.digit import called
 from ui.shell.family import slug
 from vae_core import checkpoints, data, latent
 
@@ -614,7 +615,7 @@ def test_the_lists_offer_every_model_and_both_maps_stay_on_one_data_set(visit):
     assert tab.evaluate("grey(R)") == pytest.approx(decode(model, codes["test_mean"][image].tolist(), label), abs=STEP)
     tab.mouse.down()
     tab.mouse.up()
-    expect(tab.get_by_text(f"show a {label}, too").first).to_be_visible(timeout=PATIENCE)
+    expect(tab.get_by_text(f"show {called(str(label))}, too").first).to_be_visible(timeout=PATIENCE)
     expect(tab.get_by_text(f"Test image {image}, a").first).to_be_visible()
     answer = tab.locator('[data-testid="stMain"] .lse-tile').filter(has_text=f"Image {image}").first
     expect(answer).to_contain_text(f"label {label}")
@@ -669,3 +670,34 @@ def test_a_walk_goes_along_to_another_data_set(visit):
     tab.wait_for_function("() => V.walk.way.ends[0] !== V.walk.way.ends[1]", timeout=PATIENCE)
     tab.locator(".ask").nth(0).get_by_role("button", name="A digit").click()
     expect(tab.locator(".verdicts p").nth(0)).to_have_text(re.compile("VAE digits at t = .*judge"), timeout=PATIENCE)
+
+
+def test_a_class_of_another_data_set_is_no_class_of_these_maps(visit):
+    """Otherwise a boot, class 9 of its own data set, is told to a CVAE of digits as a nine, and the text says "a 9"."""
+    tab = visit("?left=cvae&right=mnist-cvae-20d&digit=digits:8")
+    label = int(data.load("digits", "test").labels[8])
+    assert tab.evaluate("V.state.own && [V.told(L, null), V.told(R, null)]") == [label, label]
+    assert tab.locator(".what").inner_text() == f"The chosen digit, {called(str(label))}"
+    # As Python tells of such a digit: no data set but scikit-learn's digits is on every machine.
+    tab.evaluate(
+        """() => {
+            V.own = {...V.own, label: 25, shows: "Ankle boot", classes: Array.from({length: 26}, (_, y) => String(y))};
+            V.request();
+            return frames();
+        }"""
+    )
+    assert tab.locator(".what").inner_text() == "The chosen digit, “Ankle boot”"
+    # Each model has its own opinion, of its own classes.
+    guesses = tab.evaluate("[V.guesses.get(L.model), V.guesses.get(R.model.whole)]")
+    assert tab.evaluate("[V.told(L, null), V.told(R, null)]") == guesses
+    assert all(0 <= guess < 10 for guess in guesses)
+
+
+def test_classes_are_not_carried_to_a_data_set_of_others(visit):
+    """Otherwise who picked out the nines sees the boots, and a CVAE of clothes is told that everything is one."""
+    tab = visit("?left=ae&right=cvae&y=9&only=9")
+    chosen(tab, "L", "digits-vae-2d")  # also of digits
+    assert tab.evaluate("[V.state.label, [...V.state.only]]") == [9, [9]]
+    tab.evaluate("V.options.datasets.mnist.classes = V.options.datasets.mnist.classes.map(name => `class ${name}`)")
+    chosen(tab, "L", "vae")
+    assert tab.evaluate("[V.state.label, [...V.state.only], L.plane.found]") == [None, [], None]

@@ -267,3 +267,9 @@ def test_a_cut_lasso_opens_the_page_as_it_is(visit):
         tab = visit(f"?image=3&lasso={text}")
         assert tab.evaluate("[V.lasso.on, V.lasso.loop, V.state.image]") == [False, None, 3], text
         tab.close()
+
+
+def test_a_link_to_a_walk_has_no_loop(visit):
+    """Otherwise most codes stand back on both maps, and nothing on the page says why."""
+    tab = visit("?walk=3-8&t=0.5&lasso=left,-1,-1,1,-1,1,1")
+    assert tab.evaluate("[V.walk.way.ends, V.lasso.on, V.lasso.loop, L.plane.found]") == [[3, 8], False, None, None]

@@ -224,7 +224,8 @@ def _digit() -> dict[str, Any] | None:
     chosen = digit.shared()
     if chosen is None or not chosen.pixels.any():  # a pad that was cleared is no digit to mark
         return None
-    return digit.option(chosen, chosen.label) | {"origin": chosen.origin, "link": digit.in_link()}
+    named = {"origin": chosen.origin, "link": digit.in_link(), "classes": list(chosen.data.classes)}
+    return digit.option(chosen, chosen.label) | named
 
 
 def _told(one: Standing) -> dict[str, Any] | None:

@@ -39,9 +39,10 @@ const STYLE = await (await fetch(new URL("map.css", import.meta.url))).text();
  * @typedef {{kind: string, slug: string, title: string, name: string, code: string, dataset: string, apart: boolean,
  *   network: registry.Network, plane: {centre: number[], axes: number[][], share: number} | null}} About
  *
- * The digit that all pages share; its origin names a test image, or it is own; link: what a link to it says.
+ * The digit that all pages share; its origin names a test image, or it is own; link: what a link to it says; classes:
+ * those that its label counts, which may be others than the maps'.
  * @typedef {import("../../parts/controls.mjs").Digit
- *   & {origin: string | null, link: {[name: string]: string | null}}} Shared
+ *   & {origin: string | null, link: {[name: string]: string | null}, classes: string[]}} Shared
  *
  * taken: a tile below the maps that was pressed, the n-th; start: how the page opens, where neither the link nor this tab says more; walk: what Python says of the one that it has
  * heard of. Both maps are of one data set.
@@ -75,8 +76,10 @@ export async function mount(root, component) {
 
 class MapView {
   gone = false; // another view stands in its place
-  /** @type {(Omit<Shared, "pixels"> & {pixels: Float32Array, guess?: number}) | null} the visitor's; guess: a model's label */
+  /** @type {(Omit<Shared, "pixels"> & {pixels: Float32Array}) | null} the visitor's, or a sample of another data set */
   own = null;
+  /** @type {WeakMap<import("../../engine/engine.mjs").Model, number>} what each conditional model takes it for */
+  guesses = new WeakMap();
   /** @type {Side[]} left, right */
   sides = [];
   /** @type {Walk} */
@@ -241,7 +244,7 @@ class MapView {
     const { start } = this.options;
     this.#put(this.sides[0], left, one);
     this.#put(this.sides[1], right, two);
-    this.lasso.turn(lasso.on && !walk, lasso.loop);
+    this.lasso.turn(lasso.on && !walk, walk ? null : lasso.loop);
     this.#applyLayers();
     if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
     // Only the maps know where a place and an own digit lie, and what Python says below them is of what they show.
@@ -450,9 +453,10 @@ class MapView {
     try {
       const [mine, its] = await Promise.all([this.#fetch(kind), this.#fetch(beside)]);
       if (this.gone) return;
-      const label = this.#knownLabel(this.known.get(kind).dataset, this.state.label);
-      const only = this.#knownClasses(this.known.get(kind).dataset, this.state.only);
-      Object.assign(this.state, { views: { left: null, right: null }, label, only });
+      this.state.views = { left: null, right: null };
+      if (!same(this.classes, this.options.datasets[this.known.get(kind).dataset].classes)) {
+        Object.assign(this.state, { label: null, only: new Set() }); // 9 is another class there
+      }
       const last = this.#count(mine.codes);
       this.#put(side, kind, mine);
       if (beside !== other.kind) this.#put(other, beside, its);
@@ -485,9 +489,13 @@ class MapView {
     return this.state.label ?? side.codes.label[index ?? this.state.image];
   }
 
-  /** What the visitor says that it is, else what the model takes it for. @param {Side} side */
-  #labelOfOwn({ model }) {
-    return this.own.label ?? (this.own.guess ??= likeliest(model instanceof Flat ? model.whole : model, this.own.pixels));
+  /** What it is said to be, where that is a class of these maps, else what the model takes it for. @param {Side} side */
+  #labelOfOwn({ model: shown }) {
+    const { label, classes, pixels } = this.own;
+    if (label !== null && same(classes, this.classes)) return label;
+    const model = shown instanceof Flat ? shown.whole : shown;
+    if (!this.guesses.has(model)) this.guesses.set(model, likeliest(model, pixels));
+    return this.guesses.get(model);
   }
 
   #labelChanged() {
@@ -786,12 +794,16 @@ class MapView {
     return Array.from(of, (v) => Math.exp(0.5 * v));
   }
 
+  #nameOfOwn() {
+    const { origin, shows } = this.own;
+    const said = origin ? "" : "said to be ";  // be it to see what a CVAE draws then
+    return `${origin ? "The chosen digit" : "Your digit"}${shows === null ? "" : `, ${said}${called(shows)}`}`;
+  }
+
   #words({ side: own, index }, places) {
     const e = this.elements;
-    const label = !own ? this.own.label : index === null ? null : own.codes.label[index];
-    const said = this.own?.origin ? "" : "said to be ";  // be it to see what a CVAE draws then
-    e.what.textContent = !own ? `${this.own.origin ? "The chosen digit" : "Your digit"}${label === null ? "" : `, ${said}${called(this.classes[label])}`}`
-      : index === null ? `A place on the ${own.about.name}'s map` : `Test image ${index}, ${called(this.classes[label])}`;
+    e.what.textContent = !own ? this.#nameOfOwn() : index === null ? `A place on the ${own.about.name}'s map`
+      : `Test image ${index}, ${called(this.classes[own.codes.label[index]])}`;
     const parts = [e.what.textContent];
     this.sides.forEach((side, k) => {
       const name = side.about.name;
@@ -852,6 +864,9 @@ class MapView {
 }
 
 // Helpers ----------------------------------------------------------------------------------------------------------------
+
+/** Whether a label means the same in both. @param {string[]} some @param {string[]} others names of classes */
+const same = (some, others) => some.length === others.length && some.every((name, y) => name === others[y]);
 
 const small = (text) => element("small", {}, text);
 
