@@ -278,6 +278,7 @@ TOUCHES = {
                 press(tab, "Zoom in, right map"),
             ),
         ),
+        ("lasso", lambda tab: press(tab, "Lasso")),
         ("learning", lambda tab: tab.get_by_text("Show how the four learned").click()),
     ],
 }

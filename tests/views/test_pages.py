@@ -395,7 +395,7 @@ def test_the_map_shows_any_model_on_its_own_data_set(visit):
         ({"right": "digits-vae-2d"}, ("digits-ae-2d", "digits-vae-2d"), None),
         ({"left": "vae", "right": "mnist-vae-2d-beta4"}, ("vae", "mnist-vae-2d-beta4"), None),
         ({"left": "digits-cvae-2d", "right": "vae"}, ("digits-cvae-2d", "digits-ae-2d"), "Both maps show one data set"),
-        ({"left": "mnist-vae-2d-mine"}, ("ae", "vae"), "the model mnist-vae-2d-mine: there is no such model here"),
+        ({"left": "mnist-vae-2d-mine"}, ("ae", "vae"), "the model `mnist-vae-2d-mine`: there is no such model here"),
         ({"left": "../judge"}, ("ae", "vae"), "of a name that no model has"),
     ],
 )

@@ -18,7 +18,6 @@ from ui.parts import digit, scatter
 from ui.shell.failure import callback, give_up
 from ui.shell.family import FAMILY, slug
 from vae_core import contents
-from vae_core.data import DATASETS
 from vae_core.storage import StorageError
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def models() -> dict[str, Standing]:
     than two numbers stands there by a plane through its codes, the family's too, under its slug."""
     there = cast.everybody(numbers=True)  # any of them may be chosen in the browser
     two = {one.key: one for one in there if one.latent_dim == 2}
-    more = [one for one in there if one.latent_dim > 2]
+    more = [one for one in there if one.latent_dim > 2 and _has_plane(one)]
     return two | {one.slug: one._replace(name=f"{one.name} {one.latent_dim}-D") for one in more}
 
 
@@ -91,10 +90,19 @@ def plane(one: Standing) -> Plane | None:
 @lru_cache(maxsize=64)
 def _plane(name: str, _when: tuple[int, ...]) -> Plane:
     codes = contents.read_codes(networks.CHECKPOINTS / name)["train_mean"].astype(np.float64)
+    if len(codes) < 2 or not codes.std(0).any():
+        raise StorageError(f"The codes of {name} do not differ: no plane goes through them.")
     spread, directions = np.linalg.eigh(np.cov(codes.T))  # ascending
     axes = directions[:, :-3:-1].T
     axes *= np.sign(axes[range(2), np.abs(axes).argmax(1)])[:, None]  # of two directions one
     return Plane(codes.mean(0), axes, float(spread[-2:].sum() / spread.sum()))
+
+
+def _has_plane(one: Standing) -> bool:
+    try:
+        return plane(one) is not None
+    except StorageError:
+        return False
 
 
 def _beside(here: dict[str, Standing], key: str, wish: str | None) -> str:
@@ -117,7 +125,7 @@ def start(here: dict[str, Standing]) -> dict[str, Any]:
     left = first or (_beside(here, second, "ae") if second else "ae" if "ae" in here else next(iter(here)))
     right = _beside(here, left, second or "vae")
     if first and second and second != right and first != second:
-        other = DATASETS[here[second].dataset].title
+        other = here[second].data.title
         st.info(
             f"Both maps show one data set. {here[second].name} was trained on {other}, so {here[right].name} stands "
             f"beside {here[left].name}."
@@ -144,13 +152,20 @@ def _say_who_is_missing(here: dict[str, Standing], named: list[str]) -> None:
         reason = "there is no such model here"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,120}", name):
             name = "of a name that no model has"
-        elif name in {path.name for path in networks.CHECKPOINTS.iterdir()}:
-            try:
-                cast.standing(name)
-                reason = "its code has one number, and a map needs two"
-            except StorageError:
-                reason = "its files are broken; whoever runs this app finds the reason in the server's log"
+        else:
+            name, wish = f"`{name}`", name  # a name such as www.a.invalid is no link
+            if wish != "judge" and wish in {path.parent.name for path in networks.CHECKPOINTS.glob("*/card.json")}:
+                reason = _why_not(wish)
         st.warning(f"The link names the model {name}: {reason}. Another stands in its place.")
+
+
+def _why_not(slug: str) -> str:
+    """Why a model that is here cannot stand on the map, as the end of a sentence."""
+    try:
+        one = cast.standing(slug)
+    except StorageError:
+        return "its files are broken; whoever runs this app finds the reason in the server's log"
+    return "its code has one number, and a map needs two" if one.latent_dim == 1 else "its codes do not differ"
 
 
 def _pick(picked: dict[str, Any]) -> None:
@@ -183,7 +198,7 @@ def options(
         for key, one in here.items()
     ]
     datasets = {
-        one.dataset: {"title": DATASETS[one.dataset].title, "classes": classes(one), "colours": colours(one)}
+        one.dataset: {"title": one.data.title, "classes": classes(one), "colours": colours(one)}
         for one in here.values()
     }
     return {"models": models, "datasets": datasets, "start": opening, "digit": None, "walk": None, "taken": None}
@@ -257,7 +272,7 @@ def _seen(one: Standing, codes: dict[str, Any]) -> dict[str, Any]:
 
 def classes(one: Standing) -> list[str]:
     """The names of its data set's labels."""
-    return list(DATASETS[one.dataset].classes)
+    return list(one.data.classes)
 
 
 def _numerals(one: Standing) -> bool:
@@ -267,7 +282,7 @@ def _numerals(one: Standing) -> bool:
 
 def colours(one: Standing) -> list[str]:
     """Of its data set's labels."""
-    return list(DATASETS[one.dataset].colours)
+    return list(one.data.colours)
 
 
 def reader(here: dict[str, Standing]) -> messages.Reader:
