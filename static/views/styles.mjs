@@ -18,7 +18,8 @@ const KEPT = 4; // hands to compare, at most
 const remembered = new Map(); // slug → {z, of which digit, kept}: survives a switch of pages, as this module does
 
 /**
- * @typedef {{slug: string, network: registry.Network, digit: import("../parts/controls.mjs").Digit}} Options
+ * @typedef {{slug: string, network: registry.Network, digit: import("../parts/controls.mjs").Digit, place: string}} Options
+ * place: ends the names of the link's parameters; another model may stand beside this one
  * @typedef {{digit: string, z: number[]}} Message the hand as it was left, and which digit was shown with it
  * @typedef {import("../host.mjs").Component<Options, Message>} Component
  */
@@ -71,7 +72,7 @@ class Styles {
   }
 
   async start() {
-    const { slug, network } = this.options;
+    const { slug, network, place } = this.options;
     const [style, model, codes] = await Promise.all([
       styleSheet(this.root), registry.model(network), registry.codes(network),
     ]);
@@ -83,10 +84,10 @@ class Styles {
     const D = model.latentDim;
     const old = remembered.get(slug) ?? {};
     this.#encode();
-    const asked = numbersOf(link.get("z"), D);
+    const asked = numbersOf(link.get(`z${place}`), D);
     const same = old.digit === this.options.digit.id; // another digit has come meanwhile: its hand is shown
     this.z = Float32Array.from(asked ?? (same ? old.z : this.own.mean));
-    const keep = link.get("keep")?.split(";").map((text) => numbersOf(text, D)).filter(Boolean);
+    const keep = link.get(`keep${place}`)?.split(";").map((text) => numbersOf(text, D)).filter(Boolean);
     this.kept = (keep ?? old.kept ?? []).slice(0, KEPT).map((z) => Float32Array.from(z));
     this.#build(style, codes);
     if (old.z) this.#remember(); // back from another page: the link says it again
@@ -240,9 +241,9 @@ class Styles {
   }
 
   #remember() {
-    const { slug, digit } = this.options;
+    const { slug, digit, place } = this.options;
     remembered.set(slug, { z: Float32Array.from(this.z), digit: digit.id, kept: this.kept });
-    link.set({ z: toLink(this.z), keep: this.kept.map((z) => toLink(z)).join(";") || null });
+    link.set({ [`z${place}`]: toLink(this.z), [`keep${place}`]: this.kept.map((z) => toLink(z)).join(";") || null });
   }
 
   // Kept hands ---------------------------------------------------------------------------------------------------------

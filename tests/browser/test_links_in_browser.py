@@ -213,6 +213,15 @@ TOUCHES = {
         ("styles_dim digit_only", lambda tab: (segment(tab, "styles_dim", "20"), option(tab, "digit_only", "only 8"))),
         ("styles_model", lambda tab: another(tab, "◉ CVAE digits")),
         (
+            "styles_beside z2 keep2",
+            lambda tab: (
+                option(tab, "styles_beside", "◉ CVAE digits"),
+                tab.get_by_role("button", name="Random hand").nth(1).click(),
+                rest(tab),
+                tab.get_by_role("button", name="Keep this hand").nth(1).click(),
+            ),
+        ),
+        (
             "z keep",
             lambda tab: (
                 press(tab, "Random hand"),

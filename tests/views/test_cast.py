@@ -13,8 +13,9 @@ from streamlit.testing.v1 import AppTest
 from ui.live import cast, messages, networks, store
 from ui.parts import digit
 from ui.parts.picture import label_for
+from ui.parts.tiles import data_uri
 from ui.views import studio
-from vae_core import checkpoints, data
+from vae_core import checkpoints, data, latent
 from vae_core.__main__ import main
 from vae_core.storage import read_json, read_tensors, write_json, write_tensors
 
@@ -190,3 +191,21 @@ def test_only_one_class_is_of_the_data_set_that_was_shown(alphabet):
     assert app.selectbox(key="digit_only").value == 17 and not app.exception
     app.selectbox(key="digit_source").set_value("digits").run()
     assert app.selectbox(key="digit_only").value is None and not app.exception
+
+
+def test_two_conditional_models_write_side_by_side():
+    """Otherwise whoever has trained one sees it in the shipped one's place, and compares from memory."""
+    app = visit("3_Styles", styles_beside=OTHER, z="0,0", z2="1,1")
+    assert not app.exception and not app.error
+    sent = [json.loads(e.proto.json) for e in app.get("bidi_component") if "views/styles.mjs" in e.proto.json]
+    views = [json.loads(content["options"]) for content in sent]
+    assert [(view["slug"], view["place"]) for view in views] == [("mnist-cvae-2d", ""), (OTHER, "2")]
+    for slug, z, content in zip(("mnist-cvae-2d", OTHER), ([0.0, 0.0], [1.0, 1.0]), sent, strict=True):
+        model = checkpoints.load(slug)[0]
+        with torch.no_grad():
+            ten = latent.decode(model, torch.tensor([z]).expand(10, -1), torch.arange(10)).numpy()
+        assert all(data_uri(drawn) in content["first"] for drawn in ten), slug
+    app.selectbox(key="styles_beside").set_value(None).run()
+    assert told(app, "views/styles.mjs")["slug"] == "mnist-cvae-2d" and not app.exception
+    app = visit("3_Styles", styles_beside="mnist-vae-2d")  # who is told no label stands nowhere here
+    assert told(app, "views/styles.mjs")["slug"] == "mnist-cvae-2d" and not app.exception

@@ -85,6 +85,32 @@ def choose_one(page: str, size: int, fits: Callable[[Standing], bool], lacking: 
     return there[state[key]]
 
 
+def choose_beside(page: str, one: Standing, fits: Callable[[Standing], bool]) -> Standing | None:
+    """Who stands beside the one model of a page, of as many numbers; its state is `<page>_beside`, None for nobody."""
+    key, state = f"{page}_beside", st.session_state
+    there = {each.key: each for each in _by_key(one.latent_dim).values() if each.latent_dim == one.latent_dim}
+    can = [name for name, each in there.items() if fits(each) and name != one.key]
+    if state[key] not in can:
+        state[key] = None
+    if not can:
+        return None
+    st.selectbox(
+        "Model beside it",
+        can,
+        index=None,
+        format_func=lambda name: told(there[name]),
+        placeholder="nobody beside it",
+        label_visibility="collapsed",
+        key=key,
+        persist_state="session",
+    )
+    return (
+        there[state[key]]
+        if bridge.whole([cast.slug_of(name, one.latent_dim) for name in can if name == state[key]])
+        else None
+    )
+
+
 def choose_size(page: str, fits: Callable[[Standing], bool] = lambda one: True) -> int:
     """Show the control for how many numbers a code has: the sizes of which a model fits, the shipped ones first."""
     key, state = f"{page}_dim", st.session_state

@@ -133,10 +133,11 @@ LINKS: dict[str, dict[str, Param | None]] = {
     },
     "Styles": {
         "styles_model": ONE._replace(start="cvae"),
+        "styles_beside": ONE._replace(start=None),
         "styles_dim": SIZE._replace(start=2),
         "styles_label": count(3, 199),
         "digit_only": LABEL,
-        **dict.fromkeys(("z", "keep"), VIEW),
+        **dict.fromkeys(("z", "keep", "z2", "keep2"), VIEW),
     },
     "Interpolate": {
         "walk_cast": CAST,

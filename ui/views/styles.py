@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import html
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -12,7 +13,7 @@ from torch import Tensor
 from ui.live import bridge, messages, networks, store
 from ui.live.cast import Standing, standing
 from ui.parts import digit, fetch, first
-from ui.parts.cast import choose_one, choose_size
+from ui.parts.cast import choose_beside, choose_one, choose_size
 from ui.parts.digit import Chosen
 from ui.parts.picture import choose_digit, label_for, show_steps, take_sample, takeable
 from ui.parts.tiles import Bar, Tile, bars, row, sheet
@@ -22,6 +23,7 @@ from vae_core import latent
 from vae_core.data import DATASETS, NUMERALS
 
 REACH, SIDE = 3.0, 15  # σ from the middle to a sheet's edge, drawings on its side
+PLACES = ("", "2")  # of the model and of the one beside it, at the end of the link's z and keep
 MIXED = 1.5  # times chance, up to which classes are said to mix
 COMPARED = 3000  # test images whose nearest neighbour is asked for its label
 
@@ -32,20 +34,22 @@ def page() -> None:
     with size:
         dim = choose_size("styles", _fits)
         one = choose_one("styles", dim, _fits, "it is told no label")
+        other = choose_beside("styles", one, _fits) if one else None
     with controls:
         chosen = choose_digit()
     if one is None:  # why it is not there, in one sentence
         store.guard(slug("cvae", dim))
         store.guard_codes(slug("cvae", dim))
         one = standing(slug("cvae", dim))
-    model, _ = store.guard(one.slug)
-    store.guard_codes(one.slug)
-    label, how = label_for(chosen, model, one.dataset)
-    code = latent.embed(model, torch.tensor(chosen.pixels)[None], torch.tensor([label]))
-    _hand(one, chosen, label, code)
+    here = [_asked(each, chosen) for each in (one, other) if each]
+    for asked, place in zip(here, PLACES, strict=False):
+        if other:
+            st.html(f"<h3>{html.escape(asked.one.title)}</h3>")
+        _hand(asked, chosen, place)
     fetch.mnist_notice()
-    st.subheader("What the model makes of your digit")
-    _drawn_back(one, chosen, label, how, code)
+    st.subheader("What the model makes of your digit" if other is None else "What the models make of your digit")
+    for asked in here:
+        _drawn_back(asked, chosen, "Drawn back" if other is None else asked.one.title)
     show_steps(chosen)
     st.subheader("One digit in many hands" if one.data.classes == NUMERALS else "One class in many hands")
     _many(one)
@@ -55,10 +59,26 @@ def _fits(one: Standing) -> bool:
     return one.conditional
 
 
+class Asked(NamedTuple):
+    """A model, and what it makes of the digit."""
+
+    one: Standing
+    label: int  # what it is told
+    how: str  # whence that is known
+    code: latent.Code  # of the digit under this label
+
+
+def _asked(one: Standing, chosen: Chosen) -> Asked:
+    model, _ = store.guard(one.slug)
+    store.guard_codes(one.slug)
+    label, how = label_for(chosen, model, one.dataset)
+    return Asked(one, label, how, latent.embed(model, torch.tensor(chosen.pixels)[None], torch.tensor([label])))
+
+
 @fragment
-def _hand(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> None:
-    """The live view, and whenever the hand lets go, who really writes like this."""
-    z = styles(one, chosen, label, code)
+def _hand(asked: Asked, chosen: Chosen, place: str) -> None:
+    """The live view, and whenever the hand lets go, who really writes like this. place: ends the link's parameters."""
+    one, z = asked.one, styles(asked, chosen, place)
     source = _samples_of(one)
     if source is None:
         st.caption(
@@ -70,7 +90,7 @@ def _hand(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> None:
     st.caption(f"Real ones in this hand: of {of}, for each label the one whose code lies nearest.")
     same = same_hand(one.slug, z, source)
     found = [Tile(images[i], edge=one.data.colours[y]) for y, i in enumerate(same)]
-    if takeable(found, list(one.data.classes), lambda y: take_sample(source, same[y]), key="hand"):
+    if takeable(found, list(one.data.classes), lambda y: take_sample(source, same[y]), key=f"hand{place}"):
         st.rerun()
 
 
@@ -83,7 +103,8 @@ def _samples_of(one: Standing) -> str | None:
     return one.dataset if one.dataset in store.sources() else None
 
 
-def _drawn_back(one: Standing, chosen: Chosen, label: int, how: str, code: latent.Code) -> None:
+def _drawn_back(asked: Asked, chosen: Chosen, caption: str) -> None:
+    one, label, how, code = asked
     (model, _), x = store.guard(one.slug), torch.tensor(chosen.pixels)[None]
     reconstruction = latent.decode(model, code.mean, torch.tensor([label]))[0].numpy()
     elbos = latent.label_elbos(model, x[0], torch.Generator().manual_seed(0))
@@ -91,7 +112,7 @@ def _drawn_back(one: Standing, chosen: Chosen, label: int, how: str, code: laten
     left, right = st.columns([1, 2.2], gap="large")
     with left:
         original = Tile(model.observe(x)[0].numpy(), "Original", "binarised at 0.5", colours[label])
-        row((original, Tile(reconstruction, "Drawn back", f"as {names[label]}, {how}", colours[label])), size=128)
+        row((original, Tile(reconstruction, caption, f"as {names[label]}, {how}", colours[label])), size=128)
     with right:
         few = len(names) <= 12  # more numbers side by side run into each other
         bars(
@@ -148,14 +169,15 @@ def _sorted_by_label(name: str, stamp: tuple[int, ...]) -> float:
     return latent.same_label_share(codes["test_mean"][:COMPARED], codes["test_label"][:COMPARED])
 
 
-def styles(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> Tensor:
+def styles(asked: Asked, chosen: Chosen, place: str) -> Tensor:
     """Show the live view. Returns z (D,) as the hand left it: the link's, else this digit's last, else its own."""
+    one, label, _, code = asked
     key, mean, shown = f"styles {one.slug}", code.mean[0], digit.option(chosen, label)
 
     def left(hand: dict[str, Any]) -> list[float] | None:
         return hand["z"] if hand.get("digit") == shown["id"] else None  # another digit may have come since
 
-    at = first.asked("z", len(mean)) or left(first.last(key))
+    at = first.asked(f"z{place}", len(mean)) or left(first.last(key))
     z = mean if at is None else torch.tensor(at)
 
     def picture() -> str:
@@ -170,7 +192,7 @@ def styles(one: Standing, chosen: Chosen, label: int, code: latent.Code) -> Tens
         return f'{first.BAR}<div class="styles">{side}<div class="all">{tiles}</div></div>'
 
     reader = messages.form({"z": messages.vector(len(mean)), "digit": first.DIGIT})
-    told = {"slug": one.slug, "network": bridge.network(one.slug), "digit": shown}
+    told = {"slug": one.slug, "network": bridge.network(one.slug), "digit": shown, "place": place}
     at = left(first.show("views/styles.mjs", key, told, picture, reader=reader))
     return z if at is None else torch.tensor(at)
 
