@@ -84,10 +84,10 @@ class Styles {
     const D = model.latentDim;
     const old = remembered.get(slug) ?? {};
     this.#encode();
-    const asked = numbersOf(link.get(`z${place}`), D);
+    const asked = numbersOf(place ? link.get("z2") : link.get("z"), D);
     const same = old.digit === this.options.digit.id; // another digit has come meanwhile: its hand is shown
     this.z = Float32Array.from(asked ?? (same ? old.z : this.own.mean));
-    const keep = link.get(`keep${place}`)?.split(";").map((text) => numbersOf(text, D)).filter(Boolean);
+    const keep = (place ? link.get("keep2") : link.get("keep"))?.split(";").map((text) => numbersOf(text, D)).filter(Boolean);
     this.kept = (keep ?? old.kept ?? []).slice(0, KEPT).map((z) => Float32Array.from(z));
     this.#build(style, codes);
     if (old.z) this.#remember(); // back from another page: the link says it again
