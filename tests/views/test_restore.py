@@ -111,7 +111,7 @@ def test_only_what_compares_is_marked():
     base = checkpoints.load_baselines()["ridge"]["masking"]["0.5"]
     assert f'best">{base["nats"]:.2f}<' in visit.shown().split("<table")[2]
     (said,) = (c.value for c in visit.app.caption if "Such numbers are never marked as best" in c.value)
-    assert "its own data set, digits" in said and "models of black and white pixels" in said
+    assert "its own data set, scikit-learn's digits" in said and "models of black and white pixels" in said
     clean, label = sample(opening())
     spoilt, y = spoil(clean, "masking", 0.5, 0), torch.tensor([label])
     model = checkpoints.load("digits-cvae-2d")[0]
