@@ -30,6 +30,11 @@ def bits(text: str) -> np.ndarray:
     return np.unpackbits(np.frombuffer(raw, np.uint8)).astype(np.float32)
 
 
+def grey(pixels: np.ndarray) -> str:
+    """Pixels in [0, 1], such as (784,), as a byte each in base64: what static/parts/controls.mjs's `pixelsOf` reads."""
+    return base64.b64encode(np.rint(255 * pixels).astype(np.uint8).tobytes()).decode()
+
+
 def data_uri(pixels: np.ndarray) -> str:
     """A picture (H, W) or (784,) in [0, 1], or uint8 (H, W[, 3]), as an inline PNG at its own size."""
     array = np.asarray(pixels)

@@ -14,10 +14,11 @@ import streamlit as st
 
 from ui.live import bridge, cast, messages, networks
 from ui.live.cast import Standing
-from ui.parts import digit, scatter
+from ui.parts import digit, scatter, tiles
 from ui.shell.failure import callback, give_up
 from ui.shell.family import FAMILY, slug
 from vae_core import contents
+from vae_core.data import NUMERALS
 from vae_core.storage import StorageError
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def options(
         for key, one in here.items()
     ]
     datasets = {
-        one.dataset: {"title": one.data.title, "classes": classes(one), "colours": colours(one)}
+        one.dataset: {"title": one.data.title, "classes": list(one.data.classes), "colours": list(one.data.colours)}
         for one in here.values()
     }
     return {"models": models, "datasets": datasets, "start": opening, "digit": None, "walk": None, "taken": None}
@@ -270,19 +271,9 @@ def _seen(one: Standing, codes: dict[str, Any]) -> dict[str, Any]:
     return codes | {"test_mean": torch.from_numpy(found.project(codes["test_mean"].numpy())).float()}
 
 
-def classes(one: Standing) -> list[str]:
-    """The names of its data set's labels."""
-    return list(one.data.classes)
-
-
 def _numerals(one: Standing) -> bool:
     """Whether its images are what "a digit" and the judge speak of."""
-    return classes(one) == list("0123456789")
-
-
-def colours(one: Standing) -> list[str]:
-    """Of its data set's labels."""
-    return list(one.data.colours)
+    return one.data.classes == NUMERALS
 
 
 def reader(here: dict[str, Standing]) -> messages.Reader:
@@ -330,7 +321,7 @@ def heard(here: dict[str, Standing], left: Standing, walk: dict[str, Any]) -> di
     images, judge = store.originals(left.dataset), store.judge() if _numerals(left) else None
     return {
         "ends": walk["ends"],
-        "originals": None if images is None else [_grey(images[min(i, len(images) - 1)]) for i in walk["ends"]],
+        "originals": None if images is None else [tiles.grey(images[min(i, len(images) - 1)]) for i in walk["ends"]],
         "verdicts": None
         if judge is None
         else {side: _verdict(judge, here[said["kind"]], said) for side, said in walk["said"].items()},
@@ -348,11 +339,6 @@ def _verdict(judge: Judge, one: Standing, said: dict[str, Any]) -> dict[str, Any
     label = torch.tensor([said["label"]]) if model.conditional else None
     drawn = latent.decode(model, _lifted(one, [said["z"]]), label)
     return {"said": said, "digit": bool(judge.is_digit(drawn)), "read": int(judge.label(drawn))}
-
-
-def _grey(pixels: np.ndarray) -> str:
-    """(784,) in [0, 1] as static/parts/controls.mjs reads it."""
-    return base64.b64encode(np.rint(255 * pixels).astype(np.uint8).tobytes()).decode()
 
 
 def answers(here: dict[str, Standing], picked: dict[str, Any]) -> None:
@@ -414,7 +400,7 @@ def _image(one: Standing, side: str, codes: dict[str, Any], i: int, told: int | 
     from vae_core import latent
 
     model, _ = store.guard(one.slug)
-    label, originals, names = int(codes["test_label"][i]), store.originals(one.dataset), classes(one)
+    label, originals, names = int(codes["test_label"][i]), store.originals(one.dataset), one.data.classes
     seen = _seen(one, codes)
     note, y = "its drawing", label if told is None or told >= len(names) else told
     if model.conditional and y != label:
@@ -493,7 +479,7 @@ def _neighbours(one: Standing, side: str, codes: dict[str, Any], near: list[int]
     else:
         pictures = originals[near]
     st.caption(text)
-    names, edges = classes(one), colours(one)
+    names, edges = one.data.classes, one.data.colours
     takeable(
         [Tile(p, edge=edges[y]) for p, y in zip(pictures, labels.tolist(), strict=True)],
         [names[y] for y in labels.tolist()],
@@ -513,7 +499,7 @@ def _figure(one: Standing, when: tuple[int, ...]) -> str:
     stored = contents.read_codes(networks.CHECKPOINTS / one.slug)
     mean, label, seen = stored["test_mean"].astype(np.float32), stored["test_label"], plane(one)
     mean = mean if seen is None else seen.project(mean)
-    edges, names = colours(one), classes(one)
+    edges, names = one.data.colours, one.data.classes
     uri = "data:image/png;base64," + base64.b64encode(scatter.draw_points(mean, label, colours=edges)).decode()
     centre, half = scatter.extent(mean)
     numerals = ""

@@ -5,7 +5,6 @@ Nothing here imports torch before the visitor has drawn: the page paints first.
 
 from __future__ import annotations
 
-import base64
 import html
 import math
 import random
@@ -19,7 +18,7 @@ import streamlit as st
 from ui.live import bridge, messages, networks
 from ui.parts import digit
 from ui.parts.spoils import SPOILS
-from ui.parts.tiles import Strip, bits, data_uri, steps_html, strips
+from ui.parts.tiles import Strip, bits, data_uri, grey, steps_html, strips
 from ui.shell.failure import fragment
 from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.shell.pages import STATIC
@@ -238,10 +237,7 @@ def _shared() -> dict[str, Any] | None:
 
 
 def _encoded_first() -> dict[str, str]:
-    return {
-        kind: base64.b64encode(np.rint(pixels * 255).astype(np.uint8).tobytes()).decode()
-        for kind, pixels in first_answers().items()
-    }
+    return {kind: grey(pixels) for kind, pixels in first_answers().items()}
 
 
 def _take_in(key: str, message: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from ui.live import networks, store
 from ui.live.cast import Standing
 from ui.parts import digit, first, scatter
 from ui.parts.digit import Chosen
-from ui.parts.tiles import data_uri
+from ui.parts.tiles import data_uri, grey
 from ui.shell.family import DIGIT_COLOURS
 from ui.shell.pages import STATIC
 from vae_core import checkpoints, latent, likelihood, losses
@@ -218,7 +218,7 @@ def options(stops: Sequence[Stop], seen: Sequence[Seen], labels: np.ndarray, cho
                     "reconstruction": own.reconstruction,
                     "kl": own.kl,
                     "loss": one.reconstruction + stop.beta * one.kl,
-                    "pictures": _base64(np.rint(255 * one.pictures).astype(np.uint8)),
+                    "pictures": grey(one.pictures),
                 },
             }
         )

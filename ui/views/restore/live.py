@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 import torch
 
@@ -20,6 +18,7 @@ from ui.parts.digit import Chosen
 from ui.parts.links import HALVES
 from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.spoils import SPOILS
+from ui.parts.tiles import grey
 from ui.shell.failure import fragment
 from ui.views.restore.rivals import (
     Line,
@@ -79,7 +78,7 @@ def _live(models: list[Standing], chosen: Chosen) -> None:
     scores = [None if r.pixels is None else [float(v) for v in metrics.restoration(r.pixels, clean)] for r in rivals]
     ridge = None
     if rivals[2].pixels is not None and (score := scores[2]):
-        ridge = {"pixels": _bytes(rivals[2].pixels), "psnr": score[2], "wrong": score[3]}
+        ridge = {"pixels": grey(rivals[2].pixels.numpy()), "psnr": score[2], "wrong": score[3]}
     show = options(bridge.network, members, digit.option(chosen, chosen.label), hand | {"told": told}, ridge)
     key = " ".join(("restore", *(one.slug for one in models)))
     first.show("views/restore.mjs", key, show, partial(_skeleton, members), "restore", reader(members), _take_in)
@@ -163,10 +162,6 @@ def _take_in(hand: dict[str, Any]) -> None:
     state, kind = st.session_state, hand["kind"]
     state["spoil_kind"], state[f"spoil_{kind}"], state["spoil_seed"] = kind, hand["amount"], hand["seed"]
     state["spoil_told"] = hand["told"]
-
-
-def _bytes(pixels: torch.Tensor) -> str:
-    return base64.b64encode(np.rint(pixels.numpy() * 255).astype(np.uint8).tobytes()).decode()
 
 
 def _skeleton(members: Sequence[Member]) -> str:
