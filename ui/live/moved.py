@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from ui.live.networks import base_path
 from ui.shell.pages import MOVED
 
 
@@ -24,14 +24,8 @@ def now_at(page: str, query: str) -> str:
     return f"{new.path}?{kept}" if kept else new.path
 
 
-def _routes() -> list[Route]:
-    base = str(st.get_option("server.baseUrlPath")).strip("/")
-    root = f"/{base}/" if base else "/"
-
-    def send_on(request: Request) -> RedirectResponse:
-        return RedirectResponse(root + now_at(request.url.path.rpartition("/")[2], request.url.query))
-
-    return [Route(f"{root}{urlsplit(old).path}", send_on) for old in MOVED if "?" not in old]
+def _send_on(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{base_path()}/{now_at(request.url.path.rpartition('/')[2], request.url.query)}")
 
 
-MOVES = _routes()
+MOVES = [Route(f"{base_path()}/{old}", _send_on) for old in MOVED if "?" not in old]

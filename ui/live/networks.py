@@ -81,9 +81,10 @@ def _send(request: Request) -> Response:
     return Response(file, headers=headers, media_type="application/octet-stream")
 
 
-def _routes() -> list[Route]:
+def base_path() -> str:
+    """Where the server serves the app: "" or, by `server.baseUrlPath`, such as "/explorer"."""
     base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return [Route(f"{f'/{base}' if base else ''}/weights/{{slug}}/{{print}}/{{name}}.safetensors", _send)]
+    return f"/{base}" if base else ""
 
 
-ROUTES = _routes()
+ROUTES = [Route(f"{base_path()}/weights/{{slug}}/{{print}}/{{name}}.safetensors", _send)]

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
+from ui.live.networks import base_path
 from ui.parts.links import hold
 from ui.shell.failure import say_what_failed
 from ui.shell.pages import FRONT, GROUPS, ICON, NAME, address
@@ -78,8 +79,7 @@ def _look() -> str:
 def _unknown() -> str:
     """The address that a visitor asked for and that is no page's: for such a one Streamlit runs the front page."""
     path = urlsplit(st.context.url or "").path.strip("/")
-    base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return unquote(path.removeprefix(base).strip("/"))[:60]
+    return unquote(path.removeprefix(base_path().strip("/")).strip("/"))[:60]
 
 
 def no_such_page(asked: str) -> str:
