@@ -271,10 +271,9 @@ def test_a_page_has_no_main(path):
 
 
 DOOR = 40  # statements of a page
-NOT_YET = {"5_Restore"}  # becomes one with its live view
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if path.stem not in NOT_YET], ids=name_of)
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_a_page_is_a_door(path):
     """Title, one call, formulas: what a page does stands in its view, where a page is found by its name. Words are
     free: a docstring, and a text that has a name."""

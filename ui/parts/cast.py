@@ -10,6 +10,7 @@ from ui.live import bridge, cast
 from ui.live.cast import Standing
 from ui.parts.links import CAST, SIZES
 from ui.shell.failure import callback
+from ui.shell.family import slug
 
 MOST = 4  # models on a page at once
 
@@ -85,16 +86,28 @@ def choose_one(page: str, size: int, fits: Callable[[Standing], bool], lacking: 
     return there[state[key]]
 
 
+def shipped(kind: str, size: int) -> Standing:
+    """The shipped model, for a page on which none fits: where its files are missing or broken, one sentence and the end
+    of the page."""
+    from ui.live import store  # imports torch
+
+    store.guard(slug(kind, size))
+    store.guard_codes(slug(kind, size))
+    return cast.standing(slug(kind, size))
+
+
 def choose_beside(page: str, one: Standing, fits: Callable[[Standing], bool]) -> Standing | None:
     """Who stands beside the one model of a page, of as many numbers; its state is `<page>_beside`, None for nobody."""
     key, state = f"{page}_beside", st.session_state
-    there = {each.key: each for each in _by_key(one.latent_dim).values() if each.latent_dim == one.latent_dim}
-    can = [name for name, each in there.items() if fits(each) and name != one.key]
+    there = _by_key(one.latent_dim)
+    can = [
+        name for name, each in there.items() if fits(each) and not _size_fits(each, one.latent_dim) and name != one.key
+    ]
     if state[key] not in can:
         state[key] = None
     if not can:
         return None
-    st.selectbox(
+    name = st.selectbox(
         "Model beside it",
         can,
         index=None,
@@ -104,11 +117,7 @@ def choose_beside(page: str, one: Standing, fits: Callable[[Standing], bool]) ->
         key=key,
         persist_state="session",
     )
-    return (
-        there[state[key]]
-        if bridge.whole([cast.slug_of(name, one.latent_dim) for name in can if name == state[key]])
-        else None
-    )
+    return there[name] if name and bridge.whole([there[name].slug]) else None
 
 
 def choose_size(page: str, fits: Callable[[Standing], bool] = lambda one: True) -> int:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ui.live import bridge, messages, networks, store
-from ui.live.cast import Standing, standing
+from ui.live.cast import Standing
 from ui.parts import digit, fetch, first
-from ui.parts.cast import choose_beside, choose_one, choose_size
+from ui.parts.cast import choose_beside, choose_one, choose_size, shipped
 from ui.parts.digit import Chosen
 from ui.parts.picture import choose_digit, label_for, show_steps, take_sample, takeable
 from ui.parts.tiles import Bar, Tile, bars, row, sheet
@@ -37,10 +37,7 @@ def page() -> None:
         other = choose_beside("styles", one, _fits) if one else None
     with controls:
         chosen = choose_digit()
-    if one is None:  # why it is not there, in one sentence
-        store.guard(slug("cvae", dim))
-        store.guard_codes(slug("cvae", dim))
-        one = standing(slug("cvae", dim))
+    one = one or shipped("cvae", dim)
     here = [_asked(each, chosen) for each in (one, other) if each]
     for asked, place in zip(here, PLACES, strict=False):
         if other:

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from ui.live import store
-from ui.live.cast import Standing, standing
+from ui.live.cast import Standing
 from ui.parts import digit, fetch
-from ui.parts.cast import choose_one, told
+from ui.parts.cast import choose_one, shipped, told
 from ui.parts.digit import Chosen
 from ui.parts.picture import choose_digit, label_for, show_steps
-from ui.shell.family import slug
 from ui.shell.glossary import glossary
 
 BOUND = ("evidence, log p(x)", "ELBO", "KL")
@@ -68,10 +67,7 @@ def the_bound() -> None:
     if part.of_one:
         with of_models:
             one = choose_one("inside", 2, fits, "its code is a point, so there is no bound")
-        if one is None:  # why not, in one sentence
-            store.guard(slug("vae", 2))
-            store.guard_codes(slug("vae", 2))
-            one = standing(slug("vae", 2))
+        one = one or shipped("vae", 2)
         of_models.caption(told(one))
     with controls:
         chosen = choose_digit()
