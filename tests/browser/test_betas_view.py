@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from playwright.sync_api import expect
+from tabs import serve_files
 
 from ui.parts.digit import Chosen
 from ui.views.bound import betas
@@ -62,16 +63,12 @@ def visit(browser):
     def open_page(query: str = "", **settings):
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 1100}, **settings})
         contexts.append(context)
-
-        def answer(route):
-            name = urlsplit(route.request.url).path.lstrip("/")
-            if not name:
-                body = "<!doctype html><body style='margin:16px;--st-text-color:#1a1d21;--st-background-color:#fff'>"
-                return route.fulfill(body=body, content_type="text/html")
-            kind = {"mjs": "text/javascript", "css": "text/css"}[name.rpartition(".")[2]]
-            return route.fulfill(body=(ROOT / name).read_bytes(), content_type=kind)
-
-        context.route(ORIGIN + "**", answer)
+        serve_files(
+            context,
+            ORIGIN,
+            ROOT,
+            "<!doctype html><body style='margin:16px;--st-text-color:#1a1d21;--st-background-color:#fff'>",
+        )
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.wrong = []

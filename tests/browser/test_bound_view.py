@@ -13,6 +13,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from scipy.special import expit
+from tabs import serve_files
 
 from ui.live import cast, networks
 from ui.parts import scatter
@@ -96,19 +97,12 @@ def visit(browser):
     def open_page(told: dict | None, query: str = "", **settings):
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 1100}, **settings})
         contexts.append(context)
-
-        def answer(route):
-            name = urlsplit(route.request.url).path.lstrip("/")
-            if not name:
-                body = "<!doctype html><body style='margin:16px;--st-text-color:#1a1d21;--st-background-color:#fff'>"
-                return route.fulfill(body=body, content_type="text/html")
-            kind = {"mjs": "text/javascript", "css": "text/css", "json": "application/json"}
-            return route.fulfill(
-                body=(ROOT / name).read_bytes(),
-                content_type=kind.get(name.rpartition(".")[2], "application/octet-stream"),
-            )
-
-        context.route(ORIGIN + "**", answer)
+        serve_files(
+            context,
+            ORIGIN,
+            ROOT,
+            "<!doctype html><body style='margin:16px;--st-text-color:#1a1d21;--st-background-color:#fff'>",
+        )
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.wrong = []

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 from playwright.sync_api import expect
+from tabs import listening
 
 from ui.parts.tiles import bits
 from ui.views.interpolate.ways import START, steps
@@ -37,11 +38,8 @@ def visit(server, browser):
         if context is None:
             context = browser.new_context(viewport=size, **options)
             contexts.append(context)
-        tab = context.new_page()
+        tab = listening(context.new_page())
         tab.set_default_timeout(PATIENCE)
-        tab.sent, tab.wrong = [], []
-        tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: tab.sent.append(frame)))
-        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
         tab.goto(f"{server}/Interpolate?{query}")
         ready(tab)
         return tab

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import expect
+from tabs import listening
 
 from ui.live.bridge import _LOADER
 from vae_core import checkpoints, data, latent
@@ -30,11 +31,8 @@ def visit(server, browser):
     def open_page(address: str, size: dict[str, int] = DESKTOP, *, touch: bool = False, broken: bool = False):
         context = browser.new_context(viewport=size, has_touch=touch)
         contexts.append(context)
-        tab = context.new_page()
+        tab = listening(context.new_page())
         tab.set_default_timeout(PATIENCE)
-        tab.sent, tab.wrong = [], []
-        tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: tab.sent.append(frame)))
-        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
         if broken:
             tab.route("**/weights.safetensors", cut_weights)
         tab.goto(f"{server}/{address}")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from sklearn.decomposition import PCA
+from tabs import listening
 
 from ui.parts.digit import called
 from ui.shell.family import slug
@@ -73,10 +74,7 @@ def visit(server, browser):
         if context is None:
             context = browser.new_context(**{"viewport": DESKTOP, **settings})
             contexts.append(context)
-        tab = context.new_page()
-        tab.sent, tab.wrong = [], []
-        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
-        tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: tab.sent.append(frame)))
+        tab = listening(context.new_page())
         tab.goto(f"{server}/Map{query}", timeout=PATIENCE)
         if wait:
             tab.wait_for_function(FIND, timeout=PATIENCE)

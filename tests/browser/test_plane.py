@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tabs import serve_files
 
 from ui.parts import scatter
 from ui.shell.family import DIGIT_COLOURS
@@ -46,15 +47,7 @@ def open_plane(browser):
             **{"device_scale_factor": 2, "viewport": {"width": 600, "height": 600}, **settings}
         )
         contexts.append(context)
-
-        def answer(route):
-            name = route.request.url.removeprefix(ORIGIN)
-            if name:
-                route.fulfill(body=(STATIC / name).read_bytes(), content_type="text/javascript")
-            else:
-                route.fulfill(body="<!doctype html><body style='margin:0'>", content_type="text/html")
-
-        context.route(ORIGIN + "**", answer)
+        serve_files(context, ORIGIN, STATIC, "<!doctype html><body style='margin:0'>")
         page = context.new_page()
         page.wrong = []
         page.on("pageerror", lambda error: page.wrong.append(str(error)))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import expect
+from tabs import listening
 
 from ui.views.restore.rivals import spoil
 from vae_core import checkpoints, data, latent, measures, metrics
@@ -33,11 +34,8 @@ def visit(server, browser):
     ):
         context = browser.new_context(viewport=size, has_touch=touch)
         contexts.append(context)
-        tab = context.new_page()
+        tab = listening(context.new_page())
         tab.set_default_timeout(PATIENCE)
-        tab.sent, tab.wrong = [], []
-        tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: tab.sent.append(frame)))
-        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
         if route:
             tab.route(*route)
         tab.goto(f"{server}/Restore?{query}")

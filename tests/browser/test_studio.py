@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
+from tabs import listening
 
 from ui.shell.family import FAMILY, slug
 from ui.views import studio as page
@@ -85,10 +86,7 @@ def visit(server, windows):
 
     def open_page(query="", *, prepare=None, wait=True, **settings):
         tab = windows(**{"viewport": DESKTOP, "reduced_motion": "reduce", **settings}).new_page()
-        tabs.append(tab)
-        tab.sent, tab.wrong = [], []
-        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
-        tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: tab.sent.append(frame)))
+        tabs.append(listening(tab))
         if prepare:
             prepare(tab)
         tab.goto(f"{server}/{query}", timeout=PATIENCE)
