@@ -426,6 +426,7 @@ def test_a_hand_belongs_to_its_size_and_its_digit(visit):
     np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(3), atol=STEP)
     tab.get_by_role("button", name="Another").click()
     tab.get_by_text(re.compile("digit 4, an? ")).wait_for()
+    tab.wait_for_selector(READY)  # the view hears of the digit after the caption, and begins with its code
     tab.get_by_role("button", name="◌ DAE").click()
     tab.get_by_role("button", name="Random code").click()
     tab.wait_for_function("() => new URLSearchParams(location.search).has('from')")
