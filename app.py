@@ -2,7 +2,8 @@
 
 import streamlit as st
 
+from ui.live.ahead import AHEAD
 from ui.live.moved import MOVES
 from ui.live.networks import ROUTES
 
-app = st.App("studio.py", routes=[*ROUTES, *MOVES])
+app = st.App("studio.py", routes=[*ROUTES, *MOVES], middleware=AHEAD)

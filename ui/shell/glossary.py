@@ -10,6 +10,8 @@ import re
 
 import streamlit as st
 
+from ui.shell.folded import folded
+
 # Term → what the pages write for it (a regular expression, whole words) and the sentence.
 GLOSSARY: dict[str, tuple[str, str]] = {
     "AE": (
@@ -181,8 +183,11 @@ def marked(text: str) -> str:
 
 def glossary(*first: str) -> None:
     """The foot of a page: the words it uses, then the others."""
-    others = [term for term in GLOSSARY if term not in first]
-    with st.expander("What the words mean"):
+
+    def words() -> None:
+        others = [term for term in GLOSSARY if term not in first]
         for title, terms in (("On this page", first), ("Elsewhere in the app", others)):
             items = "".join(f"<dt>{html.escape(t)}</dt><dd>{html.escape(sentence(t))}</dd>" for t in terms)
             st.html(f'<div class="lse-words"><b>{title}</b><dl>{items}</dl></div>')
+
+    folded("What the words mean", words)

@@ -21,6 +21,7 @@ from ui.parts.spoils import SPOILS
 from ui.parts.tiles import Strip, bits, data_uri, grey, steps_html, strips
 from ui.shell.failure import fragment
 from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
+from ui.shell.folded import folded
 from ui.shell.pages import STATIC
 from vae_core import contents
 from vae_core.data import DATASETS
@@ -147,7 +148,7 @@ def studio(key: str = "studio") -> None:
     bridge.view("views/studio/parting.mjs", key=f"link {key}", reader=PARTING, on_message=_share, once=True)
     first_picture()
     _hand(key)
-    _explain()
+    folded("What happens here, in formulas", _explain)
 
 
 @fragment
@@ -181,9 +182,8 @@ def options(
 
 
 def _explain() -> None:
-    with st.expander("What happens here, in formulas"):
-        st.markdown(
-            r"""
+    st.markdown(
+        r"""
 Your strokes are cropped, scaled to 20 pixels and moved until their centre of mass is in the middle, as MNIST's
 were; then every pixel is black or white. That is the $x$ that all four models get.
 
@@ -224,7 +224,7 @@ rule with equal $p(y)$, if each bound were tight. It is an approximation, and is
 each map is where the clean digit's code lies, the dashed line where the noise took it. Where you pull a code,
 it stays until the next stroke or *Back*.
 """
-        )
+    )
 
 
 def _shared() -> dict[str, Any] | None:

@@ -1,0 +1,88 @@
+"""What a live page will import is named with its document, so that it comes while Streamlit itself still loads.
+
+Otherwise the browser hears of a view's first module when Streamlit has drawn the page, and of each further one when it
+has read the one before: three ways to the server in a row. Asked for again, a module is there.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui.live.networks import base_path
+from ui.shell.pages import GROUPS, STATIC, address
+
+SHARED = ("host.mjs", "parts/coming.mjs")  # imported by the loader, whatever the view
+_IMPORT = re.compile(r'^\s*(?:import|export)\b[^;"]*?"(\.[^"]+\.mjs)"', re.MULTILINE)
+_STYLE = re.compile(r'fetch\(new URL\("([^"]+\.css)", import\.meta\.url\)\)')
+
+
+def room(page: str) -> list[Path]:
+    """The modules in which a page's view begins: the file or the folder of its name in static/views, if it has one."""
+    name = (address(page) or "studio").rpartition("_")[2].lower()
+    views = STATIC / "views"
+    return [each for each in (views / f"{name}.mjs", *sorted((views / name).glob("*.mjs"))) if each.is_file()]
+
+
+def needed(page: str) -> tuple[list[Path], list[Path]]:
+    """All modules that a page's view imports, and the style sheets that they fetch; none for a page without a view."""
+    waiting, modules, styles = room(page), [], []
+    if waiting:
+        waiting += [STATIC / name for name in SHARED]
+    while waiting:
+        module = waiting.pop().resolve()
+        if module in modules or not module.is_file():
+            continue
+        modules.append(module)
+        text = module.read_text(encoding="utf-8")
+        waiting += [module.parent / name for name in _IMPORT.findall(text)]
+        styles += [module.parent / name for name in _STYLE.findall(text)]
+    return sorted(modules), sorted(set(styles))
+
+
+@cache
+def _links() -> dict[str, str]:
+    """The `Link` header of each page's document by its address."""
+
+    def links(page: str) -> str:
+        modules, styles = needed(page)
+        rows = [(each, "modulepreload") for each in modules] + [
+            (each, "preload; as=fetch; crossorigin") for each in styles
+        ]
+        return ", ".join(f"<{_served(each)}>; rel={how}; fetchpriority=low" for each, how in rows)
+
+    return {address(page): links(page) for rows in GROUPS.values() for page, *_ in rows}
+
+
+def _served(file: Path) -> str:
+    return f"{base_path()}/app/static/{quote(file.relative_to(STATIC).as_posix())}"
+
+
+class Ahead:
+    """ASGI middleware: the document of a page (RFC 8288, `Link`) names the modules of its view."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        link = ""
+        if scope["type"] == "http" and scope["method"] == "GET":
+            link = _links().get(scope["path"].removeprefix(base_path()).strip("/"), "")
+
+        async def with_link(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["link"] = link
+            await send(message)
+
+        await self.app(scope, receive, with_link if link else send)
+
+
+AHEAD = [Middleware(Ahead)]
