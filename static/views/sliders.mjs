@@ -19,14 +19,14 @@ const remembered = new Map(); // size → state: survives a switch of pages, as 
 let latest = null; // the state of the view that was opened last, whatever its size and its digit
 
 /**
- * A model. kind: its key; centre, sd: robust middle and σ of its codes; reach: of the sliders, in units; order: its
- * dimensions, busiest first; worth: of each in nats, or its variance; source: the Gaussian of random codes, null where
- * the prior is it.
- * @typedef {{kind: string, slug: string, network: registry.Network, title: string, name: string, centre: number[],
- *   sd: number[], reach: number[], order: number[], worth: number[],
+ * A model. kind: its key; told: the class as which a conditional one encodes the digit, of its own data set's; centre,
+ * sd: robust middle and σ of its codes; reach: of the sliders, in units; order: its dimensions, busiest first; worth: of
+ * each in nats, or its variance; source: the Gaussian of random codes, null where the prior is it.
+ * @typedef {{kind: string, slug: string, network: registry.Network, title: string, name: string, told: number | null,
+ *   centre: number[], sd: number[], reach: number[], order: number[], worth: number[],
  *   source: {mean: number[], factor: number[][]} | null}} About
  *
- * labels: names of the classes that a conditional model can be told.
+ * labels: names of the classes that all conditional models can be told; digit.label: the one that they open with.
  * @typedef {{models: About[], digit: import("../parts/controls.mjs").Digit, labels: string[]}} Options
  * @typedef {{codes: {[kind: string]: number[]}, label: number, lead: string, digit: string}} Message z of each model that
  *   is shown, the label that a conditional one is told, whose sliders they are, and which digit was shown
@@ -119,6 +119,7 @@ class Sliders {
     const { digit } = this.options;
     this.options = told(component);
     if (!this.members || digit.id === this.options.digit.id) return;
+    this.members.forEach((m, i) => (m.told = this.options.models[i].told));
     this.state.label = this.options.digit.label;
     this.label.value = String(this.state.label);
     this.#go("digit");
@@ -172,15 +173,13 @@ class Sliders {
 
   /** Where each model starts from: its code of the digit, the middle, or a random code of the same ε. */
   #rebase() {
-    const { from, label } = this.state;
+    const { from } = this.state;
     const eps = /^[ru]/.test(from) ? new Random(Number(from.slice(1))).normals(new Float64Array(this.size)) : null;
     const digit = pixelsOf(this.options.digit);
     paint(this.mine, digit);
     for (const m of this.members) {
-      if (from === "digit") {
-        const own = this.options.digit.label ?? label; // the digit is encoded as what it is
-        m.base.set(m.model.encode(m.model.observe(digit), own).mean);
-      } else if (!eps) m.base.set(m.centre);
+      if (from === "digit") m.base.set(m.model.encode(m.model.observe(digit), m.told).mean); // as what it is
+      else if (!eps) m.base.set(m.centre);
       else if (from[0] === "u" || !m.source) m.base.set(eps);
       else m.base.set(m.source.mean.map((c, i) => m.source.factor[i].reduce((sum, f, j) => sum + f * eps[j], c)));
     }

@@ -13,6 +13,8 @@ from playwright.sync_api import expect
 from tabs import listening
 
 from ui.live.bridge import _LOADER
+from ui.parts.digit import as_text, drawing, sample
+from ui.parts.picture import label_for
 from vae_core import checkpoints, data, latent
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -252,6 +254,29 @@ def test_a_slider_moves_every_model_by_as_many_of_its_own_sigmas(visit, size):
         z, label = code_of_digit(kind, size, 12)
         np.testing.assert_allclose(there, drawn_by(kind, z + offsets(kind, size, s), label), atol=STEP)
         np.testing.assert_allclose(here, there, atol=0.03)
+
+
+def test_each_conditional_model_encodes_a_drawing_as_what_it_takes_it_for(visit):
+    """Otherwise the second model's digit is encoded under the first one's guess: here a 4 as a 9."""
+    chosen = drawing(as_text(sample(4, "digits")))
+    tab = visit(f"Sliders?sliders_dim=2&sliders_cast=cvae~digits-cvae-2d&d={as_text(chosen)}")
+    models = [checkpoints.load(slug)[0] for slug in ("mnist-cvae-2d", "digits-cvae-2d")]
+    guesses = [label_for(chosen, model)[0] for model in models]
+    assert guesses == [9, 4]
+
+    def drawn_as(*own: int) -> list[np.ndarray]:
+        x, codes = torch.tensor(chosen.pixels)[None], []
+        for model, y in zip(models, own, strict=True):
+            codes.append(latent.embed(model, x, torch.tensor([y])).mean)
+        told = torch.tensor([own[0]])  # what they draw, both are told alike: as the control opens
+        return [latent.decode(model, z, told)[0].numpy() for model, z in zip(models, codes, strict=True)]
+
+    np.testing.assert_allclose(painted(tab, ".stage"), drawn_as(*guesses), atol=STEP)
+    tab.get_by_role("combobox", name="Which digit it is").click()
+    tab.get_by_role("option", name="it is 4").click()
+    expect(tab.get_by_label("Label that the CVAE is told")).to_have_value("4", timeout=PATIENCE)
+    drawn(tab)
+    np.testing.assert_allclose(painted(tab, ".stage"), drawn_as(4, 4), atol=STEP)
 
 
 def test_the_strip_under_a_slider_shows_what_the_slider_can_do(visit):

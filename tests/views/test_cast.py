@@ -178,6 +178,30 @@ def test_a_label_means_what_its_data_set_says(alphabet):
     assert store.sources()[-1] == "letters"  # what a newcomer meets first are digits
 
 
+def test_two_data_sets_on_the_sliders_have_a_label_each_to_begin_with(alphabet):
+    """Otherwise a letter is encoded as the class of whatever digit the first model took it for."""
+    app = visit("2_Sliders", sliders_cast=f"{OTHER}~{alphabet}", sliders_dim="2", digit="letters:600")
+    assert not app.exception and not app.error
+    letter, options = digit.sample(600, "letters"), told(app, "views/sliders.mjs")
+    guess, _ = label_for(letter, store.model(OTHER)[0], "digits")
+    assert {m["kind"]: m["told"] for m in options["models"]} == {OTHER: guess, alphabet: letter.label}
+    assert letter.label > 9 and options["labels"] == list("0123456789") and options["digit"]["label"] == guess
+    (content,) = [json.loads(e.proto.json) for e in app.get("bidi_component") if "views/sliders.mjs" in e.proto.json]
+    for slug, own in ((OTHER, guess), (alphabet, letter.label)):
+        model, x = store.model(slug)[0], torch.tensor(letter.pixels)[None]
+        z = latent.embed(model, x, torch.tensor([own])).mean
+        drawn = latent.decode(model, z, torch.tensor([guess]))[0].numpy()  # what is drawn, all are told alike
+        assert data_uri(drawn) in content["first"], slug
+
+
+def test_what_a_digit_is_said_to_be_reaches_whom_it_concerns():
+    """Otherwise a second model goes on with its guess, where the first one's label stays what it was."""
+    pixels = digit.sample(5, "digits").pixels
+    guessed, said = (digit.Chosen(pixels, label, "mine", how=digit.DRAWN) for label in (None, 5))
+    one, other = (digit.option(chosen, 7, chosen.label)["id"] for chosen in (guessed, said))
+    assert one != other and digit.option(guessed, 7)["id"] == digit.option(said, 7)["id"]
+
+
 def test_the_studio_hears_of_a_sample_of_any_data_set(alphabet):
     """Otherwise its message is refused, and the page below goes on about the digit before."""
     pad = {"bits": digit.as_text(digit.sample(600, "letters")), "said": None, "label": 3, "codes": None}

@@ -157,11 +157,11 @@ def called(name: str) -> str:
     return f"{'an' if name.lower() in '8aefhilmnorsx' else 'a'} {name}"
 
 
-def option(chosen: Chosen, label: int | None) -> dict[str, Any]:
-    """A digit as controls.mjs reads it; the id changes with the pixels and the label that a model is told."""
+def option(chosen: Chosen, label: int | None, *more: int | None) -> dict[str, Any]:
+    """A digit as controls.mjs reads it; the id changes with the pixels, the label that a model is told, and `more`."""
     grey = np.rint(chosen.pixels * 255).astype(np.uint8).tobytes()
     return {
-        "id": hashlib.sha256(grey + str(label).encode()).hexdigest()[:12],
+        "id": hashlib.sha256(grey + str((label, *more)).encode()).hexdigest()[:12],
         "pixels": base64.b64encode(grey).decode(),
         "label": label,
         "name": chosen.name,

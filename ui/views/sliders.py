@@ -35,16 +35,15 @@ def page() -> None:
         models = choose("sliders", size)
     with controls:
         chosen = choose_digit()
-    label = label_to_tell(models, chosen)
-    _play(models, size, chosen, label)
+    _play(models, size, chosen, labels_to_tell(models, chosen))
     show_steps(chosen)
     fetch.mnist_notice()
 
 
 @fragment
-def _play(models: list[Standing], size: int, chosen: Chosen, label: int) -> None:
+def _play(models: list[Standing], size: int, chosen: Chosen, told: dict[str, int]) -> None:
     """The live view, and whenever the hand lets go, what only Python knows of the codes it left."""
-    hand = sliders(models, size, chosen, label)
+    hand = sliders(models, size, chosen, told)
     rows, judge = [], store.judge()
     for one in models:
         if one.key not in hand["codes"]:
@@ -63,8 +62,11 @@ def _play(models: list[Standing], size: int, chosen: Chosen, label: int) -> None
         st.markdown(accepted)
 
 
-def slider_option(one: Standing) -> dict[str, Any]:
-    """A model as sliders.mjs reads it: the scale, the reach and the worth of every dimension, busiest first."""
+def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
+    """A model as sliders.mjs reads it: the scale, the reach and the worth of every dimension, busiest first.
+
+    told: the class as which a conditional model encodes the digit, of its own data set's.
+    """
     codes, size = store.guard_codes(one.slug), one.latent_dim
     order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
     by_dimension = torch.empty(size, dtype=worth.dtype)
@@ -76,6 +78,7 @@ def slider_option(one: Standing) -> dict[str, Any]:
         "network": bridge.network(one.slug),
         "title": one.title,
         "name": one.name,
+        "told": told,
         "centre": scale.middle.tolist(),
         "sd": scale.sigma.tolist(),
         "reach": readout.reach(codes).tolist(),
@@ -115,11 +118,12 @@ def accepted_draws(models: list[Standing], size: int) -> str:
     return f"**How many random codes draw a digit, to the judge?** Of {n:,} of {size} numbers: {shares}. {verdict}"
 
 
-def sliders(models: list[Standing], size: int, chosen: Chosen, label: int) -> dict[str, Any]:
+def sliders(models: list[Standing], size: int, chosen: Chosen, told: dict[str, int]) -> dict[str, Any]:
     """Show the live view. Returns what the hand left, or what the view opens with: `slider_hand`."""
-    options, keys = [slider_option(one) for one in models], [one.key for one in models]
+    options, keys = [slider_option(one, told.get(one.key)) for one in models], [one.key for one in models]
     key = " ".join(("sliders", str(size), *("" if keys == list(FAMILY) else keys)))
-    shown, names = digit.option(chosen, label), label_names(models)
+    names = label_names(models)
+    shown = digit.option(chosen, min(next(iter(told.values()), 0), len(names) - 1), chosen.label)
     state, reader = st.session_state, slider_reader(keys, size, len(names))
 
     def hear(hand: dict[str, Any]) -> None:
@@ -128,8 +132,8 @@ def sliders(models: list[Standing], size: int, chosen: Chosen, label: int) -> di
     hand = bridge.heard(key, reader) or first.last(key)
     if hand.get("digit") != shown["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
         hand = slider_hand(options, shown, chosen, names, first.last("sliders"), state.get("sliders stood", keys))
-    told = {"models": options, "digit": shown, "labels": names}
-    first.show("views/sliders.mjs", key, told, lambda: slider_picture(options, chosen, names, hand), "", reader, hear)
+    view = {"models": options, "digit": shown, "labels": names}
+    first.show("views/sliders.mjs", key, view, lambda: slider_picture(options, chosen, names, hand), "", reader, hear)
     state[f"{key} last"] = state["sliders last"] = hand
     state["sliders stood"] = keys
     return hand
@@ -142,13 +146,9 @@ def label_names(models: list[Standing]) -> list[str]:
     return list(found.pop()) if len(found) == 1 else [str(y) for y in range(min(map(len, found)))]
 
 
-def label_to_tell(models: list[Standing], chosen: Chosen) -> int:
-    """What the first conditional model takes the digit for; 0 where nobody asks."""
-    told = next((one for one in models if one.conditional), None)
-    if told is None:
-        return 0
-    label, _ = label_for(chosen, store.model(told.slug)[0], told.dataset)
-    return min(label, len(label_names(models)) - 1)
+def labels_to_tell(models: list[Standing], chosen: Chosen) -> dict[str, int]:
+    """What each conditional model takes the digit for, in the order of the models. They may be of several data sets."""
+    return {one.key: label_for(chosen, store.model(one.slug)[0], one.dataset)[0] for one in models if one.conditional}
 
 
 def slider_reader(kinds: list[str], size: int, n_labels: int = 10) -> messages.Reader:
@@ -195,8 +195,8 @@ def slider_hand(
             continue
         centre, scale = torch.tensor(m["centre"]), torch.tensor(m["sd"])
         if origin == "digit":
-            model, y = store.model(m["slug"])[0], torch.tensor([digit["label"]])  # it is encoded as what it is
-            mean = latent.embed(model, torch.tensor(chosen.pixels)[None], y if model.conditional else None).mean
+            y = None if m["told"] is None else torch.tensor([m["told"]])  # it is encoded as what it is
+            mean = latent.embed(store.model(m["slug"])[0], torch.tensor(chosen.pixels)[None], y).mean
             z = mean[0].clone()  # no longer an inference tensor
         elif eps is None:
             z = centre
