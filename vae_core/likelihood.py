@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -163,13 +164,19 @@ def posterior(model: Autoencoder, x: Tensor, y: int | None = None, *, halvings: 
     return Posterior(float(leaf.log_p[0]), leaf.step, z, log_density, modes, mass)
 
 
-def label_evidence(model: Autoencoder, x: Tensor) -> Tensor:
+def label_evidence(
+    model: Autoencoder, x: Tensor, turn: Callable[[], AbstractContextManager[Any]] = nullcontext
+) -> Tensor:
     """log p(x | y) of one image (784,) under every label of a conditional model: (K,) float64.
 
-    With equal p(y), log p(x) is their log-sum-exp minus log K, and their softmax is p(y | x), exactly.
+    With equal p(y), log p(x) is their log-sum-exp minus log K, and their softmax is p(y | x), exactly. Each label is
+    integrated within a `turn` of its own, for whoever must not keep the processor for all of them.
     """
-    k = model.config.n_classes
-    return evidence(model, x.expand(k, -1), torch.arange(k), modes=False).log_p
+    given = []
+    for y in range(model.config.n_classes):
+        with turn():
+            given.append(evidence(model, x[None], torch.tensor([y]), modes=False).log_p)
+    return torch.cat(given)
 
 
 @torch.inference_mode()

@@ -4,7 +4,9 @@ import json
 import math
 import re
 import shutil
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -217,16 +219,43 @@ def test_one_integral_runs_at_a_time(monkeypatch):
 
         monkeypatch.setattr(likelihood, name, computed)
 
-    for name in ("posterior", "climb", "label_evidence"):
+    for name in ("posterior", "climb", "evidence"):
         watched(name)
     pixels = data.load("digits", "test").images[3].numpy().tobytes()
     account.find("mnist-cvae-2d", pixels, 3)
     account.every_label("mnist-cvae-2d", networks.stamp("mnist-cvae-2d"), pixels)
-    assert dict(held) == dict.fromkeys(("posterior", "climb", "label_evidence"), True)
+    assert dict(held) == dict.fromkeys(("posterior", "climb", "evidence"), True)
     assert not account._ONE_AT_A_TIME.locked()
     held.clear()
     account.integrated("mnist-cvae-2d", pixels, 3)  # another part asks of the same digit
     assert not held
+
+
+def test_one_who_waits_comes_between_two_labels(monkeypatch):
+    """The 47 labels of letters in one go would keep the others of a class waiting for all of them."""
+    order, waits = [], threading.Event()
+
+    def slow(model, x, y, **_):
+        order.append(int(y))
+        if int(y) == 0:  # somebody asks while the first label is integrated
+            other.start()
+            waits.wait(PATIENCE)
+            while not account._NEXT.locked():
+                pass
+        return SimpleNamespace(log_p=torch.zeros(1, dtype=torch.float64))
+
+    def ask():
+        waits.set()
+        with account._turn():
+            order.append("other")
+
+    other = threading.Thread(target=ask)
+    monkeypatch.setattr(likelihood, "evidence", slow)
+    account.every_label.clear()
+    account.every_label("mnist-cvae-2d", networks.stamp("mnist-cvae-2d"), bytes(4 * 784))
+    other.join(PATIENCE)
+    account.every_label.clear()
+    assert order == [0, "other", *range(1, 10)]
 
 
 # Other models ---------------------------------------------------------------------------------------------------------

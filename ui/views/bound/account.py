@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +65,19 @@ MOST_MODES = 6  # that a climb each starts from
 # One integral at a time in the whole process: what one takes of the processor is known, what a class asks at once would
 # take everybody's.
 _ONE_AT_A_TIME = threading.Lock()
+_NEXT = threading.Lock()  # one who waits holds it
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Alone at an integral. Who lets go and asks again comes after one who has waited: a bare lock would be theirs
+    again before anybody else had woken."""
+    with _NEXT:
+        _ONE_AT_A_TIME.acquire()
+    try:
+        yield
+    finally:
+        _ONE_AT_A_TIME.release()
 
 
 class Integrated(NamedTuple):
@@ -83,7 +98,7 @@ def _integrated(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | N
     model, _ = store.model(name)
     x, y = _image(pixels), None if label is None else torch.tensor([label])
     code = latent.embed(model, x[None], y)
-    with _ONE_AT_A_TIME:
+    with _turn():
         found = likelihood.posterior(model, x, label)
     return Integrated(code, found, likelihood.ledger(model, x, label, code, found))
 
@@ -103,7 +118,7 @@ def _find(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -
         torch.cat([code.mean, torch.zeros(1, 2), modes]),
         torch.cat([code.logvar, torch.zeros(1, 2), code.logvar.expand(len(modes), -1)]),
     )
-    with _ONE_AT_A_TIME:
+    with _turn():
         climb = likelihood.climb(model, x, start, label, STEPS, WAY_NODES)
         ends = (Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True))
         reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
@@ -114,8 +129,8 @@ def _find(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -
 @st.cache_data(max_entries=4, show_spinner="Integrating under every label …")
 def every_label(name: str, stamp: tuple[int, ...], pixels: bytes) -> np.ndarray:
     """log p(x | y) of one image under each of the model's K labels, (K,)."""
-    with _ONE_AT_A_TIME:
-        return likelihood.label_evidence(store.model(name)[0], _image(pixels)).numpy()
+    # A turn a label: 47 in one would hold everybody else up for five seconds.
+    return likelihood.label_evidence(store.model(name)[0], _image(pixels), _turn).numpy()
 
 
 def _image(pixels: bytes) -> Tensor:
