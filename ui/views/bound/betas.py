@@ -6,6 +6,7 @@ What a stop of the slider shows is computed here; static/views/bound/betas.mjs m
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html
 import math
 import re
@@ -25,6 +26,7 @@ from ui.parts.tiles import data_uri, grey
 from ui.shell.family import DIGIT_COLOURS
 from ui.shell.pages import STATIC
 from vae_core import checkpoints, latent, likelihood, losses
+from vae_core.config import Config
 from vae_core.storage import StorageError, is_there
 
 BETAS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0)  # of the shipped series; what else is trained like it joins
@@ -237,24 +239,37 @@ def _base64(array: np.ndarray) -> str:
 # Kept -----------------------------------------------------------------------------------------------------------------
 
 
-def joined() -> list[float]:
-    """β of further models whose names say that they differ from the family's VAE in nothing else, ascending."""
+def named() -> list[float]:
+    """β of further models that are called as one of the series is, ascending."""
     names = (folder.name for folder in checkpoints.ROOT.glob(f"{name_of(1)}-beta*") if is_there(folder / "card.json"))
     found = (re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", name.removeprefix(f"{name_of(1)}-beta")) for name in names)
-    return sorted({float(beta[0]) for beta in found if beta} - set(BETAS))[:MORE]
+    return sorted({float(beta[0]) for beta in found if beta} - set(BETAS))
 
 
-def here() -> tuple[list[float], list[float]]:
-    """β of the models that can be loaded, ascending, and of those that cannot."""
-    there, missing = [], []
-    for beta in sorted((*BETAS, *joined())):
+def recipe(slug: str) -> Config:
+    """All that a model's training was told, but for β and the seed."""
+    config = Config.from_dict(checkpoints.read_card(slug)["config"])
+    model, training = dataclasses.replace(config.model, beta=1.0), dataclasses.replace(config.training, seed=0)
+    return dataclasses.replace(config, model=model, training=training)
+
+
+def here() -> tuple[list[float], list[float], list[float]]:
+    """β of the models that can be shown, ascending; of those that cannot be loaded; and of those of another recipe,
+    which would show what that did and not what β does."""
+    there, missing, others, held = [], [], [], None
+    for beta in sorted((*BETAS, *named()), key=lambda beta: (beta != 1, beta not in BETAS, beta)):
         try:
-            store.model(name_of(beta))
-            store.codes(name_of(beta))
-            there.append(beta)
+            own = recipe(name_of(beta))
+            if held and own != held:
+                others.append(beta)
+            elif beta in BETAS or sum(b not in BETAS for b in there) < MORE:
+                store.model(name_of(beta))
+                store.codes(name_of(beta))
+                there.append(beta)
+                held = own  # the family's VAE where it is here
         except StorageError:  # a slider with a stop less is still a slider
             missing.append(beta)
-    return there, missing
+    return sorted(there), sorted(missing), sorted(others)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Turning the maps onto each other …")
@@ -295,7 +310,7 @@ def ask(betas: tuple[float, ...], pixels: bytes, when: tuple = ()) -> list[Seen]
 
 def betas(one: Standing | None, chosen: Chosen, label: int | None) -> None:
     """One slider over the trained β. The page's model and label are those of other parts: the series is the VAE's."""
-    there, missing = here()
+    there, missing, others = here()
     if len(there) < 2:
         found = f"only β = {there[0]:g} is" if there else "none is"
         st.info(f"A slider over β needs at least two trained models, and {found} here. {_how_to_train(missing)}")
@@ -305,12 +320,17 @@ def betas(one: Standing | None, chosen: Chosen, label: int | None) -> None:
     told = options(stops, ask(tuple(there), chosen.pixels.tobytes(), when), labels, chosen)
     first.show("views/bound/betas.mjs", "betas", told, lambda: first_picture(told), "betas")
     st.caption(
-        "Each stop is a model of its own, trained with the same recipe; only β differs. It is one run each, so small "
+        "Each stop is a model of its own, trained with the same settings; only β differs. It is one run each, so small "
         f"differences need not be β's doing: below {ALIKE:g} nats they are called about equal. The maps show the first "
         f"{len(labels):,} test digits, turned or mirrored onto their neighbour's (orthogonal Procrustes, from β = 1 "
         "outward) and never stretched: N(0, I) looks the same from every side, so that changes no model. Between two "
         "stops points are halfway; there is no model there, and numbers and pictures are the nearest stop's."
     )
+    if others:
+        st.caption(
+            f"Not among the stops: β = {_listed(others)}, trained with other settings than the rest (*Models* shows "
+            "them), so that a difference need not be β's."
+        )
     if missing:
         st.caption(f"Not on this machine: β = {_listed(missing)}. {_how_to_train(missing)}")
     with st.expander("What β does, in formulas"):
