@@ -215,8 +215,8 @@ pages read it. All else on the card stays.""",
         "exact log p(x) of two-dimensional VAEs and CVAEs on their test split",
         """\
 Measure exact log p(x) in nats per image (log p(x | y) of a CVAE), its gap to the ELBO and the gap's two parts on the
-test split, and write them beside the checkpoint, where the page The bound reads them. On MNIST a model takes
-about a minute.""",
+test split, and write them beside the checkpoint, where the page The bound reads them. On MNIST it takes a
+minute or two where posteriors are narrow, and hours where they are wide, as with Gaussian pixels of a wide sigma.""",
         """\
   python -m vae_core integrate
   python -m vae_core integrate digits-vae-2d""",

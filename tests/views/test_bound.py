@@ -14,7 +14,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from ui.live import networks
-from ui.views.bound import account
+from ui.shell.glossary import in_text
+from ui.views.bound import account, parts
 from vae_core import checkpoints, data, likelihood
 from vae_core.config import Config, ModelConfig, TrainingConfig
 
@@ -82,7 +83,7 @@ def test_the_account_is_what_the_integral_says(page, digits):
     assert nats(shown["ELBO"]) == pytest.approx(book.elbo, abs=0.01)
     assert nats(shown["log p(x), exact"]) == pytest.approx(book.log_p, abs=0.01)
     assert nats(shown["KL(q ‖ p(z | x)): the gap"]) == pytest.approx(book.posterior_kl, abs=0.01)
-    lost = [nats(v) for k, v in shown.items() if k.startswith(("approximation", "amortisation"))]
+    lost = [nats(v) for k, v in shown.items() if k.endswith(("approximation gap", "amortisation gap"))]
     assert sum(lost) == pytest.approx(book.posterior_kl, abs=0.05)
     assert min(lost) >= 0
 
@@ -172,8 +173,8 @@ def test_a_picture_without_ink_claims_no_hundredths(page):
     app = AppTest.from_function(script, default_timeout=PATIENCE).run()
     assert not app.exception
     shown = table(app)
-    rough = [shown["ELBO"], shown["KL(q ‖ p(z | x)): the gap"], *(v for k, v in shown.items() if "E_q" in k)]
-    rough += [v for k, v in shown.items() if k.startswith(("approximation", "amortisation"))]
+    rough = [shown["ELBO"], shown["KL(q ‖ p(z | x)): the gap"], *(v for k, v in shown.items() if "averaged over q" in k)]
+    rough += [v for k, v in shown.items() if k.endswith(("approximation gap", "amortisation gap"))]
     assert len(rough) == 5 and all(re.fullmatch("≈ −?[0-9]+", value) for value in rough), rough
     assert re.fullmatch(r"−[0-9]+\.[0-9]{2}", shown["log p(x), exact"])  # the integral itself is exact
 
@@ -256,6 +257,21 @@ def test_one_who_waits_comes_between_two_labels(monkeypatch):
     other.join(PATIENCE)
     account.every_label.clear()
     assert order == [0, "other", *range(1, 10)]
+
+
+@pytest.mark.parametrize("part", parts.PARTS.values(), ids=lambda part: part.words[3])
+def test_a_parts_lead_is_one_question_in_plain_words(part):
+    """Whoever has to know what q is to understand the question does not read on."""
+    assert part.lead.count("?") == 1 and not in_text(part.lead)
+
+
+def test_nats_of_a_density_are_called_so(page):
+    """A bar that ends at 600 nats above zero looks like a fault where nobody says that they are of a density."""
+    said = "density of a grey image"
+    assert not any(said in caption.value for caption in page(digit=5).caption)
+    app = page({"inside_model": "mnist-vae-2d-gaussian-learned"}, digit=5)
+    assert any(said in caption.value for caption in app.caption)
+    assert nats(table(app)["log p(x), exact"]) > 0
 
 
 # Other models ---------------------------------------------------------------------------------------------------------

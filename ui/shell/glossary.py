@@ -92,12 +92,13 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "gap": (
         "gaps?|amortisation|approximation",
-        "What the ELBO loses against log p(x): the approximation gap because q must be an upright Gaussian, the "
-        "amortisation gap because one encoder answers for all pictures at once.",
+        "What the ELBO loses against log p(x): the approximation gap because q must be an ellipse that does not lean, "
+        "the amortisation gap because one encoder answers for all pictures and fits no single one of them.",
     ),
-    "E-step, EM": (
-        "E-step|EM",
-        "Expectation–maximisation trains in two steps; the E-step looks for the best q of each single picture.",
+    "E-step": (
+        "E-step",
+        "The search for the best q of one single picture, by climbing the ELBO step by step: half of "
+        "expectation–maximisation, a way to train that does without an encoder.",
     ),
     "β": ("β", "What one nat of KL costs in training: at 1 the objective is −ELBO, at 0 the KL is free."),
     "mode": ("modes?|peaks?", "A peak of a distribution, higher than all around it."),

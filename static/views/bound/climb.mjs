@@ -47,11 +47,11 @@ export class Climb {
     this.slider.onchange = () => hand.settle();
     this.stepText = element("span", { className: "value" });
     this.box = element("section", { className: "climb", hidden: true },
-      element("h3", { textContent: "The E-step: let q climb" }),
+      element("h3", { textContent: "Let q climb: the E-step" }),
       element("div", { className: "head" }, this.ways),
       element("div", { className: "head" }, this.player, this.slider, this.stepText),
       element("figure", {}, this.chart, element("figcaption", { className: "quiet", textContent:
-        "Steps of the climb to the right; upwards the ELBO, in nats below the line, on a logarithmic scale like the bar's. " +
+        "The best q of this one digit is looked for step by step. Steps of the climb to the right; upwards the ELBO, in nats below the line, on a logarithmic scale like the bar's. " +
         "The dashed grey line is what the encoder reaches in one pass." })));
   }
 

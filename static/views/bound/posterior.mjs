@@ -1,10 +1,10 @@
 // "Posterior" on the page "The bound": one digit's exact posterior, a Gaussian q under the hand, and the nats between
-// them. The ELBO follows by Gauss–Hermite (bound.mjs); log p(x) is Python's. Python hears of q when the hand lets go.
+// them. The ELBO follows by Gauss–Hermite (bound.mjs); log p(x) is Python's. Where the hand leaves q, the link says.
 // Here is the view itself; account, pictures, maps and climb are what it shows.
 
 import { EngineError } from "../../engine/engine.mjs";
 import * as registry from "../../engine/registry.mjs";
-import { link, say, told } from "../../host.mjs";
+import { link, told } from "../../host.mjs";
 import { Bound, WIDE, copy, same, sigmas } from "../../maths/bound.mjs";
 import { button, element, numbersOf, pixelsOf, press, signed, styleSheet, toLink, write } from "../../parts/controls.mjs";
 import { announcer, frameLoop } from "../../parts/paint.mjs";
@@ -40,8 +40,7 @@ let linked = true; // a q in the link is of the digit and the model that the doc
  * @property {import("./climb.mjs").Path[]} paths
  * @property {Record<string, string>} words the glossary's sentences
  *
- * @typedef {{slug: string, digit: string, mean: number[], logvar: number[], elbo: number}} Message q as the hand left it
- * @typedef {import("../../host.mjs").Component<Options, Message>} Component
+ * @typedef {import("../../host.mjs").Component<Options, never>} Component it says nothing
  */
 
 /** @param {import("../../host.mjs").Root} root @param {Component} component */
@@ -255,17 +254,11 @@ class BoundView {
     this.request();
   }
 
-  /** The hand has let go: the link and Python hear of it. */
+  /** The hand has let go: the link hears of it. */
   #settle() {
     clearTimeout(this.rest);
     this.request();
     this.#remember();
-    const { slug, digit } = this.options;
-    const round = (values) => values.map((v) => Number(v.toFixed(4)));
-    say(this.component, {
-      slug, digit: digit.id, mean: round(this.q.mean), logvar: round(this.q.logvar),
-      elbo: Number(this.#cost(this.q).elbo.toFixed(3)),
-    });
   }
 
   #remember() {
@@ -302,8 +295,8 @@ class BoundView {
     const own = cents(log_p) - cents(this.own.elbo);
     if (same(this.q, q)) {
       const won = Math.max(0, cents(best.elbo) - cents(this.own.elbo));
-      return `The encoder's one pass leaves ${nats(own)} nats: ${nats(won)} that a better Gaussian would win back ` +
-        `(amortisation), ${nats(own - won)} that none with these axes was found to reach (approximation).`;
+      return `The encoder's one pass leaves ${nats(own)} nats: ${nats(won)} that a better ellipse would win back ` +
+        `(the amortisation gap), ${nats(own - won)} that no ellipse with these axes was found to reach (the approximation gap).`;
     }
     const better = own - gap;
     const against = Math.abs(better) < 0.005 ? "as good as the encoder's" : better > 0

@@ -23,7 +23,6 @@ from ui.parts.digit import Chosen
 from ui.parts.picture import take_sample, takeable
 from ui.parts.readout import dimension
 from ui.parts.tiles import Bar, Tile, bars, numbers
-from ui.shell.failure import fragment
 from ui.views.bound import posterior
 from vae_core import checkpoints, latent, likelihood, losses
 from vae_core.data import DATASETS, NUMERALS
@@ -156,7 +155,8 @@ def exact_account(one: Standing, chosen: Chosen, label: int | None) -> None:
         st.caption(
             "Of this model nobody has integrated log p(x) of the test images yet, so there are no percentiles of it, "
             f"no means below, and no lists of digits worth a look: `python -m vae_core integrate {one.slug}` makes "
-            "them, for 10,000 images in about a minute."
+            "them. For 10,000 images it takes a minute or two where each posterior is narrow, as the shipped models' "
+            "are, and hours where they are wide, as with grey pixels of a wide σ."
         )
     gap(one, found, card.get("exact"), label)
     if label is not None:
@@ -165,9 +165,8 @@ def exact_account(one: Standing, chosen: Chosen, label: int | None) -> None:
         st.markdown(FORMULAS)
 
 
-@fragment
 def view(one: Standing, chosen: Chosen, label: int | None, found: posterior.Found) -> None:
-    """What the hand pulls; a release runs this alone."""
+    """What the hand pulls, and what the true posterior looks like."""
     modes = found.posterior.mass
     if len(modes) > 1:
         shares = ", ".join(f"{share:.0%}" for share in modes.tolist())
@@ -175,15 +174,22 @@ def view(one: Standing, chosen: Chosen, label: int | None, found: posterior.Foun
     elif found.best - found.ledger.elbo > found.ledger.log_p - found.best:
         shape = (
             "The true posterior has one peak. Most of the gap is the encoder's: its q does not sit on the peak as well "
-            "as an upright ellipse could."
+            "as an ellipse could."
         )
     else:
         shape = (
-            "The true posterior has one peak, and q can only be an upright ellipse: where the peak leans or bends, it "
-            "pays."
+            "The true posterior has one peak, and q can only be an ellipse that does not lean: where the peak leans or "
+            "bends, it pays."
         )
     posterior.show(one, chosen, label, found)
     st.markdown(shape)
+    if store.guard(one.slug)[0].config.likelihood == "gaussian":
+        st.caption(
+            f"The pixels of the {one.title} are Gaussian, so that its p(x) is the density of a grey image and no "
+            "probability: log p(x) may be above 0, and what costs nats elsewhere may cost fewer than none here. What "
+            "holds of bound and gap holds all the same; but none of these nats compares with those of black and white "
+            "pixels."
+        )
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
@@ -198,13 +204,13 @@ def account(one: Standing, found: posterior.Found, exact: dict[str, Tensor] | No
     exact = exact or {}
     rows = [
         (
-            f"−log p(x | z = μ{y}): the drawing at μ",
+            f"−log p(x | z = μ{y}): the drawing at the middle of q",
             book.reconstruction_at_mean,
             codes.get("test_reconstruction_at_mean"),
             "Less is better: the pixels are likely.",
         ),
         (
-            f"−E_q log p(x | z{y}): the drawing, averaged over q",
+            f"−log p(x | z{y}), averaged over q: the drawing",
             book.reconstruction,
             codes.get("test_reconstruction"),
             "Less is better; close to the line above, if q is narrow enough.",
@@ -267,21 +273,21 @@ def gap(one: Standing, found: posterior.Found, card: dict[str, Any] | None, labe
     book, x = found.ledger, posterior.evidence(one, label)
     about = rough(book)
     shape, guess = max(0.0, book.log_p - found.best), max(0.0, found.best - book.elbo)
-    st.subheader("Who loses the nats, and what the E-step wins back")
+    st.subheader("Who loses the nats, and what a climb wins back")
     numbers(
         ("nats", "this digit", "median", "mean", "whose it is"),
         (
             (
-                f"approximation: log p({x}) − best ELBO",
+                f"log p({x}) − best ELBO: the approximation gap",
                 _nats(shape, about),
                 *_stored(card, "approximation"),
-                "The family's: no upright Gaussian that was found does better.",
+                "The shape's: q is an ellipse that does not lean, and none was found that does better.",
             ),
             (
-                "amortisation: best ELBO − encoder's ELBO",
+                "best ELBO − encoder's ELBO: the amortisation gap",
                 _nats(guess, about),
                 *_stored(card, "amortisation"),
-                "The encoder's: it answers at once, for all digits.",
+                "The encoder's: it learned one way to answer for all digits, and fits none of them by itself.",
             ),
         ),
         words=(0, 4),
@@ -298,8 +304,8 @@ def gap(one: Standing, found: posterior.Found, card: dict[str, Any] | None, labe
             "; where that is only the integral tells." if "mode" in best else "."
         )
     st.markdown(
-        f"{words} This is the E-step of EM, one optimisation for each digit; the encoder is the other idea: learn to "
-        "answer for all digits in one pass."
+        f"{words} To look for the best q of each digit by itself is called the E-step. The encoder is the other idea: "
+        "learn to answer for all digits in one pass, and share the cost of learning among them (amortise it)."
     )
     if card:
         st.caption(

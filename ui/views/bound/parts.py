@@ -26,23 +26,22 @@ class Part(NamedTuple):
 
 PARTS = {
     "Posterior": Part(
-        "How likely is this digit, exactly? Pull the ring of q: the bar can never cross the line.",
+        "How near to the line can you bring the bar? Pull the ring: the bar never crosses it.",
         True,
-        (*BOUND, "q", "posterior", "gap", "E-step, EM", "mode", "prior, N(0, I)"),
+        (*BOUND, "q", "posterior", "gap", "E-step", "mode", "prior, N(0, I)"),
     ),
     "Sampling": Part(
-        "In training nobody can integrate, so z is drawn. How far off is one draw, and how far are many?",
+        "How far off is an answer that comes from one throw of the dice, as in training?",
         True,
         (*BOUND, "q", "L, K draws; IWAE", "reparameterised, score function", "standard error"),
     ),
     "Observation model": Part(
-        "What a decoder draws is a mean. Here are the images that its p(x | z) really stands for.",
+        "Which pictures does a network really have in mind when it draws a soft grey one?",
         True,
         (*BOUND, "Bernoulli", "Gaussian", "binarised"),
     ),
     "β": Part(
-        "The price of a nat of code. From nothing to sixteen, an autoencoder's map becomes a VAE's, and then falls in "
-        "on a line.",
+        "What becomes of the map as it gets dearer to remember a digit?",
         False,
         (*BOUND, "q", "posterior", "β", "reconstruction", "prior, N(0, I)"),
     ),

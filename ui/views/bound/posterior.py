@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ui.live import bridge, messages, networks, store
+from ui.live import bridge, networks, store
 from ui.live.cast import Standing
 from ui.parts import digit, first, scatter
 from ui.parts.digit import Chosen
@@ -34,7 +34,6 @@ SEEN = 8.0  # nats below the top: what a close-up holds
 FLOOR = 40.0  # nats below the top that stand for "next to nothing"
 CLOSE = 6.0  # times the posterior's own size that a close-up may take to hold q as well
 
-READER = messages.form({"digit": first.DIGIT, "mean": messages.vector(2), "logvar": messages.vector(2, -100, 100)})
 Bounds = tuple[float, float, float, float]  # left, bottom, right, top
 
 
@@ -219,13 +218,12 @@ def _square(box: Bounds, margin: float = 0.06) -> Bounds:
 # The first picture ----------------------------------------------------------------------------------------------------
 
 
-def show(one: Standing, chosen: Chosen, label: int | None, found: Found) -> dict[str, Any]:
-    """Show the live view. Returns the last {digit, mean, logvar} of q that a hand left for this digit, else {}."""
+def show(one: Standing, chosen: Chosen, label: int | None, found: Found) -> None:
+    """Show the live view, which says nothing: where a hand leaves q stands in the link."""
     extent = scatter.extent(store.guard_codes(one.slug)["test_mean"].numpy())
     told = options(one, chosen, label, found, extent) | {"network": bridge.network(one.slug)}
     key, picture = f"bound {one.slug}", lambda: first_picture(told, chosen)
-    message = first.show("views/bound/posterior.mjs", key, told, picture, "bound", READER)
-    return message if message.get("digit") == told["digit"]["id"] else {}
+    first.show("views/bound/posterior.mjs", key, told, picture, "bound")
 
 
 def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
@@ -245,7 +243,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
     )
     given = "x" if told["label"] is None else "x, y"
     whole, close = told["heat"][:2]
-    climb = '<section class="climb"><h3>The E-step: let q climb</h3><div class="room"></div></section>'
+    climb = '<section class="climb"><h3>Let q climb: the E-step</h3><div class="room"></div></section>'
     return (
         f"<style data-bound>{SHEET.read_text(encoding='utf-8')}</style>"
         f'<div class="desk"><div class="bar"></div><div class="account"><div class="sum">'

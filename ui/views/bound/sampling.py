@@ -130,7 +130,7 @@ def sampling(one: Standing, chosen: Chosen, label: int | None) -> None:
 
 def _gradients(found: estimators.Slopes, figures) -> None:
     st.subheader("One draw for the gradient: three ways")
-    st.markdown("Of E_q log p(x | z) alone, with regard to μ and log σ: the KL's gradient needs no draws.")
+    st.markdown("Of log p(x | z), averaged over q, with regard to μ and log σ: the KL's gradient needs no draws.")
     figure = figures.gradient_variances(
         estimators.PARAMETERS, dict(zip(estimators.ESTIMATORS, found.variance, strict=True))
     )
@@ -156,7 +156,10 @@ def _gradients(found: estimators.Slopes, figures) -> None:
         ("gradient, nats", "exact", *(f"{n.removeprefix('score function ')}, ± se" for n in estimators.ESTIMATORS)),
         cells,
     )
-    st.caption(f"E_q log p(x | z): means of {found.draws:,} draws ± standard error; exact by Gauss–Hermite quadrature.")
+    st.caption(
+        f"Of log p(x | z), averaged over q: means of {found.draws:,} draws ± standard error; exact by Gauss–Hermite "
+        "quadrature."
+    )
 
 
 _SAMPLING = r"""
