@@ -173,7 +173,11 @@ def test_a_picture_without_ink_claims_no_hundredths(page):
     app = AppTest.from_function(script, default_timeout=PATIENCE).run()
     assert not app.exception
     shown = table(app)
-    rough = [shown["ELBO"], shown["KL(q ‖ p(z | x)): the gap"], *(v for k, v in shown.items() if "averaged over q" in k)]
+    rough = [
+        shown["ELBO"],
+        shown["KL(q ‖ p(z | x)): the gap"],
+        *(v for k, v in shown.items() if "averaged over q" in k),
+    ]
     rough += [v for k, v in shown.items() if k.endswith(("approximation gap", "amortisation gap"))]
     assert len(rough) == 5 and all(re.fullmatch("≈ −?[0-9]+", value) for value in rough), rough
     assert re.fullmatch(r"−[0-9]+\.[0-9]{2}", shown["log p(x), exact"])  # the integral itself is exact

@@ -155,8 +155,8 @@ def exact_account(one: Standing, chosen: Chosen, label: int | None) -> None:
         st.caption(
             "Of this model nobody has integrated log p(x) of the test images yet, so there are no percentiles of it, "
             f"no means below, and no lists of digits worth a look: `python -m vae_core integrate {one.slug}` makes "
-            "them. For 10,000 images it takes a minute or two where each posterior is narrow, as the shipped models' "
-            "are, and hours where they are wide, as with grey pixels of a wide σ."
+            "them. For 10,000 images it takes a minute or two where posteriors are narrow, as those of the MNIST VAE "
+            "are, and hours where they are wide, as with Gaussian pixels of σ = 1."
         )
     gap(one, found, card.get("exact"), label)
     if label is not None:
@@ -185,7 +185,7 @@ def view(one: Standing, chosen: Chosen, label: int | None, found: posterior.Foun
     st.markdown(shape)
     if store.guard(one.slug)[0].config.likelihood == "gaussian":
         st.caption(
-            f"The pixels of the {one.title} are Gaussian, so that its p(x) is the density of a grey image and no "
+            f"The pixels of the {one.name} are Gaussian, so that its p(x) is the density of a grey image and no "
             "probability: log p(x) may be above 0, and what costs nats elsewhere may cost fewer than none here. What "
             "holds of bound and gap holds all the same; but none of these nats compares with those of black and white "
             "pixels."
