@@ -38,7 +38,7 @@ PARTS = {
     "Observation model": Part(
         "Which pictures does a network really have in mind when it draws a soft grey one?",
         True,
-        (*BOUND, "Bernoulli", "Gaussian", "binarised"),
+        ("ELBO", "KL", "Bernoulli", "Gaussian", "binarised"),
     ),
     "β": Part(
         "What becomes of the map as it gets dearer to remember a digit?",
