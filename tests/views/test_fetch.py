@@ -16,7 +16,7 @@ from ui.parts import fetch
 from ui.live import store
 st.button("Elsewhere", key="elsewhere")
 fetch.mnist_notice()
-st.text("mnist" if "mnist" in store.sources() else "digits")
+st.text("mnist" if store.whole("mnist") else "digits")
 """
 TEST_FILES = [f"{name}.gz" for name in FILES if name.startswith("t10k")]
 

@@ -241,13 +241,33 @@ def test_a_broken_data_set_is_read_once_and_again_when_it_has_changed(monkeypatc
     images = next(tmp_path.rglob("t10k-images*"))
     whole = images.read_bytes()
     images.write_bytes(whole[:1000])
-    assert [store.sources() for _ in range(3)] == [["digits"]] * 3
+    assert [store.whole("mnist") for _ in range(3)] == [False] * 3
     assert len([record for record in caplog.records if record.name == "ui.live.store"]) == 1
     images.write_bytes(whole)
-    assert store.sources() == ["mnist", "digits"]
+    assert store.whole("mnist")
     images.unlink()
-    assert store.sources() == ["digits"]
+    assert not store.whole("mnist") and store.sources() == ["digits"]
     st.cache_resource.clear()  # these samples are no other test's
+
+
+def test_a_data_set_is_read_when_it_is_chosen_and_a_broken_one_changes_nothing(visit, tmp_path, monkeypatch):
+    """Otherwise whoever opens a page waits for every data set on the machine, and keeps 31 MB of each in memory."""
+    write_mnist(tmp_path)
+    for name in ("FashionMNIST", "KMNIST"):
+        shutil.copytree(tmp_path / "MNIST", tmp_path / name)
+    (tmp_path / "KMNIST/raw/t10k-labels-idx1-ubyte").write_bytes(b"cut")
+    read, load = [], data.load
+    monkeypatch.setattr(data, "load", lambda name, *more: read.append(name) or load(name, *more))
+    app = well(visit("pages/3_Styles.py"))
+    assert app.selectbox(key="digit_source").options == ["MNIST", "scikit-learn", "Fashion-MNIST", "KMNIST"]
+    assert read == ["mnist"]
+    well(app.selectbox(key="digit_source").set_value("fashion_mnist").run())
+    assert read == ["mnist", "fashion_mnist"] and app.session_state["digit_chosen"].source == "fashion_mnist"
+    before = app.session_state["digit_chosen"]
+    well(app.selectbox(key="digit_source").set_value("kmnist").run())
+    after = app.session_state["digit_chosen"]
+    assert after._replace(notes=()) == before and app.selectbox(key="digit_source").value == "fashion_mnist"
+    assert any("KMNIST has a broken file on this machine" in caption.value for caption in app.caption)
 
 
 # Studio -----------------------------------------------------------------------------------------------------

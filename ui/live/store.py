@@ -91,35 +91,31 @@ def _samples(source: str, when: tuple[tuple[str, int, int], ...]) -> tuple[np.nd
     return images, labels
 
 
+def sources() -> list[str]:
+    """The data sets whose test files are on this machine, digits before others. Nothing is read: that is `whole`'s."""
+    found = [name for name in data.DATASETS if data.is_available(name, splits=["test"])]
+    return sorted(found, key=lambda name: data.DATASETS[name].classes != data.NUMERALS)
+
+
+def whole(source: str) -> bool:
+    """Whether samples can be taken from a data set: its test files are here and can be read, as they now are."""
+    return data.is_available(source, splits=["test"]) and _whole(source, stamp(source))
+
+
 @st.cache_data(max_entries=8, show_spinner=False)
-def _whole(source: str, stamp: tuple[tuple[str, int, int], ...]) -> bool:
-    """Whether a data set's test files of this stamp can be read: what is broken is read, and logged, once."""
+def _whole(source: str, when: tuple[tuple[str, int, int], ...]) -> bool:
+    """Of the files of this stamp: what is broken is read, and logged, once."""
     try:
-        samples(source)
+        _samples(source, when)
     except data.DataError as error:
         _log.warning("%s", error)
         return False
     return True
 
 
-def sources() -> list[str]:
-    """The data sets that samples can be taken from: those that are on this machine and whole, digits before others."""
-    found = [name for name in data.DATASETS if _is_here(name)]
-    return sorted(found, key=lambda name: data.DATASETS[name].classes != data.NUMERALS)
-
-
-def _is_here(source: str) -> bool:
-    if data.DATASETS[source].bundled:
-        return True
-    try:
-        return data.is_available(source, splits=["test"]) and _whole(source, data.stamp(source, splits=["test"]))
-    except OSError:  # a file that was deleted meanwhile
-        return False
-
-
 def originals(source: str = "mnist") -> np.ndarray | None:
     """A data set's test images (N, 784), to which the codes of its models belong, or None where they are not here."""
-    return samples(source)[0] if source in sources() else None
+    return samples(source)[0] if whole(source) else None
 
 
 def guard(slug: str) -> tuple[Autoencoder, dict[str, Any]]:

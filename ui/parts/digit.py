@@ -86,8 +86,8 @@ def data_set() -> str:
     from ui.live import store
 
     state = st.session_state
-    if state.get("data_set") not in store.sources():
-        state["data_set"] = store.sources()[0]
+    if (name := state.get("data_set")) is None or not store.whole(name):
+        state["data_set"] = next(filter(store.whole, store.sources()))  # what is in the wheel is whole
     return state["data_set"]
 
 
@@ -211,9 +211,10 @@ def _take_sample(source: str | None, index: int, key: str) -> None:
     source = source or data_set()
     if source not in DATASETS:
         return
-    if source not in store.sources():
+    if not store.whole(source):
+        why = "has a broken file" if source in store.sources() else "is not"
         named = DATASETS[source].called(index)
-        note = f"The link names {named}, and that data set is not on this machine: this is another digit."
+        note = f"The link names {named}, and that data set {why} on this machine: this is another digit."
         share(opening()._replace(notes=(note,)), key)
         return
     count = len(store.samples(source)[1])

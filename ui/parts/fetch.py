@@ -68,7 +68,7 @@ def mnist_notice() -> None:
     if digit.data_set() not in ("mnist", "digits"):
         return
     there = data.is_available("mnist", splits=_SPLITS)  # asked first: it may arrive while the page runs
-    if "mnist" in store.sources():
+    if store.whole("mnist"):
         if digit.data_set() != "mnist":
             st.caption(
                 "These samples are scikit-learn's digits, enlarged. MNIST is on this machine: "

@@ -222,7 +222,11 @@ def _take_number(key: str, name: str, source: str) -> None:
 def _take_source(key: str) -> None:
     source = st.session_state[f"{key}_source"]
     st.session_state[f"{key}_only"] = None  # its classes are others, and the sample that opens need not be of this one
-    digit.share(digit.sample(DATASETS[source].opens, source), key)
+    if store.whole(source):
+        digit.share(digit.sample(DATASETS[source].opens, source), key)
+        return
+    note = f"{DATASETS[source].title} has a broken file on this machine, named in the server's log: this digit stays."
+    digit.share((digit.shared(key) or digit.opening())._replace(notes=(note,)), key)
 
 
 @callback

@@ -174,7 +174,7 @@ def _pick(picked: dict[str, Any]) -> None:
     from ui.live import store
 
     dataset = cast.standing(cast.slug_of(picked["left"], 2)).dataset
-    if picked.get("own") or picked["z"] or picked["walk"] or dataset not in store.sources():
+    if picked.get("own") or picked["z"] or picked["walk"] or not store.whole(dataset):
         return
     index = min(picked["image"], len(store.samples(dataset)[1]) - 1)
     digit.share(digit.sample(index, dataset))
@@ -383,7 +383,7 @@ def notice() -> None:
     from ui.live import store
     from ui.parts import fetch
 
-    if "mnist" not in store.sources():
+    if not store.whole("mnist"):
         fetch.mnist_notice()
 
 

@@ -97,7 +97,7 @@ def _samples_of(one: Standing) -> str | None:
     chosen = digit.data_set()
     if DATASETS[chosen].classes == one.data.classes:
         return chosen
-    return one.dataset if one.dataset in store.sources() else None
+    return one.dataset if store.whole(one.dataset) else None
 
 
 def _drawn_back(asked: Asked, chosen: Chosen, caption: str) -> None:
