@@ -16,15 +16,21 @@ PIXELS = 784  # of an image, 28×28
 class Kind(NamedTuple):
     """What is known of a kind of model before its network is built, and without torch."""
 
-    words: str  # one line, for the command line
+    words: str  # one line, for the command line and for whoever meets the kind on a page
     probabilistic: bool = False  # the encoder gives a Gaussian rather than a point
     conditional: bool = False  # the label stands beside x and beside z
+    name: str = ""  # short, as pages write it; its name on the command line in capitals where this is empty
+    code: str = "linear"  # what a code goes through, unless the config says otherwise
+    linear: bool = False  # one linear layer each side, found in closed form from squared errors
 
 
 # The register of kinds, in the order of every list of models. What a kind does is its class in models.py.
 KINDS = {
     "ae": Kind("a point code"),
     "dae": Kind("the AE with a spoilt input"),
+    "sparse": Kind("the AE with a price on every unit of its code that is in use", name="sparse AE", code="relu"),
+    "contractive": Kind("the AE with a price on how far a pixel moves its code", name="contractive AE"),
+    "pca": Kind("principal components: the best linear autoencoder", name="PCA", linear=True),
     "vae": Kind("a Gaussian code with a KL to N(0, I)", probabilistic=True),
     "cvae": Kind(
         "the VAE with the label beside x and z; its data set says how many labels there are",
@@ -34,6 +40,9 @@ KINDS = {
 }
 ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
 LIKELIHOODS = ("bernoulli", "gaussian")
+SEEN = ("binary", "grey")
+CODES = ("linear", "relu", "sigmoid")
+AUTO = "auto"  # a setting that follows from others
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -110,6 +119,14 @@ class ModelConfig:
         0.01,  # the floor of models.py
         100,
     )
+    seen: str = setting(
+        AUTO,
+        "pixels that the model sees and is scored on: binarised at 0.5, or grey; auto is binary for Bernoulli pixels",
+        choices=(AUTO, *SEEN),
+    )
+    code: str = setting(
+        AUTO, "what a point code goes through at the encoder's end; auto is the kind's own", choices=(AUTO, *CODES)
+    )
     beta: float = setting(1.0, "weight of the KL in the objective; the ELBO is always stated at 1", 0, 1e6)
     encoder_noise: float = setting(
         0.0,
@@ -118,6 +135,8 @@ class ModelConfig:
         0.5,
     )
     corruptions: int = setting(1, "spoilt copies an image and step; DAE", 1, 1000)  # L
+    sparsity: float = setting(0.1, "nats a unit of code costs where its drawing has norm 1; sparse", 0, 1e6)
+    contraction: float = setting(1.0, "nats a unit of the squared Jacobian costs; contractive", 0, 1e6)
     n_classes: int = setting(10, "labels a CVAE knows; its data set says how many", 1, 100, flag=False)
 
     def __post_init__(self) -> None:
@@ -129,10 +148,32 @@ class ModelConfig:
             for width in widths:
                 _whole(f"a hidden width of the {name}", width, 1, WIDTH)
             object.__setattr__(self, name, tuple(widths))  # JSON brings lists; equality needs tuples
+        self._settle()
         if self.encoder_noise and not self.probabilistic:
             raise ConfigError("An autoencoder with a noisy input is a denoising one: train kind 'dae' instead.")
         if self.numbers > NUMBERS:
             raise ConfigError(f"A network may have {NUMBERS:,} numbers at most; these widths make {self.numbers:,}.")
+
+    def _settle(self) -> None:
+        """What follows from other settings takes its value, so that a card says it."""
+        kind = KINDS[self.kind]
+        follows: dict[str, Any] = {}
+        if kind.linear:  # whatever else was asked for: there is nothing to choose
+            follows |= {"encoder": (), "decoder": (), "likelihood": "gaussian", "sigma": None, "seen": "binary"}
+        if self.code == AUTO or kind.linear:
+            follows["code"] = kind.code
+        elif self.code != "linear" and kind.probabilistic:
+            raise ConfigError(f"Only a point code goes through something; a {self.kind.upper()} has a Gaussian one.")
+        elif self.code != "linear" and self.kind == "contractive":
+            raise ConfigError(
+                "The code of a contractive AE is normalised, so it goes through nothing else: leave --code."
+            )
+        if self.seen == AUTO and "seen" not in follows:
+            follows["seen"] = "binary" if self.likelihood == "bernoulli" else "grey"
+        elif self.seen == "grey" and self.likelihood == "bernoulli":
+            raise ConfigError("A Bernoulli pixel is black or white: grey pixels need --likelihood gaussian.")
+        for name, value in follows.items():
+            object.__setattr__(self, name, value)
 
     @property
     def probabilistic(self) -> bool:
@@ -216,7 +257,7 @@ class Config:
     @property
     def slug(self) -> str:
         parts = [self.training.dataset.replace("_", "-"), self.model.kind, f"{self.model.latent_dim}d"]
-        if self.model.likelihood == "gaussian":
+        if self.model.likelihood == "gaussian" and not KINDS[self.model.kind].linear:
             parts.append("gaussian")
         if self.model.beta != 1:
             parts.append(f"beta{self.model.beta:g}")

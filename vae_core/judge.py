@@ -129,6 +129,9 @@ class Judge(nn.Module):
     def objective(self, terms: Terms, kl_weight: float = 1.0) -> Tensor:
         return terms.reconstruction.mean()
 
+    def settle(self, images: Tensor) -> None:
+        """Nothing but its weights is needed after training."""
+
 
 def _score(logits: Tensor) -> Tensor:
     return logits[:, :DIGITS].logsumexp(-1) - logits[:, DIGITS]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, final
 
 import torch
@@ -19,6 +20,7 @@ from vae_core import losses
 from vae_core.config import KINDS, PIXELS, ModelConfig
 from vae_core.corruption import corrupt_mixed, flip
 
+_CODES: dict[str, Callable[[Tensor], Tensor]] = {"linear": lambda h: h, "relu": torch.relu, "sigmoid": torch.sigmoid}
 _ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 _SLACK = 1e-3  # beyond [0, 1]: the small affine maps of training round
 _LOG_SIGMA_FLOOR = math.log(0.01)  # a smaller learned σ would buy likelihood with 8-bit rounding
@@ -78,10 +80,19 @@ class Autoencoder(nn.Module, ABC):
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """What the encoder is shown in training in place of x: (B, 784) → (B, 784)."""
 
-    def penalty(self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+    def penalty(
+        self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
         """A kind's own terms beside reconstruction and KL, nats (B,) each, by the names under which curves show them,
         multiplied by their weights. `shown` (B, 784) is what the encoder saw, z (B, D) a draw of its code."""
         return {}
+
+    def settle(self, images: Tensor) -> None:
+        """After training on images (N, 784), in place: what only training needs goes into the weights."""
+
+    def solve(self, images: Tensor) -> bool:
+        """Whether the weights that fit images (N, 784) best are known without training; then they are set."""
+        return False
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Code:
         """Never samples. x (B, 784) as `observe` gives it (a DAE takes spoilt pixels too), y (B,) int64."""
@@ -103,8 +114,8 @@ class Autoencoder(nn.Module, ABC):
         return torch.sigmoid(out) if self.config.likelihood == "bernoulli" else out.clamp(0, 1)
 
     def observe(self, x: Tensor) -> Tensor:
-        """The data as the likelihood sees them: binarised at 0.5 for Bernoulli pixels, else unchanged."""
-        if self.config.likelihood == "bernoulli":
+        """The data as the likelihood sees them: binarised at 0.5, or unchanged where it takes grey pixels."""
+        if self.config.seen == "binary":
             _check_pixels(x)  # NaN >= 0.5 is false: it would pass for black from here on
         return self._seen(x)
 
@@ -140,7 +151,7 @@ class Autoencoder(nn.Module, ABC):
             if code.logvar is not None:
                 part = losses.gaussian_kl(*code).sum(-1) / self.config.corruptions
                 kl = part if kl is None else kl + part
-            for name, term in self.penalty(shown, code, z, y).items():
+            for name, term in self.penalty(shown, code, z, y, generator).items():
                 penalties[name] = penalties.get(name, 0) + term / self.config.corruptions
         return Terms(reconstruction, kl, penalties)
 
@@ -153,10 +164,10 @@ class Autoencoder(nn.Module, ABC):
 
     def _code(self, x: Tensor, y: Tensor | None) -> Code:
         h = self.encoder(self._with_label(x, y))  # (B, D) or (B, 2D)
-        return Code(*h.chunk(2, dim=-1)) if self.probabilistic else Code(h, None)
+        return Code(*h.chunk(2, dim=-1)) if self.probabilistic else Code(_CODES[self.config.code](h), None)
 
     def _seen(self, x: Tensor) -> Tensor:
-        return (x >= 0.5).to(x.dtype) if self.config.likelihood == "bernoulli" else x
+        return (x >= 0.5).to(x.dtype) if self.config.seen == "binary" else x
 
     def _with_label(self, a: Tensor, y: Tensor | None) -> Tensor:
         if not self.conditional:
@@ -212,6 +223,114 @@ class DAE(Autoencoder, kind="dae"):
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return corrupt_mixed(x, generator)
+
+
+@final
+class Sparse(Autoencoder, kind="sparse"):
+    """The AE that pays for every unit of its code that is in use, λ Σ_j |z_j| ‖w_j‖ (Ng 2011; Olshausen & Field 1997).
+
+    w_j is what unit j adds to the decoder's first layer. Without its norm the network would pay less by smaller codes
+    and larger weights; with it the price is that of a decoder whose columns have norm 1, which it gets in the end.
+    """
+
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return x
+
+    def penalty(
+        self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        return {"sparsity": self.config.sparsity * (z.abs() * self._norms()).sum(-1)}
+
+    @torch.no_grad()
+    def settle(self, images: Tensor) -> None:
+        """Columns of norm 1, and codes that are the longer for it: the drawing stays. A linear or ReLU code allows it."""
+        if self.config.code == "sigmoid":
+            return
+        norms, last = self._norms().clamp(min=1e-12), self.encoder[-1]
+        self.decoder[0].weight /= norms
+        last.weight *= norms[:, None]
+        last.bias *= norms
+
+    def _norms(self) -> Tensor:
+        return self.decoder[0].weight.norm(dim=0)  # (D,)
+
+
+@final
+class Contractive(Autoencoder, kind="contractive"):
+    """The AE that pays for every move of its code under a move of a pixel, λ ‖∂z/∂x‖²_F over all layers (Rifai et al.
+    2011), each number of the code having mean 0 and variance 1: smaller codes would be cheaper without telling less.
+
+    In training a batch's own mean and variance make it so; `settle` puts those of all images into the last layer.
+    """
+
+    EXACT = 4  # numbers in a code up to which each row of the Jacobian is found; beyond, one random mixture of them
+
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return x
+
+    def _code(self, x: Tensor, y: Tensor | None) -> Code:
+        h = super()._code(x, y).mean
+        return Code((h - h.mean(0)) / _spread(h), None) if self.training else Code(h, None)
+
+    def penalty(
+        self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        return {"contraction": self.config.contraction * self.squared_jacobian(shown, generator)}
+
+    def squared_jacobian(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """‖∂z/∂x‖²_F (B,) of images x (B, 784). With a generator and more than `EXACT` numbers in a code an unbiased
+        estimate: the squared length of the gradient of Σ_j ±z_j, random signs (Hutchinson 1990).
+
+        The gradient is that of the code before it is normalised, divided afterwards: through a batch's mean the codes
+        of all images hang together, and the gradient of their sum is exactly zero.
+        """
+        scale = 1 / _spread(self.encoder(x)) if self.training else torch.ones(self.config.latent_dim, device=x.device)
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            h = super()._code(x, None).mean  # (B, D)
+            signs = torch.eye(self.config.latent_dim, device=x.device, dtype=h.dtype)
+            if generator is not None and len(signs) > self.EXACT:
+                signs = torch.randint(2, (1, len(signs)), generator=generator, device=x.device).to(h.dtype) * 2 - 1
+            total = torch.zeros(len(x), device=x.device)
+            for row in signs:
+                (gradient,) = torch.autograd.grad((h @ (row * scale.to(h.dtype))).sum(), x, create_graph=self.training)
+                total = total + gradient.square().sum(-1)
+        return total
+
+    @torch.no_grad()
+    def settle(self, images: Tensor) -> None:
+        h, last = self.encoder(self._seen(images)), self.encoder[-1]
+        mean, spread = h.mean(0), _spread(h)
+        last.weight /= spread[:, None]
+        last.bias.copy_((last.bias - mean) / spread)
+
+
+@final
+class PCA(Autoencoder, kind="pca"):
+    """The first D principal components (Hotelling 1933): of all linear codes the one that loses least in squared error
+    (Baldi & Hornik 1989). Its pixels are Gaussian, with the σ under which the training images are likeliest."""
+
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return x
+
+    @torch.no_grad()
+    def solve(self, images: Tensor) -> bool:
+        from sklearn.decomposition import PCA as Components
+
+        x = self._seen(images)
+        found = Components(self.config.latent_dim, svd_solver="covariance_eigh").fit(x.double().cpu().numpy())
+        axes, mean = (torch.from_numpy(a).to(x) for a in (found.components_, found.mean_))  # (D, 784), (784,)
+        self.encoder[0].weight.copy_(axes)
+        self.encoder[0].bias.copy_(-axes @ mean)
+        self.decoder[0].weight.copy_(axes.T)
+        self.decoder[0].bias.copy_(mean)
+        self.log_sigma.copy_((x - self.decoder(self.encoder(x))).square().mean().sqrt().log())
+        return True
+
+
+def _spread(h: Tensor) -> Tensor:
+    """The standard deviation of each number of codes h (B, D) → (D,); small codes stay small rather than divided by 0."""
+    return (h.float().var(0, correction=0) + 1e-5).sqrt()
 
 
 @final

@@ -29,6 +29,7 @@ class Trainable(Protocol):
 
     def loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> TermsLike: ...
     def objective(self, terms: TermsLike, kl_weight: float) -> Tensor: ...
+    def settle(self, images: Tensor) -> None: ...
 
 
 class Step(NamedTuple):
@@ -116,7 +117,7 @@ def fit(
     before = history[-1].seconds if history else 0.0
     start = time.monotonic()
     if on_epoch is not None and not history:
-        on_epoch(Epoch(0, math.nan, None, 0.0, {}), average)
+        on_epoch(Epoch(0, math.nan, None, 0.0, {}), _settled(average, images))
     for epoch in range(len(history) + 1, config.epochs + 1):
         order = torch.randperm(len(images), generator=generator, device=device)
         totals: dict[str, Tensor] = {}
@@ -152,11 +153,17 @@ def fit(
         seconds = before + time.monotonic() - start
         history.append(Epoch(epoch, means.pop("reconstruction"), means.pop("kl", None), seconds, means))
         if on_epoch is not None:
-            average.eval()
-            on_epoch(history[-1], average)
+            on_epoch(history[-1], _settled(average, images))
         if state_file is not None:
             _save(state_file, signature, model, average, optimiser, generator, history)
-    return average.eval().cpu(), history
+    return _settled(average, images).cpu(), history
+
+
+def _settled(average: M, images: Tensor) -> M:
+    """The weight average as it is used; training goes on with the other."""
+    settled = copy.deepcopy(average).eval()
+    settled.settle(images)  # pyright: ignore[reportCallIssue]: it is Trainable, too
+    return settled
 
 
 def _finite(model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> bool:

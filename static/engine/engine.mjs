@@ -20,6 +20,11 @@ const ACTIVATIONS = {
   silu: (x) => x / (1 + Math.exp(-x)),
   tanh: Math.tanh,
 };
+const CODES = {
+  linear: (x) => x,
+  relu: ACTIVATIONS.relu,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+};
 const ROWS = 16; // rows at a time: enough that weights are read once for ten labels, few enough to stay in the cache
 const SIGMA_FLOOR = 0.01; // of a Gaussian pixel, as in vae_core/models.py
 
@@ -84,6 +89,9 @@ export class Model {
     this.likelihood = config.likelihood;
     known("likelihood", { bernoulli: 1, gaussian: 1 }, config.likelihood);
     this.activate = known("activation", ACTIVATIONS, config.activation);
+    /** Whether the model sees and is scored on pixels that are black or white; older cards leave it to the likelihood. */
+    this.binary = (config.seen ?? (this.likelihood === "bernoulli" ? "binary" : "grey")) === "binary";
+    this.code = known("code", CODES, config.code ?? "linear");
     this.latentDim = config.latent_dim;
 
     const tensors = readTensors(buffer);
@@ -112,7 +120,7 @@ export class Model {
     const D = this.latentDim;
     const code = out ?? this.newCode(n);
     this.#run(this.encoder, x, PIXELS, labels, n, (row, at) => {
-      for (let d = 0; d < D; d++) code.mean[row * D + d] = this.f32[at + d];
+      for (let d = 0; d < D; d++) code.mean[row * D + d] = this.code(this.f32[at + d]);
       if (this.probabilistic) for (let d = 0; d < D; d++) code.logvar[row * D + d] = this.f32[at + D + d];
     });
     return code;
@@ -153,10 +161,9 @@ export class Model {
     return out;
   }
 
-  /** Images as the likelihood sees them: binarised at 0.5 for Bernoulli pixels, else unchanged. */
+  /** Images as the likelihood sees them: binarised at 0.5, or unchanged where it takes grey pixels. */
   observe(x, out = new Float32Array(x.length)) {
-    const binary = this.likelihood === "bernoulli";
-    for (let i = 0; i < x.length; i++) out[i] = binary ? Number(x[i] >= 0.5) : x[i];
+    for (let i = 0; i < x.length; i++) out[i] = this.binary ? Number(x[i] >= 0.5) : x[i];
     return out;
   }
 

@@ -30,7 +30,7 @@ export class Pictures {
    */
   show(x, bound, atMean) {
     paint(this.digit.canvas, x);
-    write(this.digit.note, bound.model.likelihood === "bernoulli" ? "binarised" : "grey");
+    write(this.digit.note, bound.model.binary ? "binarised" : "grey");
     paint(this.drawn.canvas, bound.pixels);
     const { cost } = bound;
     const { data } = this.image;

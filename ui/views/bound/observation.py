@@ -199,7 +199,7 @@ def _pictures(title: str, model: Autoencoder, x: Tensor, y: Tensor | None, edge:
     z = latent.embed(model, x[None], y).mean
     mean, drawn = latent.decode(model, z, y), draw(model, z, DRAWN, torch.Generator().manual_seed(0), y)
     off, wrong = losses.mean_squared_error(mean, seen[None])[0], losses.mean_squared_error(drawn, seen[None])
-    kind = "binarised" if model.config.likelihood == "bernoulli" else "grey"
+    kind = "binarised" if model.config.seen == "binary" else "grey"
     row(
         [
             Tile(seen.numpy(), title, f"sees {kind} pixels", edge),

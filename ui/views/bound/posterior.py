@@ -236,7 +236,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         f'<figure class="tile"><img alt="{name}" src="{data_uri(pixels)}"><figcaption><b>{name}</b></figcaption>'
         f"<small class='quiet'>{note}</small></figure>"
         for name, pixels, note in (
-            ("Digit x", seen, "binarised" if model.config.likelihood == "bernoulli" else "grey"),
+            ("Digit x", seen, "binarised" if model.config.seen == "binary" else "grey"),
             ("Drawn at μ", drawn, "mean of p(x | μ)"),
             ("Its cost", np.zeros(784), ""),
         )
