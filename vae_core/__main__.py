@@ -671,10 +671,12 @@ def _seconds(text: str) -> float:
 
 
 def _widths(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
-        raise argparse.ArgumentTypeError(f"hidden widths look like 512,512; got {text[:40]!r}") from None
+        raise argparse.ArgumentTypeError(f"hidden widths look like 512,512, or none; got {text[:40]!r}") from None
 
 
 def _several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:

@@ -182,7 +182,7 @@ def load_or_train(
                 )
             return load(config.slug, root)
         try:
-            files = _train(config, work, data_folder, command, on_step, on_epoch, device)
+            files = _train(config, root, work, data_folder, command, on_step, on_epoch, device)
         except Diverged:
             shutil.rmtree(work, ignore_errors=True)  # whoever goes on from there diverges again
             raise
@@ -195,8 +195,20 @@ def load_or_train(
     return load(config.slug, root)
 
 
+def _beginning(slug: str, config: ModelConfig, root: Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint to go on from. Raises `ConfigError` where there is none with these shapes."""
+    try:
+        _, other = _read(slug, root)
+        if other.model.shapes() != config.shapes():
+            raise ConfigError(f"start must have the widths of what is trained; those of {slug!r} are others.")
+        return {name: tensor.float() for name, tensor in load(slug, root)[0].state_dict().items()}
+    except StorageError as error:
+        raise ConfigError(f"start: {error}") from error
+
+
 def _train(
     config: Config,
+    root: Path,
     work: Path,
     data_folder: Path | None,
     command: str | None,
@@ -225,7 +237,9 @@ def _train(
 
     untrained = build(config.model, config.training.seed)
     before = _drawing(untrained, test)
-    if untrained.solve(train.images):
+    if start := config.training.start:
+        untrained.load_state_dict(_beginning(start, config.model, root))
+    if untrained.begin(train.images):
         model, history = untrained.eval(), []
     else:
         model, history = fit(

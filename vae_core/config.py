@@ -37,6 +37,12 @@ KINDS = {
         probabilistic=True,
         conditional=True,
     ),
+    "scrubbed": Kind(
+        "the CVAE with a price on what a reader of labels finds in its code",
+        probabilistic=True,
+        conditional=True,
+        name="scrubbed CVAE",
+    ),
 }
 ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -136,6 +142,7 @@ class ModelConfig:
     )
     corruptions: int = setting(1, "spoilt copies an image and step; DAE", 1, 1000)  # L
     sparsity: float = setting(0.1, "nats a unit of code costs where its drawing has norm 1; sparse", 0, 1e6)
+    adversary: float = setting(10.0, "how hard the encoder works against a reader of labels; scrubbed", 0, 1e6)
     contraction: float = setting(1.0, "nats a unit of the squared Jacobian costs; contractive", 0, 1e6)
     n_classes: int = setting(10, "labels a CVAE knows; its data set says how many", 1, 100, flag=False)
 
@@ -166,7 +173,7 @@ class ModelConfig:
             raise ConfigError(f"Only a point code goes through something; a {self.kind.upper()} has a Gaussian one.")
         elif self.code != "linear" and self.kind == "contractive":
             raise ConfigError(
-                "The code of a contractive AE is normalised, so it goes through nothing else: leave --code."
+                "The code of a contractive AE is normalised and goes through nothing else: leave out --code."
             )
         if self.seen == AUTO and "seen" not in follows:
             follows["seen"] = "binary" if self.likelihood == "bernoulli" else "grey"
@@ -224,6 +231,7 @@ class TrainingConfig:
         "of matrix products; bfloat16 is faster where the processor has it",  # weights and sums stay in float32
         choices=PRECISIONS,
     )
+    start: str = setting("", "a checkpoint with the same shapes, from whose weights it goes on instead of random ones")
     held_out: int = setting(
         0, "last training images kept back and scored in place of the test split; 0 for a final model", 0, 100_000_000
     )
@@ -233,6 +241,8 @@ class TrainingConfig:
         if not isinstance(self.dataset, str) or not re.fullmatch(r"[a-z0-9_]{1,40}", self.dataset):
             raise ConfigError(f"dataset must be a name such as mnist; got {short(self.dataset)}.")
         _check(self)
+        if not isinstance(self.start, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9.-]{0,120}", self.start):
+            raise ConfigError(f"start is the name of a checkpoint, such as mnist-cvae-20d; got {short(self.start)}.")
         if self.learning_rate == 0:
             raise ConfigError(f"learning_rate must be positive; got {self.learning_rate!r}.")
         if self.weight_average == 1:

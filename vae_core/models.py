@@ -87,12 +87,12 @@ class Autoencoder(nn.Module, ABC):
         multiplied by their weights. `shown` (B, 784) is what the encoder saw, z (B, D) a draw of its code."""
         return {}
 
-    def settle(self, images: Tensor) -> None:
-        """After training on images (N, 784), in place: what only training needs goes into the weights."""
-
-    def solve(self, images: Tensor) -> bool:
-        """Whether the weights that fit images (N, 784) best are known without training; then they are set."""
+    def begin(self, images: Tensor) -> bool:
+        """Before training on images (N, 784). True where their best weights are known without it, and set."""
         return False
+
+    def settle(self, images: Tensor) -> None:
+        """After training on images (N, 784), in place: what only training needs goes, or goes into the weights."""
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Code:
         """Never samples. x (B, 784) as `observe` gives it (a DAE takes spoilt pixels too), y (B,) int64."""
@@ -243,7 +243,7 @@ class Sparse(Autoencoder, kind="sparse"):
 
     @torch.no_grad()
     def settle(self, images: Tensor) -> None:
-        """Columns of norm 1, and codes that are the longer for it: the drawing stays. A linear or ReLU code allows it."""
+        """Columns of norm 1, and codes the longer for it: the drawing stays, where the code is linear or a ReLU's."""
         if self.config.code == "sigmoid":
             return
         norms, last = self._norms().clamp(min=1e-12), self.encoder[-1]
@@ -314,7 +314,7 @@ class PCA(Autoencoder, kind="pca"):
         return x
 
     @torch.no_grad()
-    def solve(self, images: Tensor) -> bool:
+    def begin(self, images: Tensor) -> bool:
         from sklearn.decomposition import PCA as Components
 
         x = self._seen(images)
@@ -329,7 +329,7 @@ class PCA(Autoencoder, kind="pca"):
 
 
 def _spread(h: Tensor) -> Tensor:
-    """The standard deviation of each number of codes h (B, D) → (D,); small codes stay small rather than divided by 0."""
+    """The standard deviation of each number of codes h (B, D) → (D,), never 0."""
     return (h.float().var(0, correction=0) + 1e-5).sqrt()
 
 
@@ -347,6 +347,54 @@ class CVAE(Autoencoder, kind="cvae"):
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
+
+
+@final
+class Scrubbed(Autoencoder, kind="scrubbed"):
+    """The CVAE against an adversary that reads the label from z (Edwards & Storkey 2016, arXiv 1511.05897).
+
+    The adversary learns to read; the encoder gets its gradient reversed and λ times (Ganin & Lempitsky 2015, arXiv
+    1409.7495), so that it learns not to be read. The adversary is of training alone and is not kept.
+    """
+
+    WIDTHS = (256, 256)
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.adversary: nn.Sequential | None = None
+
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
+
+    def begin(self, images: Tensor) -> bool:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.adversary = mlp(self.config.latent_dim, self.WIDTHS, self.config.n_classes, "relu")
+        return False
+
+    def penalty(
+        self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        if self.adversary is None:
+            return {}
+        read = self.adversary(_Reversed.apply(z, self.config.adversary))
+        return {"adversary": F.cross_entropy(read.to(z.dtype), y, reduction="none")}
+
+    def settle(self, images: Tensor) -> None:
+        self.adversary = None
+
+
+class _Reversed(torch.autograd.Function):
+    """z as it is; its gradient with the other sign, λ times."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, weight: float) -> Tensor:
+        ctx.weight = weight
+        return z.view_as(z)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -ctx.weight * gradients[0], None
 
 
 def build(config: ModelConfig, seed: int = 0) -> Autoencoder:
