@@ -330,7 +330,8 @@ class PCA(Autoencoder, kind="pca"):
 
 def _spread(h: Tensor) -> Tensor:
     """The standard deviation of each number of codes h (B, D) → (D,), never 0."""
-    return (h.float().var(0, correction=0) + 1e-5).sqrt()
+    wide = h.to(torch.promote_types(h.dtype, torch.float32))
+    return wide.var(0, correction=0).clamp(min=1e-12).sqrt()
 
 
 @final

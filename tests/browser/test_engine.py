@@ -22,6 +22,12 @@ ORIGIN = "https://engine.test/"  # answered from the disk; a secure origin, as w
 ZOO = {
     "ae-gelu": ModelConfig("ae", 2, (64, 48), (48, 96)),
     "ae-linear": ModelConfig("ae", 20, (), ()),
+    "ae-sigmoid": ModelConfig("ae", 20, (), (), code="sigmoid"),
+    "sparse": ModelConfig("sparse", 64, (60,), (50,)),
+    "pca": ModelConfig("pca", 20),
+    "ae-squared": ModelConfig("ae", 2, (40,), (40,), likelihood="gaussian", seen="binary"),
+    "contractive": ModelConfig("contractive", 20, (40,), (40,)),
+    "scrubbed": ModelConfig("scrubbed", 3, (40,), (40,)),
     "dae-relu": ModelConfig("dae", 3, (70,), (33, 40, 50), "relu", "gaussian"),
     "vae-silu": ModelConfig("vae", 2, (64, 64, 64), (64, 64, 64, 128), "silu"),
     "vae-sigma": ModelConfig("vae", 20, (50, 40), (90,), "tanh", "gaussian", sigma=None),

@@ -35,13 +35,13 @@ def options(page, module, **query):
     told = [json.loads(e.proto.json) for e in app.get("bidi_component") if module in e.proto.json]
     return app, json.loads(told[0]["options"]) if told else None
 
-slug = "turned-sparse-2d"
+slug = "turned-small-2d"
 _, told = options("pages/1_Map.py", "views/map/map.mjs", left=slug)
 assert told["start"]["left"] == slug and slug in [m["kind"] for m in told["models"]]
 _, told = options("pages/2_Sliders.py", "views/sliders.mjs", sliders_cast="ae~" + slug, sliders_dim="2")
 assert [m["kind"] for m in told["models"]] == ["ae", slug], told["models"]
 app, _ = options("pages/8_Models.py", "nothing", model=slug)
-assert "<b>sparsity</b>" in [part.proto.body for part in app.get("html")], "its own term has no curve"
+assert "<b>length</b>" in [part.proto.body for part in app.get("html")], "its own term has no curve"
 _, told = options("pages/5_Restore.py", "views/restore.mjs", spoil_kind="flood")
 assert told["hand"]["kind"] == "flood" and "flood" in [spoil["kind"] for spoil in told["spoils"]]
 _, told = options(None, "views/studio/studio.mjs")
@@ -83,7 +83,7 @@ def test_a_change_is_as_small_as_it_is_said_to_be(what):
 def test_what_is_added_is_found_everywhere(house):
     """Otherwise a stranger's model, noise or page is in the code and nowhere to be seen."""
     run = dict(cwd=house, capture_output=True, text=True, check=False)
-    train = ["-m", "vae_core", "train", "sparse", "--dataset", "turned", "--epochs", "1"]
+    train = ["-m", "vae_core", "train", "small", "--dataset", "turned", "--epochs", "1"]
     done = subprocess.run([sys.executable, *train], **run)
     assert done.returncode == 0, done.stderr
     done = subprocess.run([sys.executable, "-c", VISIT], **run)
