@@ -53,6 +53,12 @@ def mlp(n_in: int, hidden: tuple[int, ...], n_out: int, activation: str) -> nn.S
     return nn.Sequential(*layers, nn.Linear(n_in, n_out))
 
 
+def _layer(network: nn.Sequential, i: int) -> nn.Linear:
+    layer = network[i]
+    assert isinstance(layer, nn.Linear)  # at both ends of an `mlp`
+    return layer
+
+
 class Autoencoder(nn.Module, ABC):
     """Encoder, bottleneck, decoder. Subclasses are final, name their kind and say what the encoder sees in training."""
 
@@ -246,13 +252,13 @@ class Sparse(Autoencoder, kind="sparse"):
         """Columns of norm 1, and codes the longer for it: the drawing stays, where the code is linear or a ReLU's."""
         if self.config.code == "sigmoid":
             return
-        norms, last = self._norms().clamp(min=1e-12), self.encoder[-1]
-        self.decoder[0].weight /= norms
-        last.weight *= norms[:, None]
-        last.bias *= norms
+        norms, last = self._norms().clamp(min=1e-12), _layer(self.encoder, -1)
+        _layer(self.decoder, 0).weight.div_(norms)
+        last.weight.mul_(norms[:, None])
+        last.bias.mul_(norms)
 
     def _norms(self) -> Tensor:
-        return self.decoder[0].weight.norm(dim=0)  # (D,)
+        return _layer(self.decoder, 0).weight.norm(dim=0)  # (D,)
 
 
 @final
@@ -299,9 +305,9 @@ class Contractive(Autoencoder, kind="contractive"):
 
     @torch.no_grad()
     def settle(self, images: Tensor) -> None:
-        h, last = self.encoder(self._seen(images)), self.encoder[-1]
+        h, last = self.encoder(self._seen(images)), _layer(self.encoder, -1)
         mean, spread = h.mean(0), _spread(h)
-        last.weight /= spread[:, None]
+        last.weight.div_(spread[:, None])
         last.bias.copy_((last.bias - mean) / spread)
 
 
@@ -320,10 +326,11 @@ class PCA(Autoencoder, kind="pca"):
         x = self._seen(images)
         found = Components(self.config.latent_dim, svd_solver="covariance_eigh").fit(x.double().cpu().numpy())
         axes, mean = (torch.from_numpy(a).to(x) for a in (found.components_, found.mean_))  # (D, 784), (784,)
-        self.encoder[0].weight.copy_(axes)
-        self.encoder[0].bias.copy_(-axes @ mean)
-        self.decoder[0].weight.copy_(axes.T)
-        self.decoder[0].bias.copy_(mean)
+        encoder, decoder = _layer(self.encoder, 0), _layer(self.decoder, 0)
+        encoder.weight.copy_(axes)
+        encoder.bias.copy_(-axes @ mean)
+        decoder.weight.copy_(axes.T)
+        decoder.bias.copy_(mean)
         self.log_sigma.copy_((x - self.decoder(self.encoder(x))).square().mean().sqrt().log())
         return True
 
@@ -376,7 +383,7 @@ class Scrubbed(Autoencoder, kind="scrubbed"):
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        if self.adversary is None:
+        if self.adversary is None or y is None:
             return {}
         read = self.adversary(_Reversed.apply(z, self.config.adversary))
         return {"adversary": F.cross_entropy(read.to(z.dtype), y, reduction="none")}

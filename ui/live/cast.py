@@ -62,7 +62,7 @@ def standing(name: str) -> Standing:
     model, dataset, kind = config.model, config.training.dataset, config.model.kind
     shipped = name == slug(kind, model.latent_dim) and kind in FAMILY
     about, member = KINDS[kind], FAMILY.get(kind)
-    short = member.name if member else kind.upper()
+    short = member.name if member else about.name or kind.upper()
     tag = name.removeprefix(f"{dataset.replace('_', '-')}-{kind}-{model.latent_dim}d").strip("-")
     apart = ["" if dataset == SHIPPED_ON else dataset, tag]
     return Standing(
