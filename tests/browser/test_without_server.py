@@ -11,8 +11,8 @@ import torch
 from ui.live import cast, networks
 from ui.parts import digit
 from ui.shell.family import FAMILY, slug
-from ui.views import map as map_view
 from ui.views import studio
+from ui.views.map import live as map_view
 from ui.views.restore import live as restore
 from ui.views.restore.rivals import Member, Told, spoil
 from vae_core import checkpoints, latent

@@ -15,6 +15,7 @@ from vae_core.corruption import CORRUPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = {path.stem.split("_", 1)[1]: path.read_text(encoding="utf-8") for path in (ROOT / "pages").glob("*.py")}
+MAP = (ROOT / "ui/views/map/page.py").read_text(encoding="utf-8")
 DOCS = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/measured.md")]
 README = "\n".join(DOCS)
 JUDGE = checkpoints.read_json(checkpoints.ROOT / "judge" / "card.json")["test"]
@@ -48,7 +49,7 @@ def test_the_judges_rates_are_its_cards():
     assert f"scribbles in {scribbled[0]} and {scribbled[1]}, digits turned by 90°" in told
     assert f"(but 0, 1 and 8) in {turned[0]} and {turned[1]}." in told
     assert f"often a readable digit itself, passes in {shared[0]} and {shared[1]}." in told
-    told = flat(PAGE["Map"])
+    told = flat(MAP)
     assert f"less than 1.2 % passes, and of two digits drawn over each other {over[0]}." in told
     assert f"scribbles {scribbled[0]}, digits turned by 90° {turned[0]}." in told
     assert f"often a readable digit itself, passes in {shared[0]}." in told
@@ -72,8 +73,8 @@ def test_standard_deviations_beside_robust_sigmas():
             codes = checkpoints.load_codes(f"mnist-{kind}-{d}d")["train_mean"]
             ratio = codes.std(0) / latent.robust_scale(codes).sigma
             assert low <= ratio.min() and ratio.max() <= high
-    for name in ("Map", "Sliders"):
-        assert "four to seven times as large" in flat(PAGE[name])
+    for told in (MAP, PAGE["Sliders"]):
+        assert "four to seven times as large" in flat(told)
 
 
 def test_who_restores_best_and_where():

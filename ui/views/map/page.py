@@ -1,0 +1,76 @@
+"""The page "Map": both maps, what is known of what is picked there, and how the four learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from ui.shell.failure import fragment
+from ui.shell.family import FAMILY
+from ui.views.map import live
+from ui.views.map.answers import answers
+
+HANDS = r"""
+Wheel, pinch, + and − zoom; a drag moves the map; a click fixes an image or a place. Arrow keys move a cursor, page keys
+move it far, Home puts it at the origin, Enter picks. A class pressed below the maps stands out on both. With *Lasso*,
+or Shift and the mouse, a drag draws a loop: what it catches on one map stands out on the other, too; by keys, Enter
+marks two corners of a box. Escape takes the loop away. On a walk, distances are in σ of the model's own codes on each
+axis, so that models compare: $\sqrt{\sum_j (z_j - z'_j)^2 / \sigma_j^2}$. This σ is *robust*, the interquartile
+range over 1.349, which for a Gaussian is its σ. The AE and the DAE put a few codes far out, which make their standard
+deviation four to seven times as large. The cycle error is
+$\lVert \mathrm{dec}(\mathrm{enc}(\hat x)) - \hat x \rVert$ over all pixels, $\hat x$ binarised before it is
+encoded. A round trip's arrow leads from $z$ to $\mathrm{enc}(\mathrm{dec}(z) \ge \tfrac12)$.
+
+The *judge* of a walk is a classifier trained on digits and on pictures that are none; it never saw an autoencoder. A
+drawing is a digit to it where $\log p(\text{a digit} \mid x) - \log p(\text{no digit} \mid x)$ reaches a
+threshold, which 98 % of held-out digits do. It errs, too. Of each kind of garbage that it was trained on less than
+1.2 % passes, and of two digits drawn over each other 1.7 %. Some kinds that it never saw pass more often: scribbles
+6.5 %, digits turned by 90° 16 %. What two digits have in common, often a readable digit itself, passes in 44 %.
+"""
+
+
+def page() -> None:
+    """Both maps, what lies below them, and how to move there."""
+    here = live.models()
+    if not here:
+        st.error("No trained 2-D model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
+        st.stop()
+    _maps(live.start(here))
+    _notice()
+    with st.expander("How to move, and what is measured"):
+        st.markdown(HANDS)
+
+
+@fragment
+def _maps(opening: dict[str, Any]) -> None:
+    """A pick runs this part of the page alone; who is there may have changed since the page opened."""
+    here = live.models()
+    if not {opening["left"], opening["right"]} <= set(here):
+        opening = live.start(here)
+    answers(here, live.view(here, opening))
+
+
+def _notice() -> None:
+    """Say so where MNIST itself is not here, and offer to fetch it."""
+    from ui.live import store
+    from ui.parts import fetch
+
+    if not store.whole("mnist"):
+        fetch.mnist_notice()
+
+
+def learning() -> None:
+    """How the four learned: a chart that is read, and Plotly is heavy, so it comes on request."""
+    if not st.toggle("Show how the four learned", key="learning"):
+        return
+    from ui.live import store
+    from ui.parts import figures
+
+    here = live.models()
+    histories = {here[kind].title: store.guard(here[kind].slug)[1]["history"] for kind in FAMILY if kind in here}
+    st.plotly_chart(figures.learning_curves(histories), config=figures.CONFIG, alt="Training objective by epoch")
+    st.caption(
+        "Means over an epoch's own training batches, spoilt inputs for the DAE and small affine maps of the images "
+        "included; the VAE's and the CVAE's curves are reconstruction + KL, so they bound −log p(x) and −log p(x | y)."
+    )
