@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import streamlit as st
 import torch
+from apps import told, visit
 from streamlit.testing.v1 import AppTest
 
 from ui.live import cast, messages, networks, store
@@ -19,22 +20,7 @@ from vae_core import checkpoints, data, latent
 from vae_core.__main__ import main
 from vae_core.storage import read_json, read_tensors, write_json, write_tensors
 
-ROOT = Path(__file__).resolve().parents[2]
 OTHER = "digits-cvae-2d"
-
-
-def visit(page: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120).switch_page(f"pages/{page}.py")
-    for name, text in query.items():
-        app.query_params[name] = text
-    return app.run()
-
-
-def told(app: AppTest, module: str) -> dict:
-    """What a page tells its live view."""
-    sent = [json.loads(e.proto.json) for e in app.get("bidi_component") if module in e.proto.json]
-    (options,) = [json.loads(content["options"]) for content in sent]
-    return options
 
 
 def names(app: AppTest) -> list[str]:
@@ -105,19 +91,6 @@ def test_a_model_that_comes_meanwhile_is_found_and_one_that_was_trained_again_is
     write_tensors(house / mine / "weights.safetensors", {name: 0.9 * tensor for name, tensor in weights.items()})
     after = told(app.run(), "views/sliders.mjs")["models"][0]["network"]["weights"]
     assert before != after and names(app) == [mine] and not app.exception
-
-
-def test_styles_take_any_conditional_model():
-    app = visit("3_Styles", styles_model=OTHER)
-    assert not app.exception and not app.error
-    assert told(app, "views/styles.mjs")["slug"] == OTHER
-    assert set(app.radio(key="styles_model").options) == {
-        "◉ CVAE (mnist, 2 numbers)",
-        "◉ CVAE digits (digits, 2 numbers)",
-    }
-    assert any("in the VAE" in text.value for text in app.markdown)  # its own data set's
-    app = visit("3_Styles", styles_model="mnist-vae-2d")
-    assert not app.exception and told(app, "views/styles.mjs")["slug"] == "mnist-cvae-2d"
 
 
 def test_python_and_the_link_speak_of_the_same_model():
@@ -215,21 +188,3 @@ def test_only_one_class_is_of_the_data_set_that_was_shown(alphabet):
     assert app.selectbox(key="digit_only").value == 17 and not app.exception
     app.selectbox(key="digit_source").set_value("digits").run()
     assert app.selectbox(key="digit_only").value is None and not app.exception
-
-
-def test_two_conditional_models_write_side_by_side():
-    """Otherwise whoever has trained one sees it in the shipped one's place, and compares from memory."""
-    app = visit("3_Styles", styles_beside=OTHER, z="0,0", z2="1,1")
-    assert not app.exception and not app.error
-    sent = [json.loads(e.proto.json) for e in app.get("bidi_component") if "views/styles.mjs" in e.proto.json]
-    views = [json.loads(content["options"]) for content in sent]
-    assert [(view["slug"], view["place"]) for view in views] == [("mnist-cvae-2d", ""), (OTHER, "2")]
-    for slug, z, content in zip(("mnist-cvae-2d", OTHER), ([0.0, 0.0], [1.0, 1.0]), sent, strict=True):
-        model = checkpoints.load(slug)[0]
-        with torch.no_grad():
-            ten = latent.decode(model, torch.tensor([z]).expand(10, -1), torch.arange(10)).numpy()
-        assert all(data_uri(drawn) in content["first"] for drawn in ten), slug
-    app.selectbox(key="styles_beside").set_value(None).run()
-    assert told(app, "views/styles.mjs")["slug"] == "mnist-cvae-2d" and not app.exception
-    app = visit("3_Styles", styles_beside="mnist-vae-2d")  # who is told no label stands nowhere here
-    assert told(app, "views/styles.mjs")["slug"] == "mnist-cvae-2d" and not app.exception

@@ -1,4 +1,4 @@
-"""Styles, Interpolate and the digit that a visitor brings: what is shown is what `vae_core` says."""
+"""Interpolate and the digit that a visitor brings: what is shown is what `vae_core` says."""
 
 import base64
 import io
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from apps import opens_with, page, run, sample, shown, source, ten_in_the_hand_of
 from PIL import Image, ImageDraw
 from sklearn.neighbors import NearestNeighbors
 from streamlit.testing.v1 import AppTest
@@ -28,27 +29,6 @@ from vae_core.data import DATASETS
 from vae_core.digitize import digitize
 
 CVAE, _ = checkpoints.load("mnist-cvae-2d")
-
-
-def page(root, name: str) -> AppTest:
-    at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).run()
-    return run(at.switch_page(f"pages/{name}.py"))
-
-
-def run(at: AppTest) -> AppTest:
-    at.run()
-    assert not at.exception, at.exception[0]
-    return at
-
-
-def shown(at: AppTest) -> str:
-    return "".join(element.proto.body for element in at.get("html"))
-
-
-def opens_with(at: AppTest) -> str:
-    """What stands in the place of the live view until it has mounted."""
-    (view,) = (c for c in at.get("bidi_component") if c.proto.component_name == "lse_view")
-    return json.loads(view.proto.json)["first"]
 
 
 def chosen_digit(at: AppTest) -> str:
@@ -92,85 +72,6 @@ def picture(digit: int = 1, suffix: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, suffix)
     return buffer.getvalue()
-
-
-def source() -> str:
-    """The data set that samples come from where nobody has chosen one."""
-    return store.sources()[0]
-
-
-def sample(index: int) -> tuple[torch.Tensor, int]:
-    images, labels = store.samples(source())
-    return torch.tensor(images[index])[None], int(labels[index])
-
-
-def ten_in_the_hand_of(model, x: torch.Tensor, label: int) -> torch.Tensor:
-    z = latent.embed(model, x, torch.tensor([label])).mean
-    return latent.decode(model, z.expand(10, -1), torch.arange(10))
-
-
-# Styles ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dim", [2, 20])
-def test_styles_shows_the_ten_digits_of_this_hand_in_either_size(root, dim):
-    """Otherwise the row under "this hand" could belong to another digit, label or model than the controls say."""
-    at = page(root, "3_Styles")
-    at.segmented_control(key="styles_dim").set_value(dim)
-    at.number_input(key="digit_number").set_value(17)
-    run(at)
-    model, _ = checkpoints.load(f"mnist-cvae-{dim}d")
-    x, label = sample(17)
-    body = opens_with(at)
-    for y, expected in enumerate(ten_in_the_hand_of(model, x, label).numpy()):
-        assert body.count(tiles.data_uri(expected)) >= 1, f"digit {y} of the hand is not shown"
-    assert tiles.data_uri(model.observe(x)[0].numpy()) in shown(at)
-
-
-def test_styles_finds_the_digits_that_were_really_written_like_this(root):
-    """Otherwise "real digits in this hand" are any digits, of another label, or near to another z."""
-    at = page(root, "3_Styles")
-    z = torch.tensor([1.2, -0.7])
-    (view,) = (c for c in at.get("bidi_component") if c.proto.component_name == "lse_view")
-    of = json.loads(json.loads(view.proto.json)["options"])["digit"]["id"]
-    at.session_state["styles mnist-cvae-2d"] = {"message": {"digit": of, "z": z.tolist()}}
-    body = shown(run(at))
-    images, labels = store.samples(source())
-    for y in range(10):
-        of_label = torch.tensor(images[labels == y])
-        codes = CVAE.encode((of_label >= 0.5).float(), torch.full((len(of_label),), y)).mean
-        nearest = of_label[(codes - z).square().sum(1).argmin()]
-        assert tiles.data_uri(nearest.numpy()) in body, f"the {y} nearest to this hand is not shown"
-
-
-def test_styles_opens_at_the_hand_of_the_link(root):
-    """Otherwise the first picture is another one than the live view's, and it jumps."""
-    for text, z in (("0.5,-1.25", [0.5, -1.25]), ("0.5", None), ("nan,1", None)):
-        at = AppTest.from_file(str(root / "studio.py"), default_timeout=60).switch_page("pages/3_Styles.py")
-        at.query_params["z"] = text
-        z = latent.embed(CVAE, *sample_that_opens()).mean[0].tolist() if z is None else z
-        ten = latent.decode(CVAE, torch.tensor([z]).expand(10, -1), torch.arange(10)).numpy()
-        body = opens_with(run(at))
-        assert all(tiles.data_uri(p) in body for p in ten), text
-
-
-def sample_that_opens() -> tuple[torch.Tensor, torch.Tensor]:
-    x, label = sample(DATASETS[source()].opens)
-    return x, torch.tensor([label])
-
-
-def test_styles_sheet_lies_as_the_map_does(root):
-    """Otherwise a tile of the sheet stands for another z than its place says: z₁ right, z₂ up, row 0 on top."""
-    at = page(root, "3_Styles")
-    at.segmented_control(key="styles_label").set_value(7)
-    sheet = re.search(r'class="lse-sheet".*?base64,([^"]+)', shown(run(at)))[1]
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet))), np.float32) / 255
-    n = pixels.shape[0] // 28
-    for row, column in ((0, 0), (0, n - 1), (n - 1, 0), (4, 9)):
-        z = torch.tensor([[-3 + 6 * column / (n - 1), 3 - 6 * row / (n - 1)]])
-        expected = latent.decode(CVAE, z, torch.tensor([7]))[0].view(28, 28).numpy()
-        tile = pixels[28 * row : 28 * row + 28, 28 * column : 28 * column + 28]
-        assert np.abs(tile - expected).max() < 0.01
 
 
 # Interpolate ----------------------------------------------------------------------------------------------------------
