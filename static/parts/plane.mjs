@@ -16,7 +16,10 @@ const STYLE = `
 `;
 const NUMERAL = 20; // CSS pixels between the centres of two numerals, at least
 const FARTHEST = 8; // half-widths of the first view that fit into the widest one: some codes lie far out
-const SHADOW = 0x48808080; // little-endian pixels of the codes that do not stand out: grey, seen on both themes
+// Little-endian pixels of the codes that do not stand out: grey, seen on both themes, and so faint that a class whose
+// colour is a grey, as 3 and 8 of ten, stands out all the same.
+const SHADOW = 0x28808080;
+const TICKS = 28; // CSS pixels at the lower edge that belong to the ticks and their numbers
 const EDGE = 12; // CSS pixels between the edge and the arrow that points beyond it
 const SUB = 3; // stamps a pixel and axis: points move in thirds of a pixel when the view moves
 
@@ -365,8 +368,10 @@ export class Plane {
     }
     ctx.restore();
     for (const radius of [1, 2]) {
-      const foot = y + radius * this.scale; // the name stands under its circle, or over it where the map ends
-      this.text(ctx, `${radius}σ`, x, foot + (foot + 15 > this.height ? -9 : 9), { size: 11 });
+      // The name stands under its circle, or over it where the ticks' numbers would be covered or the map ends.
+      const foot = y + radius * this.scale;
+      const at = foot + 9 > this.height - TICKS ? Math.min(foot - 9, this.height - TICKS) : foot + 9;
+      if (foot - 9 < this.height) this.text(ctx, `${radius}σ`, x, at, { size: 11 });
     }
   }
 

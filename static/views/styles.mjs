@@ -165,6 +165,10 @@ class Styles {
     plane.showNumerals = false; // the classes lie on each other
     plane.setCodes(codes, this.options.network.colours);
     plane.setCircles("prior");
+    plane.layers.push((ctx) => { // some codes lie beyond the edge
+      plane.pointTo(ctx, this.own.mean, { colour: plane.theme.text, name: "your digit" });
+      plane.pointTo(ctx, this.z);
+    });
     // Wherever the map is touched, the hand comes and follows.
     const come = ({ clientX, clientY }) => {
       const frame = plane.canvas.getBoundingClientRect();

@@ -324,3 +324,34 @@ def test_a_place_beyond_the_map_has_an_arrow_at_the_edge(open_plane, cloud):
             times,
         )
         assert (page.evaluate(f"pixel({SIDE - 12}, {SIDE / 2})")[:3] == [255, 0, 0]) is red
+
+
+def test_a_circles_name_covers_no_number_of_the_ticks(open_plane, cloud):
+    """At the lower edge "2σ" lay on the tick "0", whatever the view."""
+    page = open_plane(*cloud)
+    page.evaluate("""() => {
+        plane.setCircles("prior");
+        window.said = [];
+        const write = plane.text;
+        plane.text = (ctx, words, x, y, how) => {
+            said.push([words, x, y]);
+            write.call(plane, ctx, words, x, y, how);
+        };
+    }""")
+    for foot in range(SIDE - 60, SIDE + 30, 5):  # where the circle of 2 σ ends
+        said = page.evaluate(
+            """async ([foot, side]) => {
+                plane.setView([0, 0], 8);
+                plane.setView([0, (foot - side / 2) / plane.scale - 2], 8);
+                window.said = [];
+                plane.redraw();
+                await frames();
+                return said;
+            }""",
+            [foot, SIDE],
+        )
+        (zero,) = [(x, y) for words, x, y in said if words == "0" and x > 20]
+        for x, y in [(x, y) for words, x, y in said if words == "2σ"]:
+            assert abs(x - zero[0]) > 12 or zero[1] - y >= 12, foot
+            assert y > 0
+        assert foot > SIDE + 9 or any(words == "2σ" for words, _, _ in said), foot
