@@ -606,6 +606,8 @@ def test_the_lists_offer_every_model_and_both_maps_stay_on_one_data_set(visit):
     chosen(tab, "R", "digits-cvae-2d")
     test = data.load("digits", "test")
     assert tab.evaluate("[L.kind, R.kind, V.elements.image.max]") == ["digits-ae-2d", "digits-cvae-2d", "358"]
+    # The left map has changed with it, and says so until it is chosen itself.
+    expect(tab.locator(".hl .changed")).to_have_text("changed, too: both maps show scikit-learn's digits")
     codes = checkpoints.load_codes("digits-cvae-2d")
     image = lonely(codes["test_mean"], 1)[0]
     point_at(tab, "R", codes["test_mean"][image].tolist())
@@ -620,6 +622,7 @@ def test_the_lists_offer_every_model_and_both_maps_stay_on_one_data_set(visit):
     rest(tab)
     chosen(tab, "L", "vae")
     assert tab.evaluate("[L.kind, R.kind, V.elements.image.max]") == ["vae", "ae", "9999"]
+    expect(tab.locator(".changed")).to_have_text("changed, too: both maps show MNIST")
 
 
 def test_a_link_opens_another_model_beside_another(visit):

@@ -135,7 +135,8 @@ def check(tab, codes, side: str, kind: str) -> int:
         distance = torch.cdist(mean[images], mean)
         distance[torch.arange(len(images)), torch.tensor(images)] = torch.inf
         share = torch.isin(distance.argmin(1), torch.tensor(images)).float().mean()
-        said = re.search(rf"the {other.upper()}'s map for (\d+)%", tab.evaluate("V.caught.said.textContent"))
+        words = r"For (\d+)% of them" if other == kind else rf"on the {other.upper()}'s map it is for (\d+)%"
+        said = re.search(words, tab.evaluate("V.caught.said.textContent"))
         assert abs(int(said[1]) - 100 * share) <= 0.51 + 100 / len(images)  # a tie may fall either way
     return len(images)
 
@@ -252,6 +253,12 @@ def test_a_finger_draws_a_loop_and_two_still_zoom(visit, codes):
     touch("touchEnd")
     count = check(tab, codes, "R", "vae")
     assert tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == scrolled
+    # What was caught comes right under the map that was used, and nothing above it has moved.
+    under, map_ends = tab.evaluate(
+        "[V.caught.element.getBoundingClientRect().top, R.host.getBoundingClientRect().bottom]"
+    )
+    assert map_ends <= under < map_ends + 40
+    assert np.allclose(around(tab, "R", [0.2, -0.6], 0.6), places, atol=0.5)
     span = tab.evaluate("R.plane.span")
     (x, y) = tab.evaluate("onScreen(R, [0, 0])")
     touch("touchStart", (x - 20, y))

@@ -1,5 +1,6 @@
 // What the Map's lasso has caught: how many codes, of which classes, whether they stay together on both maps, and some
-// of them as tiles. Its room is the same whether there is a catch or not.
+// of them as tiles. Where both maps stand side by side its room below them is the same whether there is a catch or not; on a
+// phone it comes right under the map that was used.
 
 import { button, element } from "../../parts/controls.mjs";
 import { PIXELS, slices } from "../../engine/engine.mjs";
@@ -27,6 +28,7 @@ export class Catch {
     this.tally = element("div", { className: "tally" });
     this.tiles = Array.from({ length: TILES }, () => this.#buildTile());
     this.note = element("p", { className: "caption" });
+    this.how = element("p", { className: "how caption", hidden: true }, HOW); // on a phone, where the other box comes and goes
     this.element = element("div", { className: "catch", hidden: true }, this.said, this.clear, this.tally,
       element("div", { className: "caught" }, ...this.tiles.map(({ made }) => made)), this.note);
   }
@@ -44,7 +46,9 @@ export class Catch {
   /** @param {boolean} on whether it has its room @param {Caught | null} caught */
   show(on, caught) {
     this.caught = caught;
-    this.element.hidden = !on;
+    this.element.hidden = this.how.hidden = !on;
+    this.element.classList.toggle("none", !caught);
+    this.element.classList.toggle("beneath", caught?.loop.side === "right");
     this.clear.hidden = !caught;
     if (!on) {
       this.work?.abort();
@@ -86,9 +90,10 @@ export class Catch {
     if (!n) return [head, " None lies in this loop: draw another."];
     if (n === 1) return [head];
     const others = here.plane.found?.reduce((sum, on) => sum + on, 0) ?? mask.length;
-    const shares = sides.map((side) => `on the ${side.about.name}'s map for ${percent(together(side, images, mask))}`);
-    return [head, ` The code nearest to one of them${state.only.size ? ", of the classes shown," : ""} is one of them, too: ` +
-      `${shares.join(", ")}; were the codes dealt out at random, for ${percent((n - 1) / Math.max(1, others - 1))}.`];
+    const there = sides.find((side) => side !== here);
+    const [own, other] = [here, there].map((side) => percent(together(side, images, mask)));
+    return [head, ` For ${own} of them the nearest other code${state.only.size ? " of the classes shown" : ""} is caught, too; ` +
+      `on the ${there.about.name}'s map it is for ${other}. By chance it would be for ${percent((n - 1) / Math.max(1, others - 1))}.`];
   }
 
   /** The tiles anew: after another catch, or when a conditional model is told another label. */

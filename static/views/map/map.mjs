@@ -324,7 +324,7 @@ class MapView {
       e.stopPropagation(); // the map's own Escape takes its cursor away
       this.#escape();
     }, { capture: true });
-    grid.append(middle, this.legend.element, this.walk.element, this.caught.element);
+    grid.append(middle, this.legend.element, this.caught.how, this.walk.element, this.caught.element);
     box.append(bar, grid);
     this.root.replaceChildren(element("style", { textContent: STYLE }), box);
     this.say = announcer(box);
@@ -418,6 +418,7 @@ class MapView {
     const about = this.known.get(kind);
     Object.assign(side, { kind, model, codes, about });
     side.select.value = kind;
+    side.note.className = "quiet";
     ({ classes: this.classes, colours: this.colours } = this.options.datasets[about.dataset]);
     side.note.textContent = about.code;
     side.label.replaceChildren(new Option("told: its own label", ""),
@@ -459,7 +460,9 @@ class MapView {
       }
       const last = this.#count(mine.codes);
       this.#put(side, kind, mine);
+      const along = this.known.get(other.kind).dataset !== this.known.get(kind).dataset;
       if (beside !== other.kind) this.#put(other, beside, its);
+      if (along) this.#sayWhyItChanged(other);
       const lost = side.name === this.lasso.loop?.side || beside !== other.kind; // it lay on a map that has gone
       if (lost && this.lasso.loop) this.lasso.turn(true);
       else this.#applyStanding();
@@ -477,6 +480,14 @@ class MapView {
     this.#captions();
     this.#pickChanged({ tell: !this.walk.way });
     this.walk.restart();
+  }
+
+  /** Otherwise the other map has changed and nobody knows why. @param {Side} side */
+  #sayWhyItChanged(side) {
+    side.note.className = "changed";
+    side.note.textContent = `changed, too: both maps show ${this.options.datasets[side.about.dataset].title}`;
+    side.note.hidden = false;
+    this.say(`The ${side.name} map is now the ${side.about.name}'s: both show one data set.`);
   }
 
   // What a conditional model is told ------------------------------------------------------------------------------------
