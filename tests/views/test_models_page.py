@@ -192,6 +192,8 @@ def test_every_door_opens_a_page_that_reads_it():
     for one in there:
         ways = models.rooms(one, {other.slug for other in there})
         assert set(ways) <= pages
+        takes = {label for label, kept in links.LINKS.items() if any(k.endswith(("_cast", "_model")) for k in kept)}
+        assert set(ways) == takes | {"Map"}  # whose link calls its two models left and right
         for label, way in ways.items():
             for name, value in {} if isinstance(way, str) else way.items():
                 param = links.LINKS[label][name]  # it is read

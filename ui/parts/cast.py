@@ -1,4 +1,4 @@
-"""The one control by which other models come onto a page."""
+"""Who can stand on which page, and the one control by which other models come onto it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,34 @@ from ui.shell.family import slug
 MOST = 4  # models on a page at once
 
 
+# Why a page cannot show a model, as the end of a sentence, None where it can; by the name of its state in links. A page
+# that is not listed shows any model. The page's own control and the links on *Models* ask here.
+
+
+def _map(one: Standing) -> str | None:
+    return "its code has one number, and a map needs two" if one.latent_dim == 1 else None
+
+
+def _styles(one: Standing) -> str | None:
+    return None if one.conditional else "it is told no label"
+
+
+def _inside(one: Standing) -> str | None:
+    if not one.probabilistic:
+        return "its code is a point, so there is no bound"
+    if one.latent_dim != 2:
+        return f"p(x) is integrated in two dimensions, and its code has {one.latent_dim}"
+    return None
+
+
+LACKS: dict[str, Callable[[Standing], str | None]] = {"map": _map, "styles": _styles, "inside": _inside}
+
+
+def lacks(page: str, one: Standing) -> str | None:
+    """Why this model cannot stand on a page, at any size of code."""
+    return LACKS[page](one) if page in LACKS else None
+
+
 def choose(page: str, size: int, most: int = MOST) -> list[Standing]:
     """Show the control *Add a model*, and give the models that stand on the page, in the order of every list.
 
@@ -23,7 +51,7 @@ def choose(page: str, size: int, most: int = MOST) -> list[Standing]:
     """
     key, state = f"{page}_cast", st.session_state
     there = _by_key(size)
-    reasons = {name: _size_fits(one, size) for name, one in there.items()}
+    reasons = {name: lacks(page, one) or _size_fits(one, size) for name, one in there.items()}
     can = [name for name, reason in reasons.items() if reason is None]
     wanted = [name for name in state[key] if name in can] or [name for name in CAST.start if name in can] or can[:most]
     named = [name for name in state[key] if name not in can]
@@ -57,14 +85,11 @@ def choose(page: str, size: int, most: int = MOST) -> list[Standing]:
     return [there[name] for name in can if name in state[key]][:most]
 
 
-def choose_one(page: str, size: int, fits: Callable[[Standing], bool], lacking: str) -> Standing | None:
-    """The same control on a page of one model: its state is `<page>_model`. None where no model fits.
-
-    fits: whether a model of any size can stand here; lacking: why not, where it does not, as the end of a sentence.
-    """
+def choose_one(page: str, size: int) -> Standing | None:
+    """The same control on a page of one model: its state is `<page>_model`. None where no model fits."""
     key, state = f"{page}_model", st.session_state
     there = _by_key(size)
-    reasons = {name: _size_fits(one, size) if fits(one) else lacking for name, one in there.items()}
+    reasons = {name: lacks(page, one) or _size_fits(one, size) for name, one in there.items()}
     can = [name for name, reason in reasons.items() if reason is None]
     if not can:
         return None
@@ -96,12 +121,14 @@ def shipped(kind: str, size: int) -> Standing:
     return cast.standing(slug(kind, size))
 
 
-def choose_beside(page: str, one: Standing, fits: Callable[[Standing], bool]) -> Standing | None:
+def choose_beside(page: str, one: Standing) -> Standing | None:
     """Who stands beside the one model of a page, of as many numbers; its state is `<page>_beside`, None for nobody."""
     key, state = f"{page}_beside", st.session_state
     there = _by_key(one.latent_dim)
     can = [
-        name for name, each in there.items() if fits(each) and not _size_fits(each, one.latent_dim) and name != one.key
+        name
+        for name, each in there.items()
+        if not (lacks(page, each) or _size_fits(each, one.latent_dim)) and name != one.key
     ]
     if state[key] not in can:
         state[key] = None
@@ -120,10 +147,10 @@ def choose_beside(page: str, one: Standing, fits: Callable[[Standing], bool]) ->
     return there[name] if name and bridge.whole([there[name].slug]) else None
 
 
-def choose_size(page: str, fits: Callable[[Standing], bool] = lambda one: True) -> int:
+def choose_size(page: str) -> int:
     """Show the control for how many numbers a code has: the sizes of which a model fits, the shipped ones first."""
     key, state = f"{page}_dim", st.session_state
-    there = {one.latent_dim for one in cast.everybody() if fits(one)}
+    there = {one.latent_dim for one in cast.everybody() if not lacks(page, one)}
     sizes = [size for size in SIZES if size in there] + sorted(there - set(SIZES)) or list(SIZES)
     if state[key] not in sizes:
         state[key] = sizes[0]

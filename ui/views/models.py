@@ -18,6 +18,8 @@ import streamlit as st
 
 from ui.live import networks
 from ui.live.cast import Standing
+from ui.parts.cast import lacks
+from ui.parts.links import LINKS
 from ui.parts.tiles import Strip, numbers, sheet, strips
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
@@ -129,34 +131,23 @@ def doors(model: Model, there: Iterable[str]) -> None:
 
 
 def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str]:
-    """Of each page that shows models the parameters of its link, or why it cannot show this one."""
-    shipped, rival = one.key == one.kind, slug(one.kind, one.latent_dim)
-    beside = [one.kind] if one.kind in FAMILY and rival in there else []
-    together = {} if shipped else {"cast": "~".join([*beside, one.key])}
-    of_size = {**together, "dim": str(one.latent_dim)}
-
-    def linked(page: str) -> dict[str, str]:
-        return {f"{page}_{name}": value for name, value in of_size.items()}
-
-    plane: dict[str, str] | str = {"left": one.key if one.latent_dim == 2 else one.slug}
-    if one.latent_dim == 1:
-        plane = "its code is a single number"
-    styles: dict[str, str] | str = {"styles_model": one.key, "styles_dim": of_size["dim"]}
-    if not one.conditional:
-        styles = "it is told no label"
-    bound: dict[str, str] | str = {"inside_model": one.key}
-    if not one.probabilistic:
-        bound = "its code is a point, so there is no bound"
-    elif one.latent_dim != 2:
-        bound = f"p(x) is integrated in two dimensions, and its code has {one.latent_dim}"
-    return {
-        "Map": plane,
-        "Sliders": linked("sliders"),
-        "Styles": styles,
-        "Interpolate": linked("walk"),
-        "Restore": linked("spoil"),
-        "The bound": bound,
-    }
+    """Of each page that shows models the parameters of its link, or why it cannot show this one. Both are the page's:
+    what its link holds, and whom it lacks."""
+    beside = [one.kind] if one.kind in FAMILY and slug(one.kind, one.latent_dim) in there else []
+    found: dict[str, dict[str, str] | str] = {}
+    for _, label, _ in (row for pages in GROUPS.values() for row in pages):
+        kept = LINKS.get(label, {})
+        page = next((key.rpartition("_")[0] for key in kept if key.endswith(("_cast", "_model"))), "map")
+        values = {
+            f"{page}_cast": "" if one.key == one.kind else "~".join([*beside, one.key]),  # the shipped ones stand there
+            f"{page}_model": one.key,
+            "left": one.key if one.latent_dim == 2 else one.slug,
+        }
+        if not values.keys() & kept.keys():
+            continue
+        values[f"{page}_dim"] = str(one.latent_dim)
+        found[label] = lacks(page, one) or {key: value for key, value in values.items() if key in kept and value}
+    return found
 
 
 # In numbers -----------------------------------------------------------------------------------------------------------

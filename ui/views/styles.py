@@ -32,9 +32,9 @@ def page() -> None:
     """The controls, the live view, and what a conditional model makes of the digit and of one label."""
     controls, size = st.columns([3.4, 1])
     with size:
-        dim = choose_size("styles", _fits)
-        one = choose_one("styles", dim, _fits, "it is told no label")
-        other = choose_beside("styles", one, _fits) if one else None
+        dim = choose_size("styles")
+        one = choose_one("styles", dim)
+        other = choose_beside("styles", one) if one else None
     with controls:
         chosen = choose_digit()
     one = one or shipped("cvae", dim)
@@ -50,10 +50,6 @@ def page() -> None:
     show_steps(chosen)
     st.subheader("One digit in many hands" if one.data.classes == NUMERALS else "One class in many hands")
     _many(one)
-
-
-def _fits(one: Standing) -> bool:
-    return one.conditional
 
 
 class Asked(NamedTuple):

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from ui.live import store
-from ui.live.cast import Standing
 from ui.parts import digit, fetch
 from ui.parts.cast import choose_one, shipped, told
 from ui.parts.digit import Chosen
@@ -48,11 +47,6 @@ PARTS = {
 }
 
 
-def fits(one: Standing) -> bool:
-    """What is integrated is p(x | z) p(z) over two numbers."""
-    return one.probabilistic
-
-
 def the_bound() -> None:
     """The controls, and the part that they name."""
     st.segmented_control(
@@ -65,7 +59,7 @@ def the_bound() -> None:
     one = None
     if part.of_one:
         with of_models:
-            one = choose_one("inside", 2, fits, "its code is a point, so there is no bound")
+            one = choose_one("inside", 2)
         one = one or shipped("vae", 2)
         of_models.caption(told(one))
     with controls:

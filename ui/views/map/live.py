@@ -14,6 +14,7 @@ import streamlit as st
 from ui.live import bridge, cast, messages, networks
 from ui.live.cast import Standing
 from ui.parts import digit, scatter, tiles
+from ui.parts.cast import lacks
 from ui.shell.failure import give_up
 from ui.shell.family import FAMILY, slug
 from ui.views.map.planes import has_plane, lifted, plane
@@ -58,7 +59,7 @@ _FIRST = """<style>
 def models() -> dict[str, Standing]:
     """Whoever can stand on the map, by key: the family first, then every other model by its data set. A model with more
     than two numbers stands there by a plane through its codes, the family's too, under its slug."""
-    there = cast.everybody(numbers=True)  # any of them may be chosen in the browser
+    there = [one for one in cast.everybody(numbers=True) if not lacks("map", one)]  # any may be chosen in the browser
     two = {one.key: one for one in there if one.latent_dim == 2}
     more = [one for one in there if one.latent_dim > 2 and has_plane(one)]
     return two | {one.slug: one._replace(name=f"{one.name} {one.latent_dim}-D") for one in more}
@@ -124,7 +125,7 @@ def _why_not(slug: str) -> str:
         one = cast.standing(slug)
     except StorageError:
         return "its files are broken; whoever runs this app finds the reason in the server's log"
-    return "its code has one number, and a map needs two" if one.latent_dim == 1 else "its codes do not differ"
+    return lacks("map", one) or "its codes do not differ"
 
 
 def _pick(picked: dict[str, Any]) -> None:
