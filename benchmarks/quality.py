@@ -3,9 +3,10 @@
     python -m benchmarks.quality
 
 Every number was measured once on MNIST's test split by `python -m vae_core train`; `python -m vae_core evaluate`
-measures the models again and compares. The exact values are `integrate`'s, the leak `leak`'s, the draws `draws`', the
-judge's rates `judge`'s; what needs no network is `baselines`'. ± is the standard error of the mean over the test images
-(over the draws for a share of draws): what another test set would move, not what another training run would.
+measures the models again and compares. The exact values are `integrate`'s, the leak `leak`'s, the draws `draws`' and
+`generation`'s, the judge's rates `judge`'s; what needs no network is `baselines`'. ± is the standard error of the mean
+over the test images (over the draws for a share of draws): what another test set would move, not what another training
+run would.
 """
 
 from __future__ import annotations
@@ -136,6 +137,22 @@ def every_amount() -> Iterator[str]:
     yield from table(["PSNR in dB (wrong pixels)", *rivals], rows)
 
 
+def generation() -> Iterator[str]:
+    """Drawings of random codes from each source, and generators whose faults are known."""
+    names = ("digit", "entropy", "precision", "recall", "density", "coverage")
+
+    def cells(row: dict[str, float]) -> list[str]:
+        return [f"{row['digit']:.1%}", *(f"{row[name]:.2f}" for name in names[1:])]
+
+    known = checkpoints.read_json(checkpoints.ROOT / "judge" / "card.json").get("generation") or {"rows": {}}
+    rows = [[name, *cells(row)] for name, row in known["rows"].items()]
+    for d in (2, 20):
+        for kind in FAMILY:
+            found = checkpoints.read_card(f"mnist-{kind}-{d}d").get("generation") or {"rows": {}}
+            rows += [[f"{kind.upper()} {d}-D, {name}", *cells(row)] for name, row in found["rows"].items()]
+    yield from table(["drawings of", "digits", *names[1:]], rows)
+
+
 def gaps() -> Iterator[str]:
     """What the bound misses over all images, and over those whose best ELBO was looked for."""
     for kind in ("vae", "cvae"):
@@ -171,7 +188,7 @@ def runs() -> Iterator[str]:
 
 
 def main() -> None:
-    for part in (scores, denoising, every_amount, gaps, spreads, runs):
+    for part in (scores, denoising, every_amount, generation, gaps, spreads, runs):
         print("\n".join(part()), end="\n\n")
 
 

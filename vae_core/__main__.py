@@ -240,8 +240,9 @@ where pages and benchmarks read them. Needs MNIST, and takes about ten minutes."
         _judge,
         "measure the judge again",
         """\
-Measure how many digits and how much garbage of each kind the judge accepts on MNIST's test split, and put the rates on
-its card; its weights and its threshold stay.""",
+Measure how many digits and how much garbage of each kind the judge accepts on MNIST's test split, and what it says of
+real images, of ones alone and of ten images over and over; put the rates on its card; its weights and its threshold
+stay.""",
         "  python -m vae_core judge",
         "Nothing was written: the same command begins again.",
     )

@@ -22,6 +22,7 @@ MNIST_TEST = 10_000
 Pattern = Any
 
 _SCORES = {"nats": float, "mse": float, "psnr": float, "wrong": float}
+QUALITY = dict.fromkeys(("digit", "entropy", "precision", "recall", "density", "coverage"), float)
 _BY_KIND_AND_AMOUNT = {str: {str: _SCORES}}
 _CARD = {
     "format": int,
@@ -36,6 +37,7 @@ _CARD = {
     "test": {"reconstruction_at_mean": float, "mse": float, "label_agreement?": float},
     "denoising": _BY_KIND_AND_AMOUNT,
     "draws?": {"accepted": float, "draws": int},
+    "generation?": {"rows": {str: QUALITY}, "draws": int, "real": int},
     "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
 }
 _OF_POSTERIORS = {

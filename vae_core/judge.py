@@ -56,6 +56,7 @@ _CARD = {  # as it is read
     "dataset": {"test_fingerprint": str},
     "test_seed": int,
     "test": {str: object},
+    "generation?": {"rows": {str: contents.QUALITY}},
 }
 
 
@@ -100,6 +101,12 @@ class Judge(nn.Module):
     def logits(self, x: Tensor, batch: int = 1000) -> Tensor:
         """`forward` for any number of pictures, in parts that fit a cache: (B, 784) → (B, 11)."""
         return torch.cat([self(part) for part in x.split(batch)]) if len(x) else self(x)
+
+    @torch.inference_mode()
+    def features(self, x: Tensor, batch: int = 1000) -> Tensor:
+        """What it sees before it decides, its last hidden layer: (B, 784) → (B, 64)."""
+        seen = self.network[:-1]
+        return torch.cat([seen(part.view(-1, 1, 28, 28)) for part in x.split(batch)])
 
     def label(self, x: Tensor) -> Tensor:
         """The most probable digit, whether or not the picture is one: (B, 784) → (B,) int64."""

@@ -13,7 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_core import checkpoints, data, judge, latent, metrics
+import torch
+
+from vae_core import checkpoints, data, generation, judge, latent, metrics
 from vae_core.config import PIXELS, Config, ConfigError
 from vae_core.corruption import CORRUPTIONS
 from vae_core.storage import Layout, StorageError, locked, read_tensors, write_json, write_tensors
@@ -145,6 +147,44 @@ def _no_draws(subject: Subject) -> str:
     return f"The judge knows MNIST's digits; {subject.slug!r} was trained on {subject.dataset}."
 
 
+def _generation(subject: Subject) -> dict[str, Any]:
+    """{rows: {a source's name: `generation.quality`}}, and that of the model's reconstructions of the images behind the
+    stored training codes: how good drawings are of codes that fall where real ones lie."""
+    model, grader = subject.model, checkpoints.load_judge(subject.root)
+    codes = checkpoints.load_codes(subject.slug, subject.root)
+    real = grader.features(judge.binarise(subject.splits[1].images))
+
+    def graded(drawn: torch.Tensor) -> dict[str, float]:
+        return generation.quality(drawn, real, grader)
+
+    found = {
+        name: graded(
+            generation.draw(model, generation.SOURCES[source].find(model, codes["train_mean"], k), generation.DRAWS)
+        )
+        for name, (source, k) in generation.rows(model.config).items()
+    }
+    labels = codes["train_label"] if model.conditional else None
+    found["reconstructions"] = graded(latent.decode(model, codes["train_mean"], labels))
+    return {"rows": found} | _graded_by(subject.root)
+
+
+def _graded_by(root: Path | None) -> dict[str, Any]:
+    """What stands beside every `generation.quality`: how many drawings, how many against how many real images."""
+    counts = {"draws": generation.DRAWS, "batch": generation.BATCH, "real": generation.REAL, "k": generation.NEAREST}
+    return counts | {"seed": 0, "judge": weights_fingerprint("judge", root)}
+
+
+def _generation_whole(subject: Subject, found: dict[str, Any]) -> bool:
+    wanted = {*generation.rows(subject.model.config), "reconstructions"}
+    return wanted <= found["rows"].keys() and found.get("judge") == weights_fingerprint("judge", subject.root)
+
+
+def _generation_told(found: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{name} {row['digit']:.1%}, coverage {row['coverage']:.2f}" for name, row in found["rows"].items()
+    )
+
+
 # The register: `python -m vae_core measure` adds to a card whatever of these is not on it.
 MEASURES = {
     "test": Measure(
@@ -191,6 +231,17 @@ MEASURES = {
         _no_draws,
         lambda subject, found: found.get("judge") == weights_fingerprint("judge", subject.root),
         leeway=5e-3,
+    ),
+    "generation": Measure(
+        f"how good drawings of random codes are, {generation.DRAWS:,} from each source: share of digits, entropy of "
+        "their classes, and beside test images, in the judge's features, precision, recall, density and coverage",
+        "shares, nats",
+        "high",
+        _generation,
+        _generation_told,
+        _no_draws,
+        _generation_whole,
+        leeway=0.03,
     ),
 }
 
@@ -248,22 +299,33 @@ def _filled(have: Any, found: Any) -> Any:
     return have | {key: _filled(have.get(key), value) for key, value in found.items()}
 
 
+def references(root: Path | None = None) -> dict[str, Any] | None:
+    """What the judge's card says of generators whose faults are known, or None where it speaks of other weights."""
+    found = judge.read_card((root or checkpoints.ROOT) / "judge").get("generation")
+    return found if found and found.get("judge") == weights_fingerprint("judge", root) else None
+
+
 def judge_again(*, root: Path | None = None, data_folder: Path | None = None) -> dict[str, Any]:
     """Measure the shipped judge on MNIST's test split once more, kinds of garbage included that were thought of after
-    its training, and put the rates on its card as `test`; weights, threshold and all else stay."""
+    its training, and put the rates on its card as `test`; and as `generation` what it says of generators whose faults
+    are known. Weights, threshold and all else stay."""
     folder = (root or checkpoints.ROOT) / "judge"
     card, weights = judge.read_card(folder), weights_fingerprint("judge", root)
-    test = data.load("mnist", "test", data_folder)
+    train, test = (data.load("mnist", split, data_folder) for split in ("train", "test"))
     if data.fingerprint(test) != card["dataset"]["test_fingerprint"]:
         raise StorageError(
             "This is not the MNIST that the judge's card fingerprints. Name the right folder with --data-dir, or "
             "download the data set again."
         )
-    rates = judge.evaluate_judge(judge.load(folder), test, card["test_seed"])
+    grader = judge.load(folder)
+    rates = judge.evaluate_judge(grader, test, card["test_seed"])
+    real = grader.features(judge.binarise(test.images))
+    known = {name: generation.quality(drawn, real, grader) for name, drawn in generation.references(*train).items()}
+    beside = {"rows": known} | _graded_by(root)
     with locked(folder.parent / ".training" / folder.name):
         if weights_fingerprint("judge", root) != weights:
             raise StorageError("The judge has changed while it was measured. Measure it again.")
-        write_json(folder / "card.json", card | {"test": rates})
+        write_json(folder / "card.json", card | {"test": rates, "generation": beside})
     return rates
 
 

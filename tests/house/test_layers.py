@@ -33,6 +33,7 @@ LAYERS = {
     "estimators": 4,
     "judge": 3,
     "checkpoints": 4,
+    "generation": 4,
     "jobs": 5,
     "report": 5,
     "measures": 5,
