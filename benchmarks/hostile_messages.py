@@ -24,6 +24,7 @@ class View(NamedTuple):
     link: dict[str, str]
     says: Callable[[dict[str, Any]], dict[str, Any]] = dict
     once: bool = False  # what it says is heard and gone, `live.view`'s `once`
+    module: str = ""  # where the page has several that are heard alike
 
 
 def _studio(told: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +47,10 @@ def _sliders(told: dict[str, Any]) -> dict[str, Any]:
 
 def _restore(told: dict[str, Any]) -> dict[str, Any]:
     return {"kind": "gaussian", "amount": 0, "seed": 2, "told": {"cvae": 4}}
+
+
+def _taken(told: dict[str, Any]) -> dict[str, Any]:
+    return {"drawing": BITS, "kind": told["models"][0]["kind"]}
 
 
 def _chooser(told: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +81,10 @@ VIEWS: dict[str, View] = {
     ),
     "views/restore.mjs": View("pages/5_Restore.py", {"spoil_dim": "2"}, _restore),
     "views/bound/posterior.mjs": View("pages/6_The_bound.py", {}, lambda told: {"mean": [0, 1]}),
+    "views/generate.mjs": View("pages/7_Generate.py", {}, _taken, once=True),
+    "views/generate.mjs, near": View(
+        "pages/7_Generate.py", {"generate_part": "Near yours"}, _taken, once=True, module="views/generate.mjs"
+    ),
     "parts/chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
     "views/bound/betas.mjs": View("pages/6_The_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
 }
@@ -91,7 +100,7 @@ class Visit:
     def __init__(self, view: View):
         from streamlit.testing.v1 import AppTest
 
-        page, link, _, once = self.view = view
+        page, link, _, once, _ = self.view = view
         self.component = "lse_once" if once else "lse_view"
         self.app = AppTest.from_file(str(ROOT / "studio.py"), default_timeout=120)
         if page != "studio.py":
@@ -146,7 +155,7 @@ class Visit:
 
     def _view(self) -> Any:
         views = (c.proto for c in self.app.get("bidi_component") if c.proto.component_name == self.component)
-        return next(views, None)
+        return next((view for view in views if self.view.module in view.json), None)
 
 
 def places(message: Any, way: tuple = ()) -> Iterator[tuple]:

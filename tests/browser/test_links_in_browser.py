@@ -186,6 +186,31 @@ TOUCHES = {
         ),
         ("digit_only", lambda tab: option(tab, "digit_only", "only 8")),
     ],
+    "Generate": [
+        (
+            "generate_source generate_components generate_dim seed",
+            lambda tab: (
+                segment(tab, "generate_dim", "2"),
+                segment(tab, "generate_source", "Several Gaussians"),
+                nudge(tab, "generate_components"),
+                press(tab, "Resample"),
+            ),
+        ),
+        ("generate_cast", lambda tab: leave(tab, "generate_cast")),
+        (
+            "generate_part digit radius",
+            lambda tab: (
+                segment(tab, "generate_part", "Near yours"),
+                number(tab, "digit_number", 7),
+                rest(tab),
+                tab.get_by_label("Radius in σ").press("ArrowRight"),
+            ),
+        ),
+        (
+            "generate_part digit_only",
+            lambda tab: (segment(tab, "generate_part", "Near yours"), option(tab, "digit_only", "only 8")),
+        ),
+    ],
     "The_bound": [
         (
             "inside_model inside_list",

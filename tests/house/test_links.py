@@ -13,6 +13,7 @@ from ui.live.moved import now_at
 from ui.parts import digit, links, page
 from ui.shell.pages import GROUPS, MOVED, address
 from ui.views.bound import account, parts
+from vae_core import generation
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {label: path for pages in GROUPS.values() for path, label, _ in pages}
@@ -22,6 +23,7 @@ VIEWS = {  # the modules that read and write a page's address
     "Sliders": ("views/sliders",),
     "Styles": ("views/styles",),
     "Interpolate": ("views/interpolate/interpolate",),
+    "Generate": ("views/generate",),
     "The bound": ("views/bound/posterior", "views/bound/betas"),
 }
 HOSTILE = (
@@ -50,6 +52,11 @@ def test_what_a_view_reads_of_the_address_is_in_the_list(page):
 def test_the_parts_and_lists_of_the_bound_are_those_of_its_links():
     """A part that the list lacks could be chosen, and its link would open another."""
     assert tuple(parts.PARTS) == links.PARTS and tuple(account.LISTS) == links.LISTS
+
+
+def test_where_generates_codes_come_from_is_what_the_core_can_draw_from():
+    """Links know no torch, so the register of sources cannot stand there itself."""
+    assert tuple(generation.SOURCES) == links.DRAWN_FROM
 
 
 @pytest.mark.parametrize("old", MOVED)

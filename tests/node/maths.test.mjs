@@ -8,6 +8,7 @@ import { GRID, along, copy, place as placeOfGap, same, sigmas } from "../../stat
 import { Index, beyond, extent, medians, nearest, robustScale, shareWithin } from "../../static/maths/codes.mjs";
 import { SPOIL, corrupt, fromText, place, toText } from "../../static/maths/digit.mjs";
 import { caughtBy, inside, simpler } from "../../static/maths/loop.mjs";
+import { around, drawn, unpacked } from "../../static/maths/mixture.mjs";
 import { medianFilter, restoration } from "../../static/maths/restoration.mjs";
 
 const N = 600;
@@ -144,4 +145,31 @@ test("a loop of fewer corners encloses nearly the same", () => {
   const square = [[0, 0], [1, 0], [2, 0], [2, 2], [0, 2]];
   assert.deepEqual(simpler(square, 4), [[0, 0], [2, 0], [2, 2], [0, 2]]); // what lies on a straight line says nothing
   assert.deepEqual(simpler(square, 9), square);
+});
+
+test("a packed mixture draws codes of its own mean and covariance", () => {
+  const [weights, means] = [[0.25, 0.75], [4, 0, 0, -4, 0, 0]];
+  const factors = [1, 0.5, 0.5, 0, 0, 2, 0.2, 0, 0.2, 0, 0, 0.2]; // two triangles of three rows
+  const bytes = new Uint8Array(Float32Array.from([...weights, ...means, ...factors]).buffer);
+  const numbers = btoa(String.fromCharCode(...bytes));
+  const n = 40000;
+  const z = drawn(unpacked({ components: 2, numbers }, 3), n, new Random(5));
+  const first = Array.from({ length: n }, (_, i) => [z[3 * i], z[3 * i + 1], z[3 * i + 2]]).filter(([x]) => x > 0);
+  assert.ok(Math.abs(first.length / n - 0.25) < 0.01);
+  const mean = [0, 1, 2].map((j) => first.reduce((sum, c) => sum + c[j], 0) / first.length);
+  const covariance = (a, b) => first.reduce((sum, c) => sum + (c[a] - mean[a]) * (c[b] - mean[b]), 0) / first.length;
+  for (const [a, b, expected] of [[0, 0, 1], [0, 1, 0.5], [1, 1, 0.5], [0, 2, 0], [2, 2, 4]]) {
+    assert.ok(Math.abs(covariance(a, b) - expected) < 0.12, `${a} ${b}: ${covariance(a, b)}`);
+  }
+  assert.deepEqual(drawn(unpacked({ components: 2, numbers }, 3), n, new Random(5)), z);
+});
+
+test("codes around a place are all at the same distance in its σ", () => {
+  const [middle, sigma] = [[1, -2, 30], [0.5, 2, 10]];
+  const z = around(middle, sigma, 1.5, 9, new Random(1));
+  for (let row = 0; row < 9; row++) {
+    const far = Math.hypot(...middle.map((m, i) => (z[3 * row + i] - m) / sigma[i]));
+    assert.ok(Math.abs(far - 1.5) < 1e-5, String(far));
+  }
+  assert.deepEqual([...around(middle, sigma, 0, 1, new Random(1))], middle);
 });

@@ -174,6 +174,15 @@ def measured(name: str, slug: str) -> dict[str, Any] | None:
         return None
 
 
+def references() -> dict[str, Any] | None:
+    """What the judge's card says of generators whose faults are known; None where it says nothing of this judge."""
+    try:
+        return measures.references()
+    except StorageError as error:
+        _log.warning("%s", error)
+        return None
+
+
 @st.cache_resource(max_entries=1, show_spinner=False)
 def ridges() -> dict[str, metrics.Ridge]:
     """The regressions behind Restore's three headline cells, by kind; empty where their file is not there."""

@@ -78,8 +78,11 @@ TRAINED_ON = tuple(
     kind for kind, found in CORRUPTIONS.items() if found.trained_on
 )  # the ways to spoil a digit that a DAE has seen
 PARTS = ("Posterior", "Sampling", "Observation model", "β")
+GENERATE = ("Random codes", "Near yours")  # parts of Generate
 HALVES = ("Try it", "What the noise teaches")  # of Restore
 LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
+DRAWN_FROM = ("prior", "gaussian", "mixture")  # where Generate's codes come from: vae_core.generation.SOURCES
+MOST_GAUSSIANS = 100
 LABEL = Param(None, count(most=199).read)  # a class; which there are is the data set's matter
 BY = choice(digit.BY, "Sample")
 
@@ -163,6 +166,15 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "denoising_length": choice(LENGTHS, 50),
         "denoising_seed": count(),
         "digit_only": LABEL,
+    },
+    "Generate": {
+        "generate_part": choice(GENERATE, GENERATE[0]),
+        "generate_cast": CAST,
+        "generate_dim": SIZE._replace(start=20),  # with two numbers nearly every code draws a digit
+        "generate_source": choice(DRAWN_FROM, DRAWN_FROM[0]),
+        "generate_components": choice(range(1, MOST_GAUSSIANS + 1), 10),
+        "digit_only": LABEL,
+        **dict.fromkeys(("seed", "radius"), VIEW),
     },
     "The bound": {
         "part": choice(PARTS, "Posterior"),

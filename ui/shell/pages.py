@@ -20,6 +20,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("pages/5_Restore.py", "Restore", "Who brings back a spoilt digit?"),
     ),
     "Understand": (
+        ("pages/7_Generate.py", "Generate", "Can a model draw digits of its own?"),
         ("pages/6_The_bound.py", "The bound", "How likely is a digit, and how much of that do models miss?"),
     ),
     "Workshop": (("pages/8_Models.py", "Models", "Which models are here, and how good is each?"),),

@@ -1,0 +1,105 @@
+"""Generate under a hand: other codes, a radius that is dragged, a drawing that becomes the digit of all pages."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from tabs import listening
+
+from ui.parts.tiles import bits
+from vae_core import checkpoints, data, latent
+
+SIZE = {"width": 1280, "height": 900}
+READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+PATIENCE = 60_000  # milliseconds
+VIEW = "[...document.querySelectorAll('*')].find((e) => e.generate)?.generate"
+THERE = f"() => ({VIEW})?.cards.every(({{ model }}) => model)"
+CARDS = ".generate .cards section"
+
+
+@pytest.fixture
+def visit(server, browser):
+    """Open Generate and wait until every network is there."""
+    contexts = []
+
+    def open_page(query: str = "", **options):
+        context = browser.new_context(viewport=SIZE, **options)
+        contexts.append(context)
+        tab = listening(context.new_page())
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(f"{server}/Generate?{query}")
+        tab.wait_for_function(THERE)
+        tab.wait_for_selector(READY)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def painted(tab, card: int = 0) -> np.ndarray:
+    """Pixels of a model's drawings, (n, 784) in [0, 1]."""
+    red = "Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 0)"
+    canvases = tab.locator(CARDS).nth(card).locator("canvas")
+    return np.array(canvases.evaluate_all(f"cs => cs.map((c) => {red})"), np.float32) / 255
+
+
+def test_other_codes_are_drawn_at_a_press_and_a_link_draws_them_again(visit):
+    """The server hears nothing of a press; the seed stands in the link, and the same seed draws the same."""
+    tab = visit()
+    expect(tab.locator(CARDS)).to_have_count(4)
+    before, sent = painted(tab), len(tab.sent)
+    assert before.shape == (20, 784) and len(np.unique(before, axis=0)) == 20
+    tab.get_by_role("button", name="Resample").click()
+    tab.wait_for_function("() => location.search.includes('seed=1')")
+    after = painted(tab)
+    assert not np.array_equal(before, after) and len(tab.sent) == sent
+    again = visit("seed=1")
+    assert np.array_equal(painted(again), after) and not np.array_equal(painted(again, 1), after)
+    assert not tab.wrong and not again.wrong
+
+
+def test_several_gaussians_fitted_to_the_codes_draw_other_digits(visit):
+    """The source travels to the browser: an AE's drawings of N(0, I) are not those of ten Gaussians of its codes."""
+    tab = visit()
+    before = painted(tab)
+    tab.locator(".st-key-generate_source").get_by_text("Several Gaussians").click()
+    note = tab.locator(CARDS).first.locator(".note")
+    share = checkpoints.read_card("mnist-ae-20d")["generation"]["rows"]["mixture 10"]["digit"]
+    expect(note).to_contain_text(f"{share:.1%} are digits", timeout=PATIENCE)
+    assert not np.array_equal(painted(tab), before)
+    assert not tab.wrong
+
+
+def test_a_radius_is_dragged_and_at_none_each_model_draws_yours_back(visit):
+    """At 0 all nine are Python's reconstruction; farther out they part, and the server is not asked."""
+    tab = visit("generate_part=Near yours&digit=digits:5")
+    slider = tab.get_by_label("Radius in σ")
+    sent = len(tab.sent)
+    slider.press("Home")
+    expect(tab.locator(".generate .radius output")).to_have_text("0.0 σ")
+    x = data.load("digits", "test").images[5:6]
+    model, _ = checkpoints.load("mnist-ae-20d")
+    expected = latent.decode(model, latent.embed(model, x).mean).numpy()
+    assert np.abs(painted(tab) - expected).max() < 0.01
+    slider.press("End")
+    expect(tab.locator(".generate .radius output")).to_have_text("8.0 σ")
+    assert len(np.unique(painted(tab), axis=0)) == 9
+    assert len(tab.sent) == sent
+    tab.wait_for_function("() => location.search.includes('radius=8')")
+    assert not tab.wrong
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_a_drawing_that_is_pressed_is_the_digit_of_all_pages(visit, touch):
+    """With the mouse and with a finger; the link then holds its bits."""
+    tab = visit("", has_touch=touch)
+    tile = tab.locator(CARDS).nth(2).locator(".drawings button").nth(4)
+    pixels = painted(tab, 2)[4]
+    tile.tap() if touch else tile.click()
+    expect(tab.locator(".generate .reading")).to_contain_text("This drawing of the VAE is your digit now")
+    tab.wait_for_function("() => new URLSearchParams(location.search).has('d')")
+    text = tab.evaluate("() => new URLSearchParams(location.search).get('d')")
+    assert np.array_equal(bits(text), (pixels >= 0.5).astype(np.float32))
+    tab.locator(".st-key-generate_part").get_by_text("Near yours").click()
+    expect(tab.get_by_text("A drawing of the VAE.")).to_be_visible(timeout=PATIENCE)
+    assert not tab.wrong

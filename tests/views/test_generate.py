@@ -1,0 +1,150 @@
+"""Generate: what is told is what was measured, of whoever stands there and of what is drawn."""
+
+import base64
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.hostile_messages import BITS, View, Visit
+from ui.live import store
+from ui.live.cast import standing
+from ui.parts import digit, readout
+from ui.parts.tiles import bits
+from ui.views import generate
+from vae_core import checkpoints, generation, latent, measures
+
+FAMILY = ("ae", "dae", "vae", "cvae")
+
+
+def family(d: int):
+    return [standing(f"mnist-{kind}-{d}d") for kind in FAMILY]
+
+
+def rows(kind: str, d: int) -> dict:
+    return checkpoints.read_card(f"mnist-{kind}-{d}d")["generation"]["rows"]
+
+
+def opened(**query: str) -> Visit:
+    return Visit(View("pages/7_Generate.py", query, once=True, module="views/generate.mjs"))
+
+
+def unpacked(packed: dict, d: int) -> generation.Mixture:
+    """As static/maths/mixture.mjs reads it; tests/node holds that to the same layout."""
+    k, numbers = packed["components"], np.frombuffer(base64.b64decode(packed["numbers"]), "<f4")
+    assert len(numbers) == k * (1 + d + d * (d + 1) // 2)
+    factors = torch.zeros(k, d, d)
+    lower = torch.tril_indices(d, d)
+    factors[:, lower[0], lower[1]] = torch.tensor(numbers[k * (1 + d) :].copy()).view(k, -1)
+    return generation.Mixture(
+        torch.tensor(numbers[:k].copy()), torch.tensor(numbers[k : k * (1 + d)].copy()).view(k, d), factors
+    )
+
+
+@pytest.mark.parametrize("d", [2, 20])
+def test_the_first_sentence_says_what_the_cards_say(d):
+    """An autoencoder with Gaussians of its own beside a VAE's prior: the page's one claim, in words, at both sizes."""
+    told = generate.words(family(d), "prior", 10, d)
+    mine, its = rows("ae", d)["mixture 10"]["digit"], rows("vae", d)["prior"]["digit"]
+    assert told.startswith(f"**With {d} numbers the AE draws digits in {mine:.0%} of the cases, from ten Gaussians")
+    assert f"the VAE in {its:.0%}, from its own prior" in told
+    for kind, name in zip(FAMILY, ("AE", "DAE", "VAE", "CVAE"), strict=True):
+        assert f"{name} {rows(kind, d)['prior']['digit']:.1%}" in told
+    assert "Nothing in training placed" in told and "Nothing" not in generate.words(family(d)[2:], "prior", 10, d)
+    assert f"AE {rows('ae', d)['mixture 100']['digit']:.1%}" in generate.words(family(d), "mixture", 100, d)
+
+
+def test_what_was_not_measured_is_told_as_what_is_nearest():
+    """With 12 Gaussians the number of ten is given, and said to be; one Gaussian is the source of that name."""
+    names = {k: generate.measured_as("mixture", k) for k in (1, 2, 10, 12, 20, 50, 60, 100)}
+    assert names[1] == names[2] == "gaussian" and names[10] == names[12] == "mixture 10"
+    assert names[20] == names[50] == "mixture 30" and names[60] == names[100] == "mixture 100"
+    one = standing("mnist-ae-20d")
+    assert generate.note(one, "mixture", 12).endswith("Measured with ten Gaussians.")
+    for source, k in (("prior", 12), ("mixture", 10), ("mixture", 1)):
+        assert "Measured" not in generate.note(one, source, k)
+    row = rows("ae", 20)["mixture 10"]
+    assert f"{row['digit']:.1%} are digits; {row['coverage']:.0%} of test images" in generate.note(one, "mixture", 10)
+
+
+def test_a_model_that_the_judge_cannot_rate_stands_there_without_a_number():
+    """The bundled digits' models have no row: a sentence, and no claim."""
+    one = standing("digits-vae-2d")
+    assert generate.note(one, "prior", 10).startswith("Not measured. ")
+    assert generate.words([one], "prior", 10, 2).startswith("None of these models")
+
+
+def test_what_ones_teach_is_the_judges_card():
+    known = measures.references()
+    assert known is not None
+    told, one, real = (
+        generate.ones(known["rows"]),
+        *(known["rows"][name] for name in ("a generator of ones", "real training images")),
+    )
+    for name in ("entropy", "precision", "recall", "coverage"):
+        assert f"{one[name]:.2f}" in told and f"{real[name]:.2f}" in told
+    assert f"digits in {one['digit']:.0%}" in told
+
+
+@pytest.mark.parametrize("source", generation.SOURCES)
+def test_the_browser_is_sent_the_source_that_was_measured(source):
+    """Rows and columns of a triangle exchanged, or another seed, and the drawings are not those of the number below."""
+    one = standing("mnist-vae-2d")
+    found = generation.SOURCES[source].find(None, store.codes(one.slug)["train_mean"], 3)
+    sent = unpacked(generate.packed(one, source, 3), 2)
+    assert all(torch.equal(a, b) for a, b in zip(sent, found, strict=True))
+
+
+def test_every_control_answers():
+    """Size, source, number of Gaussians, part, and the table that is asked for."""
+    visit = opened(generate_dim="2")
+    told = visit.told()
+    assert told["part"] == "draws" and [m["kind"] for m in told["models"]] == list(FAMILY)
+    assert {m["source"]["components"] for m in told["models"]} == {1}
+    app = visit.app
+    app.segmented_control(key="generate_source").set_value("mixture").run()
+    app.slider(key="generate_components").set_value(4).run()
+    visit.check()
+    assert {m["source"]["components"] for m in visit.told()["models"]} == {4}
+    assert visit.told()["models"][0]["note"].endswith("Measured with ten Gaussians.")
+    app.segmented_control(key="generate_part").set_value("Near yours").run()
+    assert not app.exception and not app.error
+    assert visit.told()["part"] == "near" and visit.told()["models"][0]["source"] is None
+
+
+def test_a_table_on_request_has_every_row_of_every_model():
+    visit = opened(generate_dim="2")
+    app = visit.app
+    app.session_state["folded All numbers, and generators whose faults are known"] = True
+    app.run()
+    visit.check()
+    table = next(t for t in re.findall(r"<table.*?</table>", visit.shown(), re.DOTALL) if "coverage" in t)
+    shown = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)[1:]
+    known = measures.references()["rows"]
+    assert len(shown) == 4 * 6 + len(known)
+    cells = [re.findall(r"<td[^>]*>([^<]*)<", row) for row in shown]
+    assert [row[2] for row in cells[:6]] == [f"{row['digit']:.1%}" for row in rows("ae", 2).values()]
+    assert [row[0] for row in cells[-3:]] == list(known)
+
+
+def test_near_yours_is_told_each_models_own_code_and_spread():
+    """Around another digit's code, or in another model's σ, "near" would mean nothing."""
+    visit = opened(generate_part="Near yours", digit="5")
+    pixels, label = (part[5] for part in store.samples(store.sources()[0]))
+    for told in visit.told()["models"]:
+        model, _ = store.model(slug := f"mnist-{told['kind']}-20d")
+        y = torch.tensor([int(label)]) if model.conditional else None
+        mean = latent.embed(model, torch.tensor(pixels)[None], y).mean[0]
+        assert told["near"]["mean"] == pytest.approx(mean.tolist())
+        assert told["near"]["sigma"] == pytest.approx(readout.scale(store.codes(slug)).sigma.tolist())
+        assert told["near"]["label"] == (int(label) if model.conditional else None)
+
+
+@pytest.mark.parametrize("part", ["Random codes", "Near yours"])
+def test_a_drawing_that_is_taken_is_the_digit_of_all_pages(part):
+    visit = opened(generate_part=part)
+    visit.say({"drawing": BITS, "kind": "vae"})
+    visit.check()
+    chosen = visit.app.session_state[f"{digit.KEY}_chosen"]
+    assert chosen.name == "a drawing of the VAE" and np.array_equal(chosen.pixels, bits(BITS))
