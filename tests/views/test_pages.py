@@ -37,8 +37,9 @@ pytestmark = pytest.mark.usefixtures("no_caches_of_others")
 
 
 def shows_samples(page: str) -> bool:
-    """Whether Python puts samples on it: a page without a digit has none, and the Studio's come with its view."""
-    return page != "studio.py" and bool(DIGITS[NAMES[page]])
+    """Whether Python puts samples on it as it opens: a page without a digit has none, the Studio's come with its view,
+    and Generate's with its second part."""
+    return page not in ("studio.py", "pages/7_Generate.py") and bool(DIGITS[NAMES[page]])
 
 
 @pytest.fixture
