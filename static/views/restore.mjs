@@ -62,12 +62,12 @@ class Tile {
 
   /**
    * @param {Float32Array | null} pixels null where there are none
-   * @param {string | {psnr: number, wrong: number}} words
+   * @param {string | {psnr: number, wrong: number, mse?: number}} words
    */
   show(pixels, words) {
     paint(this.canvas, pixels);
     this.figure.classList.toggle("none", !pixels);
-    const text = typeof words === "string" ? words : `${words.psnr.toFixed(2)} dB, ${(100 * words.wrong).toFixed(1)}% wrong`;
+    const text = typeof words === "string" ? words : words.mse === 0 ? "no pixel differs" : `${words.psnr.toFixed(2)} dB, ${(100 * words.wrong).toFixed(1)}% wrong`;
     if (this.note.textContent !== text) this.note.textContent = text;
   }
 }
@@ -345,7 +345,8 @@ class Restore {
     const { amounts, sizes, chance, name } = this.row;
     corrupt(clean, kind, amount, new Random(seed), spoilt);
     tiles.clean.show(clean, "binarised at 0.5");
-    tiles.spoilt.show(spoilt, restoration(spoilt, clean));
+    const lost = restoration(spoilt, clean);
+    tiles.spoilt.show(spoilt, lost.mse ? lost : "nothing spoilt");
     const nearest = nearestTo(amounts, amount);
     tiles.median.show(medianFilter(spoilt, sizes[nearest], filtered), restoration(filtered, clean));
     this.#drawRidge();

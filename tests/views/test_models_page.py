@@ -91,7 +91,7 @@ def test_every_checkpoint_opens():
         assert shown["squared error of a pixel"][0] == f"{card['test']['mse']:.4f}"
         bound = shown["−ELBO, nats per image"][0]
         if one.probabilistic:
-            assert bound == f"{card['test']['nelbo']:.2f}".replace("-", "−")
+            assert bound == f"{card['test']['nelbo']:.2f}{' given y' * one.conditional}".replace("-", "−")
         else:
             assert bound.startswith("— ")  # and why
         assert len(app.get("plotly_chart")) == 1 + one.probabilistic
@@ -105,7 +105,7 @@ def test_two_stand_side_by_side_as_their_link_says():
     app = visit(model="mnist-cvae-2d", beside="mnist-vae-20d")
     found = [checkpoints.read_card(slug)["test"]["nelbo"] for slug in ("mnist-cvae-2d", "mnist-vae-20d")]
     shown = cells(app)
-    assert shown["−ELBO, nats per image"] == [*(f"{value:.2f}" for value in found), "low"]
+    assert shown["−ELBO, nats per image"] == [f"{found[0]:.2f} given y", f"{found[1]:.2f}", "low"]
     assert shown["−ELBO with the label, nats per image"][:2] == [f"{found[0] + np.log(10):.2f}", f"{found[1]:.2f}"]
     assert [code.value for code in app.code] == [
         checkpoints.read_card(slug)["command"] for slug in ("mnist-cvae-2d", "mnist-vae-20d")
@@ -211,3 +211,4 @@ def test_a_terms_curve_is_what_the_card_says():
     assert list(figure.data[0].y) == [5.0, -3.0]
     assert [note.text for note in figure.layout.annotations] == ["−3.00", "2.00"]
     assert not figures.term_curves({}).data
+    assert figure.layout.xaxis.dtick == 1  # there is no epoch 1.5

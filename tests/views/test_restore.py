@@ -149,7 +149,8 @@ def test_the_best_of_each_column_is_bold_and_named():
     assert leaders(lines[:1]) == "the A in all four measures" and leaders(lines[2:]) == ""
     near = [Line("A", "the A", (0.101, 1, 1, 1)), Line("B", "the B", (0.099, 1, 1, 1))]
     assert best_cells(near) == {(r, c) for r in (0, 1) for c in range(4)}  # both show 0.10
-    assert "can only lose" in opened({"amount": 0}).shown()
+    shown = opened({"amount": 0}).shown()
+    assert "can only lose" in shown and "∞" in shown and "90.00" not in shown  # a clean digit is at no distance in dB
 
 
 def test_without_baselines_a_dash(no_caches_of_others, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,11 +42,18 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.
         showlegend=False,
         height=340,
         margin={"l": 60, "r": 110, "t": 10, "b": 50},
-        xaxis={"title": "epoch", "showgrid": False},
+        xaxis=_epochs(x for _, x, _ in ends),
         # The first epochs are ten times as high and would flatten what there is to see.
         yaxis={"title": "nats per image", "range": [low - 3, low - 3 + _SHOWN]},
     )
     return figure
+
+
+def _epochs(last: Iterable[int]) -> dict[str, Any]:
+    """The axis of curves that end at these epochs. There is no epoch 1.5: of few the whole ones have ticks."""
+    most = max(last, default=0)
+    few = {"dtick": 1 if most <= 10 else 2} if most <= 16 else {}
+    return {"title": "epoch", "showgrid": False, **few}
 
 
 def term_curves(lines: Mapping[str, Sequence[tuple[int, float | None]]]) -> go.Figure:
@@ -75,7 +82,7 @@ def term_curves(lines: Mapping[str, Sequence[tuple[int, float | None]]]) -> go.F
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
         height=260,
         margin={"l": 60, "r": 55, "t": 10, "b": 50},
-        xaxis={"title": "epoch", "showgrid": False},
+        xaxis=_epochs(x for _, x, _ in ends),
         yaxis={"title": "nats per image", "range": [low - room, high + room]},
     )
     return figure

@@ -138,6 +138,9 @@ def bars(items: Iterable[Bar], *, alt: str) -> None:
     st.html(f'<div class="lse-bars{many}" role="img" aria-label="{html.escape(alt, quote=True)}">{columns}</div>')
 
 
+LONG = 14  # characters of a cell that is more than a number: on a phone it may take two lines
+
+
 def numbers(
     head: Sequence[str],
     rows: Iterable[Sequence[str]],
@@ -153,14 +156,16 @@ def numbers(
     Bold marks what is best: a whole row, or single cells (row, column).
     """
 
-    def side(column: int) -> str:
-        return "" if column in words else "n"
+    def side(column: int, text: str = "") -> str:
+        if column in words:
+            return ""
+        return "n long" if len(text) > LONG else "n"
 
     heads = "".join(f'<th class="{side(i)}">{marked(h)}</th>' for i, h in enumerate(head))
     body = ""
     for r, cells in enumerate(rows):
         tds = "".join(
-            f'<td class="{side(i)}{" best" if (r, i) in best_cells else ""}">{html.escape(c)}</td>'
+            f'<td class="{side(i, c)}{" best" if (r, i) in best_cells else ""}">{html.escape(c)}</td>'
             for i, c in enumerate(cells)
         )
         body += f'<tr class="{"best" if r == best else ""}">{tds}</tr>'

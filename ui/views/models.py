@@ -106,10 +106,14 @@ def heading(model: Model) -> None:
     images = card["dataset"].get("train_images")
     many = f"{images:,} images of " if type(images) is int else ""
     text = (
-        f"{one.full[0].upper()}{one.full[1:]}, trained on {many}{_title(one.dataset)}. Its code is "
+        f"{_capital(one.full)}, trained on {many}{_title(one.dataset)}. Its code is "
         f"{_count(one.latent_dim, 'number')}: {one.code}. {card['parameters']:,} weights and biases."
     )
     st.html(f"<h3>{html.escape(model.name)}</h3><p>{html.escape(text)}</p>")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _count(n: int, noun: str) -> str:
@@ -171,6 +175,16 @@ def _of_test(name: str, form: str = "{:.2f}", lacking: str = "— not measured")
     return lambda model: said(model).replace("-", "−")
 
 
+def _given(said: Callable[[Model], str]) -> Callable[[Model], str]:
+    """A number that compares with no other model's where this one was told the label says so."""
+
+    def found(model: Model) -> str:
+        text = said(model)
+        return f"{text} given y" if model.one.conditional and not text.startswith("—") else text
+
+    return found
+
+
 def _with_label(model: Model) -> str:
     if not model.one.probabilistic:
         return "— its code is a point"
@@ -218,10 +232,10 @@ def _restored(kind: str, amount: float) -> Callable[[Model], str]:
 
 
 SCORES = (
-    Score("−ELBO, nats per image", "low", _of_test("nelbo")),
+    Score("−ELBO, nats per image", "low", _given(_of_test("nelbo"))),
     Score("−ELBO with the label, nats per image", "low", _with_label),
-    Score("−log p(x), nats per image", "low", _exact),
-    Score("reconstruction at the mean, nats per image", "low", _of_test("reconstruction_at_mean")),
+    Score("−log p(x), nats per image", "low", _given(_exact)),
+    Score("reconstruction at the mean, nats per image", "low", _given(_of_test("reconstruction_at_mean"))),
     Score("KL, nats per image", "", _of_test("kl")),
     Score("squared error of a pixel", "low", _of_test("mse", "{:.4f}")),
     Score("random codes that draw a digit", "high", _draws),
@@ -259,9 +273,10 @@ def everyone(there: list[Standing]) -> None:
         rows = []
         for one in group:
             model = read(one)
-            cells = (score.told(model).split()[0] for score in (SCORES[0], SCORES[3], SCORES[5]))
+            told_of = (score.told(model) for score in (SCORES[0], SCORES[3], SCORES[5]))
+            cells = ("—" if cell.startswith("—") else cell for cell in told_of)
             rows.append((one.title, str(one.latent_dim), f"{model.card['parameters']:,}", *cells))
-        st.html(f"<b>{html.escape(_title(dataset))}</b>")
+        st.html(f"<b>{html.escape(_capital(_title(dataset)))}</b>")
         heads = ("code", "weights", "−ELBO, nats", "reconstruction, nats", "squared error")
         numbers(("", *heads), rows)
 
@@ -288,7 +303,7 @@ def curves(models: list[Model]) -> None:
     places = [column for _ in terms[:TERMS:2] for column in st.columns(2)]
     for i, (place, term) in enumerate(zip(places, terms[:TERMS], strict=False)):
         with place:
-            st.html(f"<b>{html.escape(term[:60])}</b>")
+            st.html(f"<b>{html.escape('KL' if term == 'kl' else _capital(term[:60]))}</b>")
             lines = {names[name]: [(row["epoch"], row.get(term)) for row in rows] for name, rows in histories.items()}
             st.plotly_chart(
                 figures.term_curves(lines), config=figures.CONFIG, alt=f"{term[:60]} by epoch", key=f"curve_{i}"

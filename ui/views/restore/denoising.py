@@ -36,8 +36,9 @@ def denoising(chosen: Chosen) -> None:
     x = torch.tensor(chosen.pixels)
     st.subheader("One digit, L corruptions")
     st.markdown(
-        "The loss of a DAE (here that with two numbers) is a mean over ways to spoil a digit, here over those of one "
-        "kind at one amount. Draw some of them and watch how soon their mean says what thousands would."
+        "The loss of a DAE is a mean over ways to spoil a digit, here over those of one kind at one amount. What is "
+        "shown holds for a DAE of any size, so one is enough, that with two numbers. Draw some of them and watch "
+        "how soon their mean says what thousands would."
     )
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         kind = st.selectbox(

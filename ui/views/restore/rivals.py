@@ -145,15 +145,16 @@ def best_cells(lines: Sequence[Line]) -> set[tuple[int, int]]:
     return found
 
 
+def _written(values: Sequence[float]) -> list[str]:
+    """The four fields; no noise at all is no number of dB."""
+    cells = [form.format(v) for (_, form, _), v in zip(COLUMNS, values, strict=True)]
+    return cells if values[1] else [*cells[:2], "∞", cells[3]]
+
+
 def table(lines: Sequence[Line]) -> None:
     """The four fields of each rival; of those that compare the best of each column in bold."""
     numbers(
         ("", *(head for head, _, _ in COLUMNS)),
-        [
-            (line.name, *(form.format(v) for (_, form, _), v in zip(COLUMNS, line.values, strict=True)))
-            if line.values
-            else (line.name, *"————")
-            for line in lines
-        ],
+        [(line.name, *_written(line.values)) if line.values else (line.name, *"————") for line in lines],
         best_cells={(r, c + 1) for r, c in best_cells(lines)},
     )
