@@ -24,6 +24,7 @@ from ui.shell.family import DIGIT_COLOURS, FAMILY, slug, title
 from ui.shell.folded import folded
 from ui.shell.pages import STATIC
 from vae_core import contents
+from vae_core.config import KINDS
 from vae_core.data import DATASETS
 from vae_core.storage import StorageError
 
@@ -59,7 +60,7 @@ def first_answers() -> dict[str, np.ndarray]:
     try:
         for kind in FAMILY:
             weights = contents.read_weights(networks.CHECKPOINTS / slug(kind, 2))
-            label = one_hot if kind == "cvae" else one_hot[:0]
+            label = one_hot if KINDS[kind].conditional else one_hot[:0]
             z = _forward(weights, "encoder", np.concatenate([x, label]))[:2]
             logits = _forward(weights, "decoder", np.concatenate([z, label]))
             answers[kind] = 1 / (1 + np.exp(-logits))
@@ -284,7 +285,7 @@ def any_sample() -> dict[str, str]:
 
 
 def _truth(message: dict[str, Any]) -> None:
-    """The exact account of the hand's digit under VAE and CVAE, a sentence each, and where to see more of it."""
+    """The exact account of the hand's digit under each model that has a posterior, and where to see more of it."""
     x, label = bits(message["bits"]), message["label"]
     if label is None:
         return
@@ -292,9 +293,9 @@ def _truth(message: dict[str, Any]) -> None:
     if x.sum() < LEAST:
         st.markdown(f"It is computed for a digit of at least {LEAST} white pixels; this one has {x.sum():.0f}.")
         return
-    for kind in ("vae", "cvae"):
+    for kind in (kind for kind in FAMILY if KINDS[kind].probabilistic):
         with st.spinner(f"Integrating p(x, z) over every z of the {FAMILY[kind].name} …"):
-            sentence = account_sentence(kind, x, label if kind == "cvae" else None)
+            sentence = account_sentence(kind, x, label if KINDS[kind].conditional else None)
         st.markdown(sentence)
     if message.get("spoilt"):
         st.caption("Of the digit before it was spoilt, and of the encoder's q for that one.")
