@@ -272,6 +272,7 @@ def main() -> None:
             for name, path, selector in (
                 ("Sliders, one number → all models and a strip", "Sliders", ".sliders input[type=range]"),
                 ("Interpolate, t → every way", "Interpolate", ".walk input[type=range]"),
+                ("Restore, amount → all models and the median filter", "Restore", ".restore input[type=range]"),
             ):
                 page = open_page(f"{address}/{path}", lambda page, at=f"{selector}:enabled": page.wait_for_selector(at))
                 page.wait_for_selector(IDLE)
