@@ -41,7 +41,7 @@ assert told["start"]["left"] == slug and slug in [m["kind"] for m in told["model
 _, told = options("pages/2_Sliders.py", "views/sliders.mjs", sliders_cast="ae~" + slug, sliders_dim="2")
 assert [m["kind"] for m in told["models"]] == ["ae", slug], told["models"]
 app, _ = options("pages/8_Models.py", "nothing", model=slug)
-assert "<b>length</b>" in [part.proto.body for part in app.get("html")], "its own term has no curve"
+assert "<b>Length</b>" in [part.proto.body for part in app.get("html")], "its own term has no curve"
 _, told = options("pages/5_Restore.py", "views/restore.mjs", spoil_kind="flood")
 assert told["hand"]["kind"] == "flood" and "flood" in [spoil["kind"] for spoil in told["spoils"]]
 _, told = options(None, "views/studio/studio.mjs")
