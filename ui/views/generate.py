@@ -53,20 +53,18 @@ def page() -> None:
         part = st.segmented_control("Part", GENERATE, key="generate_part", **kept)
         if part == GENERATE[1]:
             chosen = choose_digit()
+        else:
+            source, components = _source()
     if part == GENERATE[1]:
         _near(models, chosen)
         show_steps(chosen)
         fetch.mnist_notice()
     else:
-        _draws(models, size)
+        _draws(models, size, source, components)
 
 
-# Random codes ---------------------------------------------------------------------------------------------------------
-
-
-@fragment
-def _draws(models: list[Standing], size: int) -> None:
-    """Where the codes come from, what the models draw of them, and what was measured of such drawings."""
+def _source() -> tuple[str, int]:
+    """Where the codes come from, and of how many Gaussians. Not in a fragment: the page's link holds both."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         source: Any = st.segmented_control(  # one of them: it is required
             "Codes are drawn from",
@@ -76,16 +74,24 @@ def _draws(models: list[Standing], size: int) -> None:
             key="generate_source",
             persist_state="session",
         )
-        components = st.session_state["generate_components"]
-        if generation.SOURCES[source].components:
-            components = st.slider(
-                "Gaussians, fitted to the codes of training images",
-                1,
-                MOST_GAUSSIANS,
-                key="generate_components",
-                persist_state="session",
-                width=340,
-            )
+        if not generation.SOURCES[source].components:
+            return source, st.session_state["generate_components"]
+        return source, st.slider(
+            "Gaussians, fitted to the codes of training images",
+            1,
+            MOST_GAUSSIANS,
+            key="generate_components",
+            persist_state="session",
+            width=340,
+        )
+
+
+# Random codes ---------------------------------------------------------------------------------------------------------
+
+
+@fragment
+def _draws(models: list[Standing], size: int, source: str, components: int) -> None:
+    """What was measured of such drawings, and what the models draw."""
     st.markdown(words(models, source, components, size))
     told = []
     for place, one in enumerate(models, 1):
