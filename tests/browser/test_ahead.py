@@ -48,3 +48,32 @@ def test_only_pages_carry_the_names(server, browser):
             assert "link" not in get(f"{server}/{other}").headers
     finally:
         context.close()
+
+
+PLACES = """
+window.places = [];
+(function look() {
+    const title = document.querySelector("h1"), box = title?.getBoundingClientRect();
+    const place = box && [box.left, box.top, getComputedStyle(title).fontSize].join();
+    if (box && place !== places.at(-1)) places.push(place);
+    requestAnimationFrame(look);
+})();
+"""
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1440, 900)], ids=["phone", "desktop"])
+@pytest.mark.parametrize("page", ["", "Models"])
+def test_a_title_is_drawn_where_it_stays(server, browser, page, size):
+    """The sheet came after the title, which jumped by 34 pixels on a phone, and by 61 and 45 on a desktop."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    try:
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.add_init_script(PLACES)
+        tab.goto(f"{server}/{page}")
+        tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        tab.locator(".lse-lead").wait_for()  # what `st.html` brings is there
+        tab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert len(tab.evaluate("places")) == 1
+    finally:
+        context.close()

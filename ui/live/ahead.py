@@ -1,7 +1,8 @@
 """What a live page will import is named with its document, so that it comes while Streamlit itself still loads.
 
 Otherwise the browser hears of a view's first module when Streamlit has drawn the page, and of each further one when it
-has read the one before: three ways to the server in a row. Asked for again, a module is there.
+has read the one before: three ways to the server in a row. Asked for again, a module is there. The document also
+holds the sheet, so that a title is drawn where it stays.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.live.networks import base_path
-from ui.shell.pages import GROUPS, STATIC, address
+from ui.shell.pages import GROUPS, LOOK, STATIC, address
 
 SHARED = ("host.mjs", "parts/coming.mjs")  # imported by the loader, whatever the view
 _IMPORT = re.compile(r'^\s*(?:import|export)\b[^;"]*?"(\.[^"]+\.mjs)"', re.MULTILINE)
@@ -86,3 +91,23 @@ class Ahead:
 
 
 AHEAD = [Middleware(Ahead)]
+
+
+@cache
+def document() -> str:
+    """Streamlit's own document with this app's sheet in it.
+
+    A page brings the sheet, too, but in an element whose code the browser fetches when the title is drawn already; the
+    title then jumped to its place. It stands in the body: of two rules of the same weight the later one counts, and Streamlit
+    writes its own into the head.
+    """
+    index = (Path(st.__file__).parent / "static/index.html").read_text(encoding="utf-8")
+    root = '<div id="root">'
+    return index.replace(root, f"<style>{LOOK.read_text(encoding='utf-8')}</style>{root}")
+
+
+def _give(_: Request) -> HTMLResponse:
+    return HTMLResponse(document(), headers={"cache-control": "no-cache"})
+
+
+DOCUMENTS = [Route(f"{base_path()}/{address(page)}", _give) for rows in GROUPS.values() for page, *_ in rows]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import streamlit as st
@@ -12,9 +11,7 @@ import streamlit as st
 from ui.live.networks import base_path
 from ui.parts.links import hold
 from ui.shell.failure import say_what_failed
-from ui.shell.pages import FRONT, GROUPS, ICON, NAME, address
-
-LOOK = Path(__file__).resolve().parents[1] / "shell" / "look.css"
+from ui.shell.pages import FRONT, GROUPS, ICON, LOOK, NAME, address
 
 # What a sidebar drawn by hand lacks: a reader's ear hears which page is open, and on a phone, where the sidebar lies
 # over the page, a tap on a page closes it. The address stands in it so that it runs again on every page.

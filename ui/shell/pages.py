@@ -6,6 +6,7 @@ from pathlib import Path
 
 NAME = "Latent Space Explorer"
 STATIC = Path(__file__).resolve().parents[2] / "static"
+LOOK = Path(__file__).resolve().parent / "look.css"
 ICON = STATIC / "icon.svg"  # a Material icon would come from a foreign host
 
 FRONT = "studio.py"  # the page at the empty address
