@@ -97,8 +97,8 @@ AHEAD = [Middleware(Ahead)]
 def document() -> str:
     """Streamlit's own document with this app's sheet in it.
 
-    A page brings the sheet, too, but in an element whose code the browser fetches when the title is drawn already; the
-    title then jumped to its place. It stands in the body: of two rules of the same weight the later one counts, and Streamlit
+    A page brings the sheet, too, but in an element whose code comes when the title is drawn already; the title then
+    jumped to its place. It stands in the body: of two rules of the same weight the later one counts, and Streamlit
     writes its own into the head.
     """
     index = (Path(st.__file__).parent / "static/index.html").read_text(encoding="utf-8")
