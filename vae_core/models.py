@@ -162,11 +162,11 @@ class Autoencoder(nn.Module, ABC):
         return Terms(reconstruction, kl, penalties)
 
     def objective(self, terms: Terms, kl_weight: float = 1.0) -> Tensor:
-        """The scalar that training minimises: mean reconstruction + kl_weight · β · mean KL + mean penalties."""
+        """The scalar that training minimises: mean reconstruction + kl_weight · (β · mean KL + mean penalties)."""
         mean = terms.reconstruction.mean()
         if terms.kl is not None:
             mean = mean + kl_weight * self.config.beta * terms.kl.mean()
-        return sum((term.mean() for term in terms.penalties.values()), mean)
+        return sum((kl_weight * term.mean() for term in terms.penalties.values()), mean)
 
     def _code(self, x: Tensor, y: Tensor | None) -> Code:
         h = self.encoder(self._with_label(x, y))  # (B, D) or (B, 2D)
