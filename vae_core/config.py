@@ -224,7 +224,9 @@ class TrainingConfig:
     )
     clean_epochs: int = setting(0, "last epochs without augmentation", 0, 100_000)
     # From 0, more dimensions find a use; from above 1, a CVAE learns to use its label before its code.
-    kl_warmup_epochs: float = setting(0.0, "epochs in which the KL's weight comes to β, and a kind's own terms to theirs", 0, 100_000)
+    kl_warmup_epochs: float = setting(
+        0.0, "epochs in which the KL comes to its weight β, and a kind's own terms to theirs", 0, 100_000
+    )
     kl_start: float = setting(0.0, "factor of β at their start", 0, 1000)
     precision: str = setting(
         "float32",

@@ -38,6 +38,8 @@ _CARD = {
     "denoising": _BY_KIND_AND_AMOUNT,
     "draws?": {"accepted": float, "draws": int},
     "generation?": {"rows": {str: QUALITY}, "draws": int, "real": int},
+    "contraction?": {"mean": float, "median": float, "shift": float},
+    "units?": {"active": float, "dead": int, "use": [float], "strength": [float]},
     "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
 }
 _OF_POSTERIORS = {

@@ -185,6 +185,30 @@ def _generation_told(found: dict[str, Any]) -> str:
     )
 
 
+CONTRACTED = 1000  # first test images
+
+
+def _contraction(subject: Subject) -> dict[str, Any]:
+    images, labels = (part[:CONTRACTED] for part in subject.splits[1])
+    codes = checkpoints.load_codes(subject.slug, subject.root)["train_mean"]
+    found = metrics.contraction(subject.model, images, labels, codes)
+    return {key: round(value, 4) for key, value in found._asdict().items()} | {"images": len(images), "seed": 0}
+
+
+def _units(subject: Subject) -> dict[str, Any]:
+    codes = checkpoints.load_codes(subject.slug, subject.root)
+    found = metrics.units(codes["test_mean"])
+    dead = int((metrics.units(codes["train_mean"]).use + found.use == 0).sum())
+    lists = {name: [round(value, 4) for value in each.tolist()] for name, each in found._asdict().items()}
+    return {"active": round(found.use.sum().item(), 2), "dead": dead} | lists
+
+
+def _no_units(subject: Subject) -> str:
+    if subject.model.config.code == "relu":
+        return ""
+    return f"Units are in use or not where a code ends in a ReLU; that of {subject.slug!r} does not."
+
+
 # The register: `python -m vae_core measure` adds to a card whatever of these is not on it.
 MEASURES = {
     "test": Measure(
@@ -220,6 +244,26 @@ MEASURES = {
         _leak_told,
         _no_leak,
         leeway=0.03,
+    ),
+    "contraction": Measure(
+        f"how far the code of the first {CONTRACTED:,} test images moves when pixels do: the squared Jacobian of the "
+        f"encoder, and the code's way when {metrics.FLIPPED:.0%} of the pixels are flipped",
+        "units in which the codes have variance 1 in every direction",
+        "",
+        _contraction,
+        lambda found: (
+            f"squared Jacobian {found['mean']:.3f} in the mean, {found['median']:.3f} in the middle; flipped pixels "
+            f"move a code by {found['shift']:.3f}"
+        ),
+        leeway=0.01,
+    ),
+    "units": Measure(
+        "which units of a sparse code are in use: how many for an image, how many never, and each one's share",
+        "units, shares",
+        "",
+        _units,
+        lambda found: f"{found['active']:.1f} units in use for an image, {found['dead']} of {len(found['use'])} never",
+        _no_units,
     ),
     "draws": Measure(
         f"how many of {DRAWS:,} random codes the judge takes for digits: from the prior, or from one Gaussian with the "

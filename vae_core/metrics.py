@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_core import latent, losses
-from vae_core.corruption import CORRUPTIONS, corrupt
+from vae_core.corruption import CORRUPTIONS, corrupt, flip
 from vae_core.models import Autoencoder, Code
 
 SAMPLES = 10  # draws of ε per image behind an ELBO
@@ -237,6 +237,51 @@ def accepted_draws(model: Autoencoder, judge: Accepter, source: latent.Gaussian,
     labels = torch.arange(n) % model.config.n_classes if model.conditional else None
     drawn = latent.decode(model, z, labels)
     return torch.cat([judge.is_digit(part) for part in drawn.split(2000)]).double().mean().item()
+
+
+class Contraction(NamedTuple):
+    """How far a code moves when pixels do, in units in which the codes' covariance is the identity."""
+
+    mean: float  # of ‖∂z/∂x‖²_F over the images
+    median: float
+    shift: float  # mean length of the code's move when `FLIPPED` of the pixels are flipped
+
+
+FLIPPED = 0.02
+
+
+def contraction(model: Autoencoder, images: Tensor, labels: Tensor, codes: Tensor, *, seed: int = 0) -> Contraction:
+    """Of images (N, 784) and their labels, exactly; codes (M, D) of other images give the units (of a Gaussian code the
+    mean counts). Directions in which they hardly vary are left out: they tell nothing, and would count without end."""
+    variance, axes = torch.linalg.eigh(torch.cov(codes.T.double()).reshape(codes.shape[1], -1))
+    kept = variance > 1e-6 * variance.max()
+    whiten = (axes[:, kept] / variance[kept].sqrt()).to(images.dtype)  # (D, kept)
+    y = labels if model.conditional else None
+    x = model.observe(images)
+    squares = torch.zeros(len(x))
+    with torch.enable_grad():
+        given = x.clone().requires_grad_()
+        moved = model.encode(given, y).mean @ whiten
+        for j in range(moved.shape[1]):
+            (gradient,) = torch.autograd.grad(moved[:, j].sum(), given, retain_graph=True)
+            squares += gradient.square().sum(-1)
+    spoilt = flip(x, FLIPPED, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        shift = model.encode(spoilt, y).mean @ whiten - moved.detach()
+    return Contraction(squares.mean().item(), squares.median().item(), shift.norm(dim=1).mean().item())
+
+
+class Units(NamedTuple):
+    """What the units of a code that is never negative do: (D,) each."""
+
+    use: Tensor  # share of the images for which the unit is above 0
+    strength: Tensor  # its mean where it is; 0 where it never is
+
+
+def units(codes: Tensor) -> Units:
+    """Of codes (N, D). How many are in use for an image is the sum of `use`."""
+    above = codes > 0
+    return Units(above.float().mean(0), codes.clamp(min=0).sum(0) / above.sum(0).clamp(min=1))
 
 
 class Leak(NamedTuple):

@@ -6,7 +6,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch.func import jacrev
 
-from vae_core import checkpoints, data, models
+from vae_core import checkpoints, data, metrics, models
 from vae_core.config import Config, ConfigError, ModelConfig, TrainingConfig
 
 X = torch.rand(24, 784, generator=torch.Generator().manual_seed(0)).round()
@@ -91,29 +91,28 @@ def test_pca_is_scikit_learns(tmp_path):
     assert model.log_sigma.exp().item() == pytest.approx(np.sqrt(np.mean((whole - seen.numpy()) ** 2)), rel=1e-3)
 
 
-def test_a_scrubbed_encoder_is_pulled_where_its_adversary_reads_worse():
-    """Its gradient is the adversary's reversed and λ times; the adversary's own is untouched."""
+def test_a_scrubbed_encoder_is_pulled_where_its_adversaries_read_worse():
+    """Its gradient is theirs reversed and λ times; their own is untouched. One reads the draw, the other the mean."""
     model, plain = make("scrubbed", latent_dim=6, adversary=3.0).train(), make("scrubbed", latent_dim=6).train()
     for one in (model, plain):
         one.begin(X)
-    z, y = torch.randn(24, 6, generator=torch.Generator().manual_seed(1)).requires_grad_(), torch.arange(24) % 10
-    term = model.penalty(X, None, z, y, torch.Generator())["adversary"].mean()
-    read = torch.nn.functional.cross_entropy(plain.adversary(z), y)
-    assert term.item() == pytest.approx(read.item())
-    for got, want, factor in (
-        (z, z, -3.0),
-        (model.adversary[0].weight, plain.adversary[0].weight, 1.0),
-    ):
-        (a,) = torch.autograd.grad(term, got, retain_graph=True)
-        (b,) = torch.autograd.grad(read, want, retain_graph=True)
-        torch.testing.assert_close(a, factor * b)
+    g, y = torch.Generator().manual_seed(1), torch.arange(24) % 10
+    z, mean = (torch.randn(24, 6, generator=g).requires_grad_() for _ in range(2))
+    terms = model.penalty(X, models.Code(mean, torch.zeros(24, 6)), z, y, g)
+    for term, a, b, seen in zip(terms.values(), model.adversaries, plain.adversaries, (z, mean), strict=True):
+        read = torch.nn.functional.cross_entropy(b(seen), y)
+        assert term.mean().item() == pytest.approx(read.item())
+        for got, want, factor in ((seen, seen, -3.0), (a[0].weight, b[0].weight, 1.0)):
+            (one,) = torch.autograd.grad(term.mean(), got, retain_graph=True)
+            (other,) = torch.autograd.grad(read, want, retain_graph=True)
+            torch.testing.assert_close(one, factor * other)
 
 
-def test_an_adversary_is_of_training_alone():
+def test_adversaries_are_of_training_alone():
     """A checkpoint holds the network that is used, of exactly the shapes that its card describes."""
     model = make("scrubbed")
     model.begin(X)
-    assert any("adversary" in name for name in model.state_dict())
+    assert any("adversaries" in name for name in model.state_dict())
     model.settle(X)
     assert {name: tuple(t.shape) for name, t in model.state_dict().items()} == model.config.shapes()
 
@@ -157,3 +156,36 @@ def test_what_follows_from_other_settings_stands_in_the_config():
     ):
         with pytest.raises(ConfigError, match=said):
             ModelConfig(**wrong)
+
+
+def test_a_code_moves_as_its_jacobian_says_in_units_of_its_own_codes():
+    """A linear encoder's Jacobian is its matrix; whatever turns and stretches the code changes nothing."""
+    model = make("ae", latent_dim=3).double()
+    model.encoder = torch.nn.Sequential(torch.nn.Linear(784, 3)).double()
+    codes = model.encoder(X.double()).detach()
+    found = metrics.contraction(model, X[:5].double(), None, codes)
+    whiten = torch.linalg.inv(torch.linalg.cholesky(torch.cov(codes.T)))
+    want = (whiten @ model.encoder[0].weight).square().sum().item()
+    assert found.mean == pytest.approx(want, rel=1e-6) and found.median == pytest.approx(want, rel=1e-6)
+    turned = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.5, 3.0], [1.0, 0.0, 1.0]], dtype=torch.float64)
+    with torch.no_grad():
+        model.encoder[0].weight.copy_(turned @ model.encoder[0].weight)
+        model.encoder[0].bias.copy_(turned @ model.encoder[0].bias)
+    again = metrics.contraction(model, X[:5].double(), None, codes @ turned.T)
+    assert again == pytest.approx(found, rel=1e-6)
+    assert found.shift > 0
+
+
+def test_a_direction_without_spread_counts_for_nothing():
+    """A dead unit divided by its spread of zero would be the whole of the number."""
+    model = make("ae", latent_dim=2).double()
+    codes = model.encode(X.double()).mean.detach()
+    codes[:, 1] = 0.5
+    found = metrics.contraction(model, X[:5].double(), None, codes)
+    assert np.isfinite(found).all()
+
+
+def test_units_are_counted_where_they_are_above_zero():
+    found = metrics.units(torch.tensor([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]]))
+    torch.testing.assert_close(found.use, torch.tensor([0.0, 0.5, 0.5]))
+    torch.testing.assert_close(found.strength, torch.tensor([0.0, 3.0, 2.0]))

@@ -20,7 +20,7 @@ from ui.live import networks
 from ui.live.cast import Standing
 from ui.parts.cast import lacks
 from ui.parts.links import LINKS
-from ui.parts.tiles import Strip, numbers, sheet, strips
+from ui.parts.tiles import Strip, Tile, numbers, row, sheet, strips
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
 from vae_core import contents
@@ -139,7 +139,7 @@ def rooms(one: Standing, there: Iterable[str]) -> dict[str, dict[str, str] | str
     what its link holds, and whom it lacks."""
     beside = [one.kind] if one.kind in FAMILY and slug(one.kind, one.latent_dim) in there else []
     found: dict[str, dict[str, str] | str] = {}
-    for _, label, _ in (row for pages in GROUPS.values() for row in pages):
+    for _, label, _ in (each for pages in GROUPS.values() for each in pages):
         kept = LINKS.get(label, {})
         page = next((key.rpartition("_")[0] for key in kept if key.endswith(("_cast", "_model"))), "map")
         values = {
@@ -221,6 +221,18 @@ def _leak(model: Model) -> str:
     return f"{found['draw']['accuracy']:.2%}, by chance {found['chance']:.2%}" if found else "— not measured"
 
 
+def _moved(model: Model) -> str:
+    found = model.found("contraction")
+    return f"{found['mean']:.2f}, middle {found['median']:.2f}" if found else "— not measured"
+
+
+def _used(model: Model) -> str:
+    if model.card["config"]["model"].get("code") != "relu":
+        return "— all are"
+    found = model.found("units")
+    return f"{found['active']:.1f} of {model.one.latent_dim}, never {found['dead']}" if found else "— not measured"
+
+
 def _restored(kind: str, amount: float) -> Callable[[Model], str]:
     def said(model: Model) -> str:
         found = model.card["denoising"].get(kind, {}).get(f"{amount:g}")
@@ -241,6 +253,8 @@ SCORES = (
     Score("random codes that draw a digit", "high", _draws),
     Score("drawings that show the label asked for", "high", _agreement),
     Score("labels that are read from a draw of the code", "low", _leak),
+    Score("squared move of the code a pixel, codes of variance 1", "", _moved),
+    Score("units of the code in use for an image", "", _used),
     *(
         Score(f"PSNR in dB after {row.name.lower()} {row.start:g}", "high", _restored(kind, row.start))
         for kind, row in CORRUPTIONS.items()
@@ -363,6 +377,32 @@ def drawings(model: Model) -> None:
         sheet(pictures, SIDE, alt=f"What {one.title} draws over its plane", caption=caption)
     else:
         sheet(pictures, SIDE, alt=f"Random drawings of {one.title}", caption=f"Codes drawn from {source}.")
+
+
+def units(model: Model) -> None:
+    """Of a sparse code a sheet of its units, the busiest first: what each draws alone, and how often it is in use."""
+    found = model.found("units")
+    if not found:
+        return
+    use = found["use"]
+    order = sorted((j for j in range(len(use)) if use[j] > 0), key=lambda j: -use[j])
+    pictures = _drawn_alone(model.one.slug, networks.stamp(model.one.slug), tuple(order))
+    st.html(f"<b>What each of its {len(use)} units draws alone</b>")
+    row((Tile(pictures[i] / 255, f"z{j + 1}", f"{use[j]:.0%}") for i, j in enumerate(order)), 56)
+    never = f" {len(use) - len(order)} are in use for no test image." if len(order) < len(use) else ""
+    st.caption(f"At its mean where it is in use, all others at 0; below, the share of test images that use it.{never}")
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing …")
+def _drawn_alone(slug: str, stamp: tuple[int, ...], order: tuple[int, ...]) -> np.ndarray:
+    """One picture (784,) a unit of `order`, of a code in which it alone is above 0."""
+    import torch
+
+    from vae_core import checkpoints, latent, metrics
+
+    model, _ = checkpoints.load(slug)
+    strength = metrics.units(checkpoints.load_codes(slug)["test_mean"]).strength
+    return latent.decode(model, torch.diag(strength)[list(order)], None).mul(255).round().to(torch.uint8).numpy()
 
 
 @st.cache_data(max_entries=64, show_spinner="Drawing …")
