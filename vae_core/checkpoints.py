@@ -413,7 +413,7 @@ def assess(
     if code.logvar is not None:
         codes["test_logvar"] = code.logvar.half()
     codes |= {f"test_{k}": v for k, v in terms._asdict().items() if v is not None}
-    denoising = metrics.denoising(model, test.images, test.labels) if model.config.likelihood == "bernoulli" else {}
+    denoising = metrics.denoising(model, test.images, test.labels) if model.config.seen == "binary" else {}
     return codes, scores(model, dataset, terms), denoising
 
 

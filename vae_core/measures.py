@@ -228,8 +228,8 @@ MEASURES = {
         _denoising_told,
         lambda subject: (
             ""
-            if subject.model.config.likelihood == "bernoulli"
-            else f"Denoising is scored on binarised pixels; {subject.slug!r} has Gaussian ones."
+            if subject.model.config.seen == "binary"
+            else f"Denoising is scored on binarised pixels; {subject.slug!r} sees grey ones."
         ),
         lambda subject, found: all(
             f"{at:g}" in found.get(k, {}) for k, row in CORRUPTIONS.items() for at in row.amounts

@@ -227,7 +227,7 @@ def _moved(model: Model) -> str:
 
 
 def _used(model: Model) -> str:
-    if model.card["config"]["model"].get("code") != "relu":
+    if Config.from_dict(model.card["config"]).model.code != "relu":
         return "— all are"
     found = model.found("units")
     return f"{found['active']:.1f} of {model.one.latent_dim}, never {found['dead']}" if found else "— not measured"
@@ -238,7 +238,7 @@ def _restored(kind: str, amount: float) -> Callable[[Model], str]:
         found = model.card["denoising"].get(kind, {}).get(f"{amount:g}")
         if found is not None:
             return f"{found['psnr']:.2f}"
-        return "— its pixels are grey" if model.card["config"]["model"].get("likelihood") == "gaussian" else "—"
+        return "— its pixels are grey" if Config.from_dict(model.card["config"]).model.seen == "grey" else "—"
 
     return said
 
@@ -278,7 +278,7 @@ def scores(models: list[Model]) -> None:
             "bounds −log p(x, y), and that may stand beside a VAE's."
         )
     if any(model.card.get("likelihood") == "gaussian" for model in models):
-        st.caption("Nats of grey pixels are of a density: they compare with no nats of black and white ones.")
+        st.caption("Nats of Gaussian pixels are of a density: they compare with no nats of black and white ones.")
 
 
 def everyone(there: list[Standing]) -> None:

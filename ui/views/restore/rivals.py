@@ -107,7 +107,7 @@ def rival(member: Member, spoilt: Tensor, kind: str, amount: float, said: int | 
     why = None
     if means is None:
         why = "there are no means on its card"
-        if model.config.likelihood != "bernoulli":
+        if model.config.seen != "binary":
             why = "there are no means, since they are measured of models of black and white pixels"
     elif one.dataset != SHIPPED_ON:
         why = f"its means are of the first test images of its own data set, {one.data.title}"
