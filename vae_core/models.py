@@ -276,7 +276,7 @@ class Contractive(Autoencoder, kind="contractive"):
 
     def _code(self, x: Tensor, y: Tensor | None) -> Code:
         h = super()._code(x, y).mean
-        return Code((h - h.mean(0)) / _spread(h), None) if self.training else Code(h, None)
+        return Code(_standard(h) if self.training else h, None)
 
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
@@ -335,6 +335,11 @@ class PCA(Autoencoder, kind="pca"):
         return True
 
 
+def _standard(h: Tensor) -> Tensor:
+    """Codes h (B, D) with mean 0 and variance 1 in each number, over the batch."""
+    return (h - h.mean(0)) / _spread(h)
+
+
 def _spread(h: Tensor) -> Tensor:
     """The standard deviation of each number of codes h (B, D) → (D,), never 0."""
     wide = h.to(torch.promote_types(h.dtype, torch.float32))
@@ -388,7 +393,9 @@ class Scrubbed(Autoencoder, kind="scrubbed"):
         if self.adversaries is None or y is None:
             return {}
         found = {}
-        for reader, (name, given) in zip(self.adversaries, {"z": z, "the mean": code.mean}.items(), strict=True):
+        for reader, (name, given) in zip(
+            self.adversaries, {"z": z, "the mean": _standard(code.mean)}.items(), strict=True
+        ):
             logits = reader(_Reversed.apply(given, self.config.adversary))
             found[f"read from {name}"] = F.cross_entropy(logits.to(z.dtype), y, reduction="none")
         return found

@@ -11,6 +11,7 @@ import { Random } from "../engine/random.mjs";
 import * as registry from "../engine/registry.mjs";
 
 const IDLE = 0.01; // nats; a dimension with less KL says next to nothing about the digit
+const FIRST = 20; // sliders that stand at once; of a wider code the others wait in a box
 const STRIP = 9; // pictures under a slider
 const SIDE = 28;
 const UNFAIR = "Nothing in training placed a deterministic model's codes around the origin: a failure here is not its fault.";
@@ -277,11 +278,13 @@ class Sliders {
     this.leadBox.value = lead.kind;
     this.others.textContent = shown.length > 1 ? "The others move by as many of their own σ, each in its own order." : "";
     const busy = lead.order.filter((j) => lead.worth[j] >= IDLE || !lead.model.probabilistic).length;
+    const first = Math.min(busy, FIRST);
     this.sliders = lead.order.map((j, k) => this.#row(j, k, lead));
-    this.rows.replaceChildren(...this.sliders.slice(0, busy).map((s) => s.box));
-    this.idleRows.replaceChildren(...this.sliders.slice(busy).map((s) => s.box));
-    this.idle.hidden = busy === this.size;
-    this.summary.textContent = `Idle dimensions: ${this.size - busy}, each with less than ${IDLE} nats of KL`;
+    this.rows.replaceChildren(...this.sliders.slice(0, first).map((s) => s.box));
+    this.idleRows.replaceChildren(...this.sliders.slice(first).map((s) => s.box));
+    this.idle.hidden = first === this.size;
+    this.summary.textContent = first < busy ? `${this.size - first} more, which vary less`
+      : `Idle dimensions: ${this.size - busy}, each with less than ${IDLE} nats of KL`;
     this.#changed();
   }
 

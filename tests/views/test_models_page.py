@@ -94,7 +94,8 @@ def test_every_checkpoint_opens():
             assert bound == f"{card['test']['nelbo']:.2f}{' given y' * one.conditional}".replace("-", "−")
         else:
             assert bound.startswith("— ")  # and why
-        assert len(app.get("plotly_chart")) == 1 + one.probabilistic
+        terms = {term for row in card["history"] for term, value in row.items() if value is not None}
+        assert len(app.get("plotly_chart")) == len(terms - {"epoch", "seconds"})
 
 
 def test_two_stand_side_by_side_as_their_link_says():

@@ -284,15 +284,20 @@ def scores(models: list[Model]) -> None:
 def everyone(there: list[Standing]) -> None:
     """All models, a table a data set."""
     for dataset, group in groupby(there, key=lambda one: one.dataset):
-        rows = []
+        rows, densities = [], False
         for one in group:
             model = read(one)
             told_of = (score.told(model) for score in (SCORES[0], SCORES[3], SCORES[5]))
-            cells = ("—" if cell.startswith("—") else cell for cell in told_of)
+            cells = ["—" if cell.startswith("—") else cell for cell in told_of]
+            if model.card.get("likelihood") == "gaussian":
+                cells[:2] = [cell if cell == "—" else f"{cell} *" for cell in cells[:2]]
+                densities = True
             rows.append((one.title, str(one.latent_dim), f"{model.card['parameters']:,}", *cells))
         st.html(f"<b>{html.escape(_capital(_title(dataset)))}</b>")
         heads = ("code", "weights", "−ELBO, nats", "reconstruction, nats", "squared error")
         numbers(("", *heads), rows)
+        if densities:
+            st.caption("* of a density, since the pixels are Gaussian: no nats of black and white pixels compare.")
 
 
 # How it was made ------------------------------------------------------------------------------------------------------

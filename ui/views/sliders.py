@@ -23,6 +23,7 @@ from vae_core.chance import normals
 from vae_core.data import NUMERALS
 
 RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
+FIRST = 20  # sliders that stand at once; of a wider code the others wait in a box
 IDLE = 0.01  # nats; a dimension with less KL says next to nothing about the digit
 START = re.compile(r"digit|mean|[ru][0-9]{1,10}")  # where the sliders' codes start from, as links say it
 
@@ -228,11 +229,11 @@ def slider_picture(options: list[dict], chosen: Chosen, labels: list[str], hand:
         tiles += first.figure(drawn, m["title"], place, alt=f"What the {m['name']} draws")
     lead, rows = next(m for m in options if m["kind"] == hand["lead"]), ""
     z, nats, most = hand["codes"][lead["kind"]], lead["source"] is None, max(lead["worth"])
-    for j in lead["order"]:
+    idle = sum(nats and worth < IDLE for worth in lead["worth"])
+    busy = len(lead["order"]) - idle
+    for j in lead["order"][: min(busy, FIRST)]:
         centre, sd, reach, worth = (lead[name][j] for name in ("centre", "sd", "reach", "worth"))
         reach = max(reach, abs(z[j] - centre))
-        if nats and worth < IDLE:
-            continue
         share = worth / most if nats else math.sqrt(worth / most)
         words = f"{worth:.2f} nats" if nats else f"σ {sd:.2f}"
         rows += (
@@ -249,8 +250,8 @@ def slider_picture(options: list[dict], chosen: Chosen, labels: list[str], hand:
     head = f"<span>Sliders of the</span><select disabled><option>{lead['title']}</option></select>"
     if not one:
         head += f'<span class="quiet">{OTHERS}</span>'
-    idle = sum(nats and worth < IDLE for worth in lead["worth"])
-    rest = f"<details><summary>Idle dimensions: {idle}</summary></details>" if idle else ""
+    more = f"{len(z) - FIRST} more, which vary less" if busy > FIRST else f"Idle dimensions: {idle}" if idle else ""
+    rest = f"<details><summary>{more}</summary></details>" if more else ""
     return (
         f'<div class="bar">{bar}</div><div class="sliders"><div class="stage{one}">{tiles}</div><div>'
         f'<div class="head">{head}</div><div class="rows{many}">{rows}</div>{rest}</div></div>'
