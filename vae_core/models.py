@@ -276,7 +276,7 @@ class Contractive(Autoencoder, kind="contractive"):
 
     def _code(self, x: Tensor, y: Tensor | None) -> Code:
         h = super()._code(x, y).mean
-        return Code(_standard(h) if self.training else h, None)
+        return Code((h - h.mean(0)) / _spread(h) if self.training else h, None)
 
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
@@ -335,11 +335,6 @@ class PCA(Autoencoder, kind="pca"):
         return True
 
 
-def _standard(h: Tensor) -> Tensor:
-    """Codes h (B, D) with mean 0 and variance 1 in each number, over the batch."""
-    return (h - h.mean(0)) / _spread(h)
-
-
 def _spread(h: Tensor) -> Tensor:
     """The standard deviation of each number of codes h (B, D) → (D,), never 0."""
     wide = h.to(torch.promote_types(h.dtype, torch.float32))
@@ -364,18 +359,17 @@ class CVAE(Autoencoder, kind="cvae"):
 
 @final
 class Scrubbed(Autoencoder, kind="scrubbed"):
-    """The CVAE against two adversaries that read the label, from z and from its mean (Edwards & Storkey 2016, arXiv
-    1511.05897). Against the first alone the encoder hides the label in means too small to be seen under the noise.
+    """The CVAE against an adversary that reads the label from z (Edwards & Storkey 2016, arXiv 1511.05897).
 
-    The adversaries learn to read; the encoder gets their gradient reversed and λ times (Ganin & Lempitsky 2015, arXiv
-    1409.7495), so that it learns not to be read. They are of training alone and are not kept.
+    The adversary learns to read; the encoder gets its gradient reversed and λ times (Ganin & Lempitsky 2015, arXiv
+    1409.7495), so that it learns not to be read. The adversary is of training alone and is not kept.
     """
 
     WIDTHS = (256, 256)
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.adversaries: nn.ModuleList | None = None
+        self.adversary: nn.Sequential | None = None
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
@@ -383,25 +377,19 @@ class Scrubbed(Autoencoder, kind="scrubbed"):
     def begin(self, images: Tensor) -> bool:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            d, k = self.config.latent_dim, self.config.n_classes
-            self.adversaries = nn.ModuleList(mlp(d, self.WIDTHS, k, "relu") for _ in range(2))
+            self.adversary = mlp(self.config.latent_dim, self.WIDTHS, self.config.n_classes, "relu")
         return False
 
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        if self.adversaries is None or y is None:
+        if self.adversary is None or y is None:
             return {}
-        found = {}
-        for reader, (name, given) in zip(
-            self.adversaries, {"z": z, "the mean": _standard(code.mean)}.items(), strict=True
-        ):
-            logits = reader(_Reversed.apply(given, self.config.adversary))
-            found[f"read from {name}"] = F.cross_entropy(logits.to(z.dtype), y, reduction="none")
-        return found
+        read = self.adversary(_Reversed.apply(z, self.config.adversary))
+        return {"adversary": F.cross_entropy(read.to(z.dtype), y, reduction="none")}
 
     def settle(self, images: Tensor) -> None:
-        self.adversaries = None
+        self.adversary = None
 
 
 class _Reversed(torch.autograd.Function):

@@ -91,28 +91,27 @@ def test_pca_is_scikit_learns(tmp_path):
     assert model.log_sigma.exp().item() == pytest.approx(np.sqrt(np.mean((whole - seen.numpy()) ** 2)), rel=1e-3)
 
 
-def test_a_scrubbed_encoder_is_pulled_where_its_adversaries_read_worse():
-    """Its gradient is theirs reversed and λ times; their own is untouched. One reads the draw, the other the mean."""
+def test_a_scrubbed_encoder_is_pulled_where_its_adversary_reads_worse():
+    """Its gradient is the adversary's reversed and λ times; the adversary's own is untouched."""
     model, plain = make("scrubbed", latent_dim=6, adversary=3.0).train(), make("scrubbed", latent_dim=6).train()
     for one in (model, plain):
         one.begin(X)
     g, y = torch.Generator().manual_seed(1), torch.arange(24) % 10
-    z, mean = (torch.randn(24, 6, generator=g).requires_grad_() for _ in range(2))
-    terms = model.penalty(X, models.Code(mean, torch.zeros(24, 6)), z, y, g)
-    for term, a, b, seen in zip(terms.values(), model.adversaries, plain.adversaries, (z, mean), strict=True):
-        read = torch.nn.functional.cross_entropy(b(seen), y)
-        assert term.mean().item() == pytest.approx(read.item())
-        for got, want, factor in ((seen, seen, -3.0), (a[0].weight, b[0].weight, 1.0)):
-            (one,) = torch.autograd.grad(term.mean(), got, retain_graph=True)
-            (other,) = torch.autograd.grad(read, want, retain_graph=True)
-            torch.testing.assert_close(one, factor * other)
+    z = torch.randn(24, 6, generator=g).requires_grad_()
+    term = model.penalty(X, models.Code(z, None), z, y, g)["adversary"].mean()
+    read = torch.nn.functional.cross_entropy(plain.adversary(z), y)
+    assert term.item() == pytest.approx(read.item())
+    for got, want, factor in ((z, z, -3.0), (model.adversary[0].weight, plain.adversary[0].weight, 1.0)):
+        (one,) = torch.autograd.grad(term, got, retain_graph=True)
+        (other,) = torch.autograd.grad(read, want, retain_graph=True)
+        torch.testing.assert_close(one, factor * other)
 
 
-def test_adversaries_are_of_training_alone():
+def test_an_adversary_is_of_training_alone():
     """A checkpoint holds the network that is used, of exactly the shapes that its card describes."""
     model = make("scrubbed")
     model.begin(X)
-    assert any("adversaries" in name for name in model.state_dict())
+    assert any("adversary" in name for name in model.state_dict())
     model.settle(X)
     assert {name: tuple(t.shape) for name, t in model.state_dict().items()} == model.config.shapes()
 
