@@ -28,9 +28,6 @@ class Kind(NamedTuple):
 KINDS = {
     "ae": Kind("a point code"),
     "dae": Kind("the AE with a spoilt input"),
-    "sparse": Kind("the AE with a price on every unit of its code that is in use", name="sparse AE", code="relu"),
-    "contractive": Kind("the AE with a price on how far a pixel moves its code", name="contractive AE"),
-    "pca": Kind("principal components: the best linear autoencoder", name="PCA", linear=True),
     "vae": Kind("a Gaussian code with a KL to N(0, I)", probabilistic=True),
     "cvae": Kind(
         "the VAE with the label beside x and z; its data set says how many labels there are",
@@ -43,6 +40,9 @@ KINDS = {
         conditional=True,
         name="scrubbed CVAE",
     ),
+    "sparse": Kind("the AE with a price on every unit of its code that is in use", name="sparse AE", code="relu"),
+    "contractive": Kind("the AE with a price on how far a pixel moves its code", name="contractive AE"),
+    "pca": Kind("principal components: the best linear autoencoder", name="PCA", linear=True),
 }
 ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
 LIKELIHOODS = ("bernoulli", "gaussian")
