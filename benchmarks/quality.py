@@ -137,6 +137,29 @@ def every_amount() -> Iterator[str]:
     yield from table(["PSNR in dB (wrong pixels)", *rivals], rows)
 
 
+def relatives() -> Iterator[str]:
+    """The four and whoever stands beside them in the list, but for VAEs of another β or pixel: they have a page."""
+    rows = []
+    for slug in checkpoints.available():
+        card = checkpoints.read_card(slug)
+        kind, d = card["kind"], card["latent_dim"]
+        if card["dataset"]["name"] != "mnist" or (kind == "vae" and slug != f"mnist-vae-{d}d"):
+            continue
+        test, moved, draws = card["test"], card["contraction"], card["draws"]
+        nats = NO if card["likelihood"] == "gaussian" else f"{test['reconstruction_at_mean']:.2f}"
+        spoilt = [card["denoising"][kind][f"{amount:g}"] for kind, amount in metrics.HEADLINE.items()]
+        rows.append(
+            [
+                *(slug.removeprefix("mnist-"), nats, f"{test['mse']:.4f}", *map(cell, spoilt)),
+                *(f"{draws['accepted']:.1%}", f"{moved['mean']:.2f} ({moved['median']:.2f})", f"{moved['shift']:.3f}"),
+            ]
+        )
+    named_amounts = [named(*one) for one in metrics.HEADLINE.items()]
+    yield from table(
+        ["checkpoint", "nats at the mean", "squared error", *named_amounts, "digits", "squared Jacobian", "shift"], rows
+    )
+
+
 def generation() -> Iterator[str]:
     """Drawings of random codes from each source, and generators whose faults are known."""
     names = ("digit", "entropy", "precision", "recall", "density", "coverage")
@@ -188,7 +211,7 @@ def runs() -> Iterator[str]:
 
 
 def main() -> None:
-    for part in (scores, denoising, every_amount, generation, gaps, spreads, runs):
+    for part in (scores, denoising, every_amount, relatives, generation, gaps, spreads, runs):
         print("\n".join(part()), end="\n\n")
 
 

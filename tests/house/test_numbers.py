@@ -27,7 +27,9 @@ def flat(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "part", [quality.scores, quality.denoising, quality.every_amount, quality.generation], ids=lambda f: f.__name__
+    "part",
+    [quality.scores, quality.denoising, quality.every_amount, quality.relatives, quality.generation],
+    ids=lambda f: f.__name__,
 )
 def test_the_readmes_tables_are_what_the_command_prints(part):
     """A table that was typed goes stale with the next training."""
