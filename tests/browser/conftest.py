@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from hands import visit  # noqa: F401  a fixture: of whoever has no other way to open a page
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
@@ -22,6 +23,7 @@ CHROMIUM_FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+expect.set_options(timeout=30_000)  # ms; a page's own files come late where two browsers share two busy cores
 START_LIMIT = 90.0  # seconds; torch alone takes several on a busy machine
 
 
