@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from ui.live.ahead import AHEAD, DOCUMENTS
+from ui.live.ahead import DOCUMENTS
 from ui.live.moved import MOVES
 from ui.live.networks import ROUTES
 
-app = st.App("studio.py", routes=[*ROUTES, *MOVES, *DOCUMENTS], middleware=AHEAD)
+app = st.App("studio.py", routes=[*ROUTES, *MOVES, *DOCUMENTS])

@@ -13,12 +13,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import streamlit as st
-from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.live.networks import base_path
 from ui.shell.pages import GROUPS, LOOK, STATIC, address
@@ -57,9 +54,8 @@ def _links() -> dict[str, str]:
 
     def links(page: str) -> str:
         modules, styles = needed(page)
-        rows = [(each, "modulepreload") for each in modules] + [
-            (each, "preload; as=fetch; crossorigin") for each in styles
-        ]
+        rows = [(each, "modulepreload") for each in modules]
+        rows += [(each, "preload; as=fetch; crossorigin") for each in styles]
         return ", ".join(f"<{_served(each)}>; rel={how}; fetchpriority=low" for each, how in rows)
 
     return {address(page): links(page) for rows in GROUPS.values() for page, *_ in rows}
@@ -67,30 +63,6 @@ def _links() -> dict[str, str]:
 
 def _served(file: Path) -> str:
     return f"{base_path()}/app/static/{quote(file.relative_to(STATIC).as_posix())}"
-
-
-class Ahead:
-    """ASGI middleware: the document of a page (RFC 8288, `Link`) names the modules of its view."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        link = ""
-        if scope["type"] == "http" and scope["method"] == "GET":
-            link = _links().get(scope["path"].removeprefix(base_path()).strip("/"), "")
-
-        async def with_link(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    headers["link"] = link
-            await send(message)
-
-        await self.app(scope, receive, with_link if link else send)
-
-
-AHEAD = [Middleware(Ahead)]
 
 
 @cache
@@ -106,8 +78,14 @@ def document() -> str:
     return index.replace(root, f"<style>{LOOK.read_text(encoding='utf-8')}</style>{root}")
 
 
-def _give(_: Request) -> HTMLResponse:
-    return HTMLResponse(document(), headers={"cache-control": "no-cache"})
+def _route(page: str) -> Route:
+    """RFC 8288: the header `Link` of a page's document names the modules of its view."""
+
+    def give(_: Request) -> HTMLResponse:
+        link = _links()[address(page)]
+        return HTMLResponse(document(), headers={"cache-control": "no-cache"} | ({"link": link} if link else {}))
+
+    return Route(f"{base_path()}/{address(page)}", give)
 
 
-DOCUMENTS = [Route(f"{base_path()}/{address(page)}", _give) for rows in GROUPS.values() for page, *_ in rows]
+DOCUMENTS = [_route(page) for rows in GROUPS.values() for page, *_ in rows]
