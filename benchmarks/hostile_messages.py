@@ -81,9 +81,9 @@ VIEWS: dict[str, View] = {
     ),
     "views/restore.mjs": View("pages/5_Restore.py", {"spoil_dim": "2"}, _restore),
     "views/bound/posterior.mjs": View("pages/6_The_bound.py", {}, lambda told: {"mean": [0, 1]}),
-    "views/generate.mjs": View("pages/7_Generate.py", {}, _taken, once=True),
-    "views/generate.mjs, near": View(
-        "pages/7_Generate.py", {"generate_part": "Near yours"}, _taken, once=True, module="views/generate.mjs"
+    "views/generate/generate.mjs": View("pages/7_Generate.py", {}, _taken, once=True),
+    "views/generate/generate.mjs, near": View(
+        "pages/7_Generate.py", {"generate_part": "Near yours"}, _taken, once=True, module="views/generate/generate.mjs"
     ),
     "parts/chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
     "views/bound/betas.mjs": View("pages/6_The_bound.py", {"part": "β"}, lambda told: {"beta": 1}),

@@ -1,4 +1,4 @@
-// Mixtures of Gaussians to draw codes from, as Python packs them (ui/views/generate.py); one Gaussian is a mixture of one.
+// Mixtures of Gaussians to draw codes from, as Python packs them (ui/views/generate/); one Gaussian is a mixture of one.
 
 /**
  * weights: K, they sum to 1; means: K × D; factors: K lower triangles, row by row, D (D + 1) / 2 numbers each: a

@@ -12,7 +12,7 @@ from ui.live import store
 from ui.live.cast import standing
 from ui.parts import digit, readout
 from ui.parts.tiles import bits
-from ui.views import generate
+from ui.views.generate import page as generate
 from vae_core import checkpoints, generation, latent, measures
 
 FAMILY = ("ae", "dae", "vae", "cvae")
@@ -27,7 +27,7 @@ def rows(kind: str, d: int) -> dict:
 
 
 def opened(**query: str) -> Visit:
-    return Visit(View("pages/7_Generate.py", query, once=True, module="views/generate.mjs"))
+    return Visit(View("pages/7_Generate.py", query, once=True, module="views/generate/generate.mjs"))
 
 
 def unpacked(packed: dict, d: int) -> generation.Mixture:

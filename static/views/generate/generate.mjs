@@ -1,15 +1,15 @@
 // The page "Generate": random codes and what each model draws of them, or codes around the visitor's digit. Drawing and
 // decoding are done here; Python hears of a drawing that is taken as the digit of all pages, and of nothing else.
 
-import { call, link, told } from "../host.mjs";
-import { PIXELS } from "../engine/engine.mjs";
-import { Random } from "../engine/random.mjs";
-import * as registry from "../engine/registry.mjs";
-import { toText } from "../maths/digit.mjs";
-import { around, drawn, unpacked } from "../maths/mixture.mjs";
-import { arrivals } from "../parts/coming.mjs";
-import { button, element, styleSheet, write } from "../parts/controls.mjs";
-import { announcer, digitCanvas, frameLoop, paint } from "../parts/paint.mjs";
+import { call, link, told } from "../../host.mjs";
+import { PIXELS } from "../../engine/engine.mjs";
+import { Random } from "../../engine/random.mjs";
+import * as registry from "../../engine/registry.mjs";
+import { toText } from "../../maths/digit.mjs";
+import { around, drawn, unpacked } from "../../maths/mixture.mjs";
+import { arrivals } from "../../parts/coming.mjs";
+import { button, element, styleSheet, write } from "../../parts/controls.mjs";
+import { announcer, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
 
 const DRAWINGS = { draws: 20, near: 9 }; // of each model
 const FARTHEST = 8; // σ
@@ -21,16 +21,16 @@ let remembered = null;
 /**
  * A model. note: what stands under its drawings; source: where its codes are drawn from; near: the digit's code, the σ in
  * which a radius is counted, and the label that a conditional model is told.
- * @typedef {{kind: string, title: string, name: string, network: import("../engine/registry.mjs").Network, note: string,
+ * @typedef {{kind: string, title: string, name: string, network: import("../../engine/registry.mjs").Network, note: string,
  *   source: {components: number, numbers: string} | null,
  *   near: {mean: number[], sigma: number[], label: number | null} | null}} About
  * @typedef {{part: "draws" | "near", models: About[]}} Options
  * @typedef {{drawing: string, kind: string}} Message a drawing that is taken, and the model that drew it
  *
- * @typedef {import("../host.mjs").Component<Options, Message>} Component
+ * @typedef {import("../../host.mjs").Component<Options, Message>} Component
  */
 
-/** @param {import("../host.mjs").Root} root @param {Component} component */
+/** @param {import("../../host.mjs").Root} root @param {Component} component */
 export async function mount(root, component) {
   const view = new Generate(root, component);
   await view.build();
@@ -40,7 +40,7 @@ export async function mount(root, component) {
 
 /** A model's drawings. */
 class Card {
-  /** @type {import("../engine/engine.mjs").Model | null} */
+  /** @type {import("../../engine/engine.mjs").Model | null} */
   model = null;
 
   /** @param {About} about @param {number} n @param {(pixels: Float32Array, card: Card) => void} take */
@@ -71,7 +71,7 @@ class Generate {
   /** @type {(text: string) => void} for a screen reader */
   say = () => {};
 
-  /** @param {import("../host.mjs").Root} root @param {Component} component */
+  /** @param {import("../../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {
     this.root = root;
     this.component = component;

@@ -257,7 +257,7 @@ def _show(part: str, models: list[Standing], told: list[dict[str, Any]]) -> None
     """The view of this part; a drawing that is taken there is the digit from then on, for the whole page."""
     state, taken = st.session_state, "generate_taken"
     bridge.view(
-        "views/generate.mjs",
+        "views/generate/generate.mjs",
         key=" ".join(("generate", part, *(one.slug for one in models))),
         reader=messages.form({"drawing": messages.drawing, "kind": messages.choice([one.key for one in models])}),
         options={"part": part, "models": told},
