@@ -5,9 +5,11 @@
 /** @typedef {HTMLElement & {host?: HTMLElement}} Root where a view stands: an element, or its shadow root, which knows its host */
 
 /**
- * The page around a view. Options is what it tells the view, as JSON; Message what the view says.
+ * The page around a view. Options is what it tells the view, as JSON; Message what the view says; page the path of the
+ * address where the view was mounted.
  * @template Options, Message
  * @typedef {{
+ *   page?: string,
  *   data: { options: string & { of?: Options } },
  *   setStateValue(name: "message", value: Message): void,
  *   setTriggerValue(name: "message", value: Message): void,
@@ -22,19 +24,36 @@
  */
 export const told = (component) => JSON.parse(component.data.options);
 
+/** A link to a page of the app: another page without another document. */
+export const PAGE_LINK = '[data-testid="stPageLink-NavLink"]';
+
+// What a view asks of a page that the visitor has left, Streamlit runs after the page that follows, and clears that one for
+// it: it stays blank. So a view is mute from the click on another page's link on, or where Back has changed the address.
+const LED_NOWHERE = 10_000; // ms; such a link is forgotten: without a connection Streamlit follows none
+let left = { page: "", at: -LED_NOWHERE };
+document.addEventListener("click", (e) => {
+  const link = /** @type {Element} */ (e.target).closest?.(PAGE_LINK);
+  if (link && e.defaultPrevented) left = { page: link.ariaCurrent ? "" : location.pathname, at: performance.now() };
+});
+addEventListener("popstate", () => (left.page = ""));
+
+/** @param {Component<any, any>} component */
+const mute = ({ page = location.pathname }) =>
+  page !== location.pathname || (page === left.page && performance.now() - left.at < LED_NOWHERE);
+
 /**
  * Say where the hand let go: the last message stays, and is heard again by whoever asks later.
  * @template M
  * @param {Component<any, M>} component @param {M} message
  */
-export const say = (component, message) => component.setStateValue("message", message);
+export const say = (component, message) => mute(component) || component.setStateValue("message", message);
 
 /**
  * Say something once.
  * @template M
  * @param {Component<any, M>} component @param {M} message
  */
-export const call = (component, message) => component.setTriggerValue("message", message);
+export const call = (component, message) => mute(component) || component.setTriggerValue("message", message);
 
 /** Texts that last as long as this tab; a browser that keeps nothing gives null. */
 export const memory = {

@@ -699,6 +699,17 @@ def test_classes_are_not_carried_to_a_data_set_of_others(visit):
     tab = visit("?left=ae&right=cvae&y=9&only=9")
     chosen(tab, "L", "digits-vae-2d")  # also of digits
     assert tab.evaluate("[V.state.label, [...V.state.only]]") == [9, [9]]
-    tab.evaluate("V.options.datasets.mnist.classes = V.options.datasets.mnist.classes.map(name => `class ${name}`)")
+    # As Python tells of such a data set, now and in whatever answer is still on its way.
+    tab.evaluate(
+        """() => {
+            const renamed = (options) => {
+                const { mnist } = options.datasets;
+                mnist.classes = mnist.classes.map((name) => `class ${name}`);
+                return options;
+            };
+            let options = renamed(V.options);
+            Object.defineProperty(V, "options", { get: () => options, set: (now) => (options = renamed(now)) });
+        }"""
+    )
     chosen(tab, "L", "vae")
     assert tab.evaluate("[V.state.label, [...V.state.only], L.plane.found]") == [None, [], None]

@@ -38,10 +38,11 @@ const printsIn = (text) =>
 
 const end = (view) => view.then((v) => v.destroy?.()).catch(() => {});
 
-export default function (component) {
-  const root = component.parentElement;
-  const prints = printsIn(component.data.options);
+export default function (args) {
+  const root = args.parentElement;
   const before = views.get(root);
+  const component = { ...args, page: before?.page ?? location.pathname };
+  const prints = printsIn(component.data.options);
   const stands = before && [...prints].every(([slug, print]) => (before.prints.get(slug) ?? print) === print);
   let { view } = before ?? {};
   if (stands) {
@@ -53,7 +54,7 @@ export default function (component) {
       .then(([module]) => module.mount(root, component));
     import(at("parts/coming.mjs")).then(({ coming }) => coming(root, component, view));
     view.then((v) => v.started).catch((error) => sentence(root, error));
-    views.set(root, { view, prints });
+    views.set(root, { view, prints, page: component.page });
   }
   return () => setTimeout(() => {
     if (root.isConnected) return;  // the same place is about to be drawn again

@@ -30,7 +30,7 @@
  * @typedef {import("../../host.mjs").Component<Options, Wish | Picture | Release>} Component
  */
 
-import { link, memory, say, told } from "../../host.mjs";
+import { PAGE_LINK, link, memory, say, told } from "../../host.mjs";
 import { Answer } from "./answer.mjs";
 import { packed, short } from "../../parts/bring.mjs";
 import { offered, photograph } from "../../parts/camera.mjs";
@@ -50,7 +50,6 @@ import { badge, nearest, verdict } from "./verdict.mjs";
 
 const COMMON = [1, 1, -1, -1]; // ε that all labels share: two draws whose mean and variances are those of N(0, I)
 const ONE_TIMING = 512; // brush steps whose time is kept
-const PAGE_LINK = '[data-testid="stPageLink-NavLink"]';
 const STEPS_KEPT = "studio steps"; // in this tab: what of the first minute is done
 
 const onOff = (on) => (on ? "1" : null);
