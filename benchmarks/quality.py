@@ -176,6 +176,21 @@ def generation() -> Iterator[str]:
     yield from table(["drawings of", "digits", *names[1:]], rows)
 
 
+def posterior() -> Iterator[str]:
+    """All codes together beside the prior, of the shipped models with two numbers and a posterior."""
+    rows = []
+    for slug in checkpoints.available():
+        found = checkpoints.read_card(slug).get("posterior") or {"rows": {}}
+        for row in found["rows"].values():
+            drawn = row["monte_carlo"]["divergence"]
+            name, images = slug.removeprefix("mnist-"), f"{row['images']:,} {row['split']}"
+            nats = [f"{row[key]:.3f}" for key in ("kl", "information", "divergence")]
+            shares = [f"{row[key]:.1%}" for key in ("holes", "leaks", "apart")]
+            rows.append([name, images, *nats, f"{drawn['mean']:.3f} ± {drawn['error']:.3f}", *shares])
+    head = ["checkpoint", "images", "E KL", "mutual information", "KL(q(z) ‖ p)", "by Monte Carlo"]
+    yield from table([*head, "holes", "leaks", "apart"], rows)
+
+
 def gaps() -> Iterator[str]:
     """What the bound misses over all images, and over those whose best ELBO was looked for."""
     for kind in ("vae", "cvae"):
@@ -211,7 +226,7 @@ def runs() -> Iterator[str]:
 
 
 def main() -> None:
-    for part in (scores, denoising, every_amount, relatives, generation, gaps, spreads, runs):
+    for part in (scores, denoising, every_amount, relatives, generation, posterior, gaps, spreads, runs):
         print("\n".join(part()), end="\n\n")
 
 

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from vae_core import checkpoints, data, generation, judge, latent, metrics
+from vae_core import aggregate, checkpoints, data, generation, judge, latent, likelihood, metrics
 from vae_core.config import PIXELS, Config, ConfigError
 from vae_core.corruption import CORRUPTIONS
-from vae_core.storage import Layout, StorageError, locked, read_tensors, write_json, write_tensors
+from vae_core.models import Code
+from vae_core.storage import Layout, StorageError, is_there, locked, read_tensors, write_json, write_tensors
 
 LEAK_IMAGES = 55_000  # first training images that the reader of labels learns from
 DRAWS = 10_000
@@ -56,6 +57,11 @@ class Subject:
             )
         return found
 
+    @cached_property
+    def codes(self) -> dict[str, Code]:
+        """The code of every image, by split: "train" and "test". A conditional model is told the true labels."""
+        return {name: latent.embed(self.model, *split) for name, split in zip(data.SPLITS, self.splits, strict=True)}
+
     def kept(self, name: str) -> Any:
         """What the card says under this name of these weights, or None."""
         found = self.card.get(name)
@@ -73,6 +79,7 @@ class Measure(NamedTuple):
     told: Callable[[dict[str, Any]], str]  # what was found, in a line
     cannot: Callable[[Subject], str] = lambda subject: ""  # why it is not asked of this model
     whole: Callable[[Subject, Any], bool] = lambda subject, found: True  # whether what a card says is all of it
+    beside: Callable[[Subject], dict[str, torch.Tensor]] | None = None  # what a card has no room for: see `path_beside`
     of_training: bool = False  # training puts it on the card, so it is of the card's own weights
     leeway: float = 2e-3  # relative: what another machine's arithmetic may move
 
@@ -209,6 +216,73 @@ def _no_units(subject: Subject) -> str:
     return f"Units are in use or not where a code ends in a ReLU; that of {subject.slug!r} does not."
 
 
+# Of which images q(z) is taken: the first n of a split, or as many as there are.
+SAMPLES = (("test", 1000), ("test", 10_000), ("train", 10_000), ("train", 60_000))
+PICTURED = 128  # cells along the side of a picture
+PICTURE = 4.0  # it covers ± this at least
+
+
+def _samples(subject: Subject) -> dict[str, tuple[str, Code]]:
+    """{name: (split, posteriors)} of what there is for `SAMPLES`."""
+    found = {}
+    for split, n in SAMPLES:
+        code = Code(*(part[:n] for part in subject.codes[split]))
+        found[f"{split} {len(code.mean)}"] = split, code
+    return found
+
+
+def _posterior(subject: Subject) -> dict[str, Any]:
+    """{rows: {"test 1000": {split, images, and `aggregate.Account`; monte_carlo: its first three, each with its
+    standard error}}}, the lattice's `step`, and how far the pictures `reach`."""
+    rows = {}
+    h = aggregate.step(subject.codes["test"])
+    for name, (split, code) in _samples(subject).items():
+        exact, drawn = aggregate.account(code, likelihood.log_prior, h), aggregate.estimate(code, likelihood.log_prior)
+        rows[name] = {"split": split, "images": len(code.mean)}
+        rows[name] |= {key: round(value, 4) for key, value in exact._asdict().items()}
+        rows[name]["monte_carlo"] = {
+            key: {"mean": round(mean, 4), "error": round(error, 4)} for key, (mean, error) in drawn._asdict().items()
+        }
+    found = {"rows": rows, "step": round(h, 5), "reach": _pictured(subject)}
+    return found | {"draws": aggregate.DRAWS, "seed": 0}
+
+
+def _pictured(subject: Subject) -> float:
+    far = torch.quantile(subject.codes["test"].mean.abs().flatten(), 0.999)
+    return max(PICTURE, math.ceil(2 * float(far)) / 2)
+
+
+def _densities(subject: Subject) -> dict[str, torch.Tensor]:
+    """q(z) of each row, and the prior, averaged over the cells of a picture."""
+    reach = _pictured(subject)
+    edges, middles = aggregate.lattice(reach, PICTURED)
+    area = (2 * reach / PICTURED) ** 2
+    q = torch.stack([aggregate.masses(code, edges) / area for _, code in _samples(subject).values()])
+    prior = likelihood.log_prior(torch.cartesian_prod(middles, middles)).exp().view(PICTURED, PICTURED)
+    return {"q": q.half(), "prior": prior.half()}
+
+
+DENSITIES = Layout({"q": ("samples", PICTURED, PICTURED), "prior": (PICTURED, PICTURED)})
+
+
+def _posterior_told(found: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{name}: KL(q(z)|p) {row['divergence']:.3f}, by Monte Carlo {row['monte_carlo']['divergence']['mean']:.3f} ± "
+        f"{row['monte_carlo']['divergence']['error']:.3f}, holes {row['holes']:.1%}"
+        for name, row in found["rows"].items()
+    )
+
+
+def _no_posterior(subject: Subject) -> str:
+    try:
+        likelihood.check(subject.model)
+        codes = checkpoints.load_codes(subject.slug, subject.root)
+        aggregate.step(Code(codes["test_mean"], codes["test_logvar"]))
+    except likelihood.LikelihoodError as error:
+        return str(error)
+    return ""
+
+
 # The register: `python -m vae_core measure` adds to a card whatever of these is not on it.
 MEASURES = {
     "test": Measure(
@@ -287,6 +361,18 @@ MEASURES = {
         _generation_whole,
         leeway=0.03,
     ),
+    "posterior": Measure(
+        "how the aggregated posterior q(z) of so many images lies to the prior, by quadrature and by Monte Carlo: "
+        "E KL = mutual information + KL(q(z) ‖ p); what share of the prior's mass has next to no q(z), and the reverse",
+        "nats, shares",
+        "",
+        _posterior,
+        _posterior_told,
+        _no_posterior,
+        lambda subject, found: is_there(path_beside("posterior", subject.slug, subject.root)),
+        _densities,
+        leeway=0.01,
+    ),
 }
 
 
@@ -295,6 +381,23 @@ def chosen(names: list[str] | None) -> dict[str, Measure]:
     if strange := [name for name in names or () if name not in MEASURES]:
         raise ConfigError(f"There is no measure {strange[0]!r}. There are: {', '.join(MEASURES)}.")
     return {name: measure for name, measure in MEASURES.items() if not names or name in names}
+
+
+def path_beside(name: str, slug: str, root: Path | None = None) -> Path:
+    """The file of tensors that a measure keeps beside a model's card."""
+    return (root or checkpoints.ROOT) / slug / f"{name}.safetensors"
+
+
+def densities(slug: str, root: Path | None = None) -> dict[str, torch.Tensor]:
+    """Pictures of what the measure `posterior` found: q (rows, n, n), in the order of the card's rows, and prior
+    (n, n), z₁ down, z₂ across. Raises `StorageError` where they are missing, or of other weights."""
+    path = path_beside("posterior", slug, root)
+    tensors, told = read_tensors(path, DENSITIES)
+    if told.get("weights") != weights_fingerprint(slug, root):
+        raise StorageError(
+            f"{path} is of other weights. `python -m vae_core measure {slug} --what posterior` writes it."
+        )
+    return {name: tensor.float() for name, tensor in tensors.items()}
 
 
 def measured(name: str, slug: str, root: Path | None = None) -> dict[str, Any] | None:
@@ -313,7 +416,7 @@ def measure(subject: Subject, name: str, *, again: bool = False) -> dict[str, An
     have = None if again else subject.kept(name)
     if have is not None and row.whole(subject, have):
         return None
-    found = row.find(subject)
+    found, tensors = row.find(subject), row.beside and row.beside(subject)
     if row.of_training:
         found = _filled(have, found)
     else:
@@ -322,6 +425,8 @@ def measure(subject: Subject, name: str, *, again: bool = False) -> dict[str, An
     with locked(subject.root / ".training" / subject.slug):
         if weights_fingerprint(subject.slug, subject.root) != subject.weights:
             raise StorageError(f"{subject.slug!r} has changed while it was measured. Measure it again.")
+        if tensors:
+            write_tensors(path_beside(name, subject.slug, subject.root), tensors, {"weights": subject.weights})
         subject.card = checkpoints.read_card(subject.slug, subject.root) | {name: found}
         write_json(subject.root / subject.slug / "card.json", subject.card)
     return found

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import expect
 from tabs import listening
 
@@ -21,13 +22,13 @@ def visit(server, browser):
     """Open Generate and wait until every network is there."""
     contexts = []
 
-    def open_page(query: str = "", **options):
+    def open_page(query: str = "", there: str = THERE, **options):
         context = browser.new_context(viewport=SIZE, **options)
         contexts.append(context)
         tab = listening(context.new_page())
         tab.set_default_timeout(PATIENCE)
         tab.goto(f"{server}/Generate?{query}")
-        tab.wait_for_function(THERE)
+        tab.wait_for_function(there)
         tab.wait_for_selector(READY)
         return tab
 
@@ -102,4 +103,58 @@ def test_a_drawing_that_is_pressed_is_the_digit_of_all_pages(visit, touch):
     assert np.array_equal(bits(text), (pixels >= 0.5).astype(np.float32))
     tab.locator(".st-key-generate_part").get_by_text("Near yours").click()
     expect(tab.get_by_text("A drawing of the VAE.")).to_be_visible(timeout=PATIENCE)
+    assert not tab.wrong
+
+
+DENSITIES = "[...document.querySelectorAll('*')].find((e) => e.densities)?.densities"
+ALL = f"() => ({DENSITIES})?.accounts.every(({{ model }}) => model)"
+PRIOR = "generate_part=Prior and posterior"
+
+
+def picture(tab, k: int) -> np.ndarray:
+    """Pixels of one of the VAE's three planes, as they are painted."""
+    canvas = tab.locator(".densities section").first.locator(".plane canvas").nth(k)
+    read = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    return np.array(canvas.evaluate(read), np.uint8)
+
+
+def test_more_images_fill_the_holes(visit):
+    """Pressed, N changes the posterior, the difference and every number, and stands in the link; the prior stays, and
+    the server hears nothing."""
+    tab = visit(PRIOR, ALL)
+    section = tab.locator(".densities section").first
+    rows = list(checkpoints.read_card("mnist-vae-2d")["posterior"]["rows"].values())
+    expect(section.locator(".note")).to_contain_text(f"{rows[1]['holes']:.0%} of the prior lies in holes")
+    before, sent = [picture(tab, k) for k in range(3)], len(tab.sent)
+    tab.get_by_role("button", name="1,000 test images").click()
+    expect(section.locator(".note")).to_contain_text(f"{rows[0]['holes']:.0%} of the prior lies in holes")
+    tab.get_by_role("button", name="60,000 training images").click()
+    expect(section.locator(".note")).to_contain_text(f"KL(q(z) ‖ p) {rows[3]['divergence']:.2f}")
+    tab.wait_for_function("() => location.search.includes('images=60000')")
+    tab.wait_for_function(f"() => !({DENSITIES}).accounts[0].planes.some((p) => p.frame)")
+    after = [picture(tab, k) for k in range(3)]
+    assert not np.array_equal(before[1], after[1]) and not np.array_equal(before[2], after[2])
+    assert len(tab.sent) == sent and not tab.wrong
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_a_place_that_is_looked_at_is_told_and_decoded(visit, touch):
+    """By mouse, finger and key; marked on all three planes, with both densities and what the model draws there."""
+    tab = visit(PRIOR, ALL, has_touch=touch)
+    section = tab.locator(".densities section").first
+    box = section.locator(".plane").nth(2).bounding_box()
+    x, y = box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"]
+    tab.touchscreen.tap(x, y) if touch else tab.mouse.move(x, y)
+    reach = checkpoints.read_card("mnist-vae-2d")["posterior"]["reach"]
+    place = [0.4 * reach, 0.4 * reach]
+    expect(section.locator(".here p")).to_contain_text(f"z +{place[0]:.2f}, +{place[1]:.2f}: p 0.0")
+    z = np.array(tab.evaluate(f"() => ({DENSITIES}).accounts[0].planes.map((p) => p.markers.get('here').z)"))
+    assert np.abs(z - place).max() < 0.03
+    model, _ = checkpoints.load("mnist-vae-2d")
+    expected = latent.decode(model, torch.tensor(z[:1], dtype=torch.float32))[0].numpy()
+    red = "c => Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 0)"
+    shown = np.array(section.locator(".here canvas").evaluate(red), np.float32) / 255
+    assert np.abs(shown - expected).max() < 0.01
+    section.locator(".plane canvas").nth(1).press("Home")
+    expect(section.locator(".here p")).to_contain_text("z +0.00, +0.00: p 0.15")
     assert not tab.wrong

@@ -207,6 +207,14 @@ TOUCHES = {
             ),
         ),
         (
+            "generate_part posterior_cast images",
+            lambda tab: (
+                segment(tab, "generate_part", "Prior and posterior"),
+                leave(tab, "posterior_cast"),
+                press(tab, "60,000 training images"),
+            ),
+        ),
+        (
             "generate_part digit_only",
             lambda tab: (segment(tab, "generate_part", "Near yours"), option(tab, "digit_only", "only 8")),
         ),

@@ -31,6 +31,7 @@ LAYERS = {
     "metrics": 3,
     "likelihood": 3,
     "estimators": 4,
+    "aggregate": 4,
     "judge": 3,
     "checkpoints": 4,
     "generation": 4,

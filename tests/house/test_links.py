@@ -23,7 +23,7 @@ VIEWS = {  # the modules that read and write a page's address
     "Sliders": ("views/sliders",),
     "Styles": ("views/styles",),
     "Interpolate": ("views/interpolate/interpolate",),
-    "Generate": ("views/generate/generate",),
+    "Generate": ("views/generate/generate", "views/generate/densities"),
     "The bound": ("views/bound/posterior", "views/bound/betas"),
 }
 HOSTILE = (

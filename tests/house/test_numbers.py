@@ -28,7 +28,10 @@ def flat(text: str) -> str:
 
 @pytest.mark.parametrize(
     "part",
-    [quality.scores, quality.denoising, quality.every_amount, quality.relatives, quality.generation],
+    [
+        *(quality.scores, quality.denoising, quality.every_amount),
+        *(quality.relatives, quality.generation, quality.posterior),
+    ],
     ids=lambda f: f.__name__,
 )
 def test_the_readmes_tables_are_what_the_command_prints(part):

@@ -13,6 +13,7 @@ from ui.live.cast import standing
 from ui.parts import digit, readout
 from ui.parts.tiles import bits
 from ui.views.generate import page as generate
+from ui.views.generate import posterior
 from vae_core import checkpoints, generation, latent, measures
 
 FAMILY = ("ae", "dae", "vae", "cvae")
@@ -148,3 +149,56 @@ def test_a_drawing_that_is_taken_is_the_digit_of_all_pages(part):
     visit.check()
     chosen = visit.app.session_state[f"{digit.KEY}_chosen"]
     assert chosen.name == "a drawing of the VAE" and np.array_equal(chosen.pixels, bits(BITS))
+
+
+def densities(**query: str) -> Visit:
+    query = {"generate_part": "Prior and posterior", **query}
+    return Visit(View("pages/7_Generate.py", query, module="views/generate/densities.mjs"))
+
+
+def account(kind: str) -> list[dict]:
+    return list(checkpoints.read_card(f"mnist-{kind}-2d")["posterior"]["rows"].values())
+
+
+def test_the_sentence_of_prior_and_posterior_names_n_with_every_number():
+    """14 % of holes are a property of 10,000 images as much as of the model: with 60,000 they are 5 %."""
+    few, some, _, most = account("vae")
+    told = posterior.words({standing("mnist-vae-2d"): checkpoints.read_card("mnist-vae-2d")["posterior"]})
+    assert told.startswith(f"**{some['holes']:.0%} of what the prior draws") and "10,000 test images" in told
+    assert f"Most of that is the finite sample: with 60,000 training images it is {most['holes']:.1%}." in told
+    assert f"{some['kl']:.2f} nats: {some['information']:.2f} tell" in told and few["holes"] > some["holes"]
+
+
+def test_prior_and_posterior_of_whoever_has_a_density_in_the_plane():
+    """The pictures are those beside the card, row 0 on top, and every row carries its own numbers."""
+    told = densities().told()
+    assert [one["name"] for one in told["models"]] == ["VAE", "CVAE"]
+    pictures = measures.densities("mnist-vae-2d")
+    one = told["models"][0]
+    assert [row["images"] for row in one["rows"]] == [1000, 10_000, 60_000]
+    for row, k, found in zip(one["rows"], (0, 1, 3), [account("vae")[k] for k in (0, 1, 3)], strict=True):
+        seen = np.frombuffer(base64.b64decode(row["q"]), np.uint8).reshape(128, 128) / 255
+        expected = np.minimum(pictures["q"][k].numpy().T[::-1], one["top"])
+        assert np.abs(one["top"] * seen**2 - expected).max() < 0.01 * one["top"]
+        assert row["note"].startswith(row["called"]) and f"KL(q(z) ‖ p) {found['divergence']:.2f}" in row["note"]
+
+
+def test_prior_and_posterior_without_a_measure_says_the_command():
+    """Somebody's own model has no row yet; of one with narrow posteriors none can be had."""
+    visit = densities(posterior_cast="vae~mnist-vae-2d-beta0.1")
+    visit.check()
+    assert "`python -m vae_core measure mnist-vae-2d-beta0.1 --what posterior`" in visit.shown()
+    assert [one["name"] for one in visit.told()["models"]] == ["VAE"]
+
+
+def test_the_table_of_prior_and_posterior_has_both_ways_of_every_row():
+    visit = densities()
+    visit.app.session_state["folded All numbers, and what they mean"] = True
+    visit.app.run()
+    visit.check()
+    table = next(t for t in re.findall(r"<table.*?</table>", visit.shown(), re.DOTALL) if "Monte Carlo" in t)
+    shown = [re.findall(r"<td[^>]*>([^<]*)<", row) for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)[1:]]
+    expected = account("vae") + account("cvae")
+    assert [row[5] for row in shown] == [f"{each['divergence']:.3f}" for each in expected]
+    drawn = [each["monte_carlo"]["divergence"] for each in expected]
+    assert [row[6] for row in shown] == [f"{each['mean']:.3f} ± {each['error']:.3f}" for each in drawn]

@@ -174,6 +174,20 @@ def measured(name: str, slug: str) -> dict[str, Any] | None:
         return None
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _densities(slug: str, when: tuple[int, ...] | None) -> dict[str, torch.Tensor]:
+    return measures.densities(slug)
+
+
+def densities(slug: str) -> dict[str, torch.Tensor] | None:
+    """Pictures of q(z) and the prior, or None where nobody has measured them for these weights."""
+    try:
+        return _densities(slug, _stamp(slug))  # an absence is not kept
+    except StorageError as error:
+        _log.warning("%s", error)
+        return None
+
+
 def references() -> dict[str, Any] | None:
     """What the judge's card says of generators whose faults are known; None where it says nothing of this judge."""
     try:

@@ -35,7 +35,18 @@ def _inside(one: Standing) -> str | None:
     return None
 
 
-LACKS: dict[str, Callable[[Standing], str | None]] = {"map": _map, "styles": _styles, "inside": _inside}
+def _posterior(one: Standing) -> str | None:
+    if not one.probabilistic:
+        return "its codes are points, so they have no density"
+    return None if one.latent_dim == 2 else f"densities are drawn in a plane, and its code has {one.latent_dim} numbers"
+
+
+LACKS: dict[str, Callable[[Standing], str | None]] = {
+    "map": _map,
+    "styles": _styles,
+    "inside": _inside,
+    "posterior": _posterior,
+}
 
 
 def lacks(page: str, one: Standing) -> str | None:

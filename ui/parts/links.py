@@ -78,7 +78,7 @@ TRAINED_ON = tuple(
     kind for kind, found in CORRUPTIONS.items() if found.trained_on
 )  # the ways to spoil a digit that a DAE has seen
 PARTS = ("Posterior", "Sampling", "Observation model", "β")
-GENERATE = ("Random codes", "Near yours")  # parts of Generate
+GENERATE = ("Random codes", "Near yours", "Prior and posterior")  # parts of Generate
 HALVES = ("Try it", "What the noise teaches")  # of Restore
 LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
 DRAWN_FROM = ("prior", "gaussian", "mixture")  # where Generate's codes come from: vae_core.generation.SOURCES
@@ -174,7 +174,8 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "generate_source": choice(DRAWN_FROM, DRAWN_FROM[0]),
         "generate_components": choice(range(1, MOST_GAUSSIANS + 1), 10),
         "digit_only": LABEL,
-        **dict.fromkeys(("seed", "radius"), VIEW),
+        "posterior_cast": CAST,
+        **dict.fromkeys(("seed", "radius", "images"), VIEW),
     },
     "The bound": {
         "part": choice(PARTS, "Posterior"),

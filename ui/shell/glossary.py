@@ -68,6 +68,14 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "The encoder's guess at the posterior of one picture: a Gaussian with a mean μ and a spread σ in each "
         "direction.",
     ),
+    "aggregated posterior, q(z)": (
+        "aggregated posteriors?|q\\(z\\)",
+        "The posteriors of many pictures added up and divided by their number: where all their codes lie together.",
+    ),
+    "mutual information": (
+        "mutual information",
+        "How many nats a code tells, on average, of which picture it came from; of N pictures at most log N.",
+    ),
     "μ, σ": (
         "μ|[0-9]?σ|sd",
         "Mean and standard deviation: where a cloud of numbers lies, and how wide it is (about 68 % of a bell curve"

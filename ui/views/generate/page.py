@@ -21,6 +21,7 @@ from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.tiles import numbers
 from ui.shell.failure import fragment
 from ui.shell.folded import folded
+from ui.views.generate.posterior import prior_and_posterior
 from vae_core import generation, latent
 
 IN_CONTROL = {"prior": "N(0, I)", "gaussian": "One Gaussian", "mixture": "Several Gaussians"}
@@ -46,11 +47,18 @@ def page() -> None:
     """The controls, and the part of the page that they choose."""
     kept = {"persist_state": "session", "required": True, "label_visibility": "collapsed"}
     controls, more = st.columns([2.6, 1])
-    with more, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        size = choose_size("generate")
-        models = choose("generate", size)
     with controls:
         part = st.segmented_control("Part", GENERATE, key="generate_part", **kept)
+    with more, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        if part == GENERATE[2]:
+            models = choose("posterior", 2)  # a plane has two
+        else:
+            size = choose_size("generate")
+            models = choose("generate", size)
+    if part == GENERATE[2]:
+        prior_and_posterior(models)
+        return
+    with controls:
         if part == GENERATE[1]:
             chosen = choose_digit()
         else:
