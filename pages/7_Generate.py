@@ -8,8 +8,4 @@ from ui.shell.glossary import glossary
 frame("Generate", __doc__)
 with st.spinner("Starting …"):  # once in a server's life: torch takes seconds, and the title does not wait for it
     from ui.views.generate.page import page
-page()
-glossary(
-    *("code, z", "prior, N(0, I)", "Gaussian", "judge", "binarised", "μ, σ", "nat", "VAE", "CVAE"),
-    *("posterior", "aggregated posterior, q(z)", "mutual information", "KL"),
-)
+glossary(*page())

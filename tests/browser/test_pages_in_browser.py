@@ -368,7 +368,10 @@ def test_a_view_that_is_left_says_nothing_any_more(server, browser, way):
 PARTS = ("Sampling", "Observation model", "β")
 # 200 % zoom halves the window; 820 is a tablet, 390 a phone.
 WIDTHS = (1920, 1440, 1280, 1100, 1000, 820, 768, 720, 650, 390)
-PLACES = [*PAGES, *(f"6_The_bound.py?part={part}" for part in PARTS), "5_Restore.py?spoil_part=What the noise teaches"]
+PLACES = [
+    *(*PAGES, *(f"6_The_bound.py?part={part}" for part in PARTS), "5_Restore.py?spoil_part=What the noise teaches"),
+    "7_Generate.py?generate_part=Prior and posterior",
+]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -54,7 +54,10 @@ class Account {
     this.row = about.rows[0];
     const { reach } = about;
     const heat = () => new Heat({ bounds: [-reach, -reach, reach, reach], n: CELLS, data: new Uint8Array(CELLS * CELLS) });
-    [this.expected, this.found, this.holes, this.leaks] = [heat(), heat(), heat(), heat()];
+    this.expected = heat();
+    this.found = heat();
+    this.holes = heat();
+    this.leaks = heat();
     this.titles = ["prior p(z)", "posterior q(z)", "difference"].map((words) => element("figcaption", {}, element("b", { textContent: words })));
     this.titles[2].append(" ", element("span", { className: "key hole", textContent: "more prior" }),
       element("span", { className: "key leak", textContent: "more codes" }));
@@ -169,6 +172,8 @@ class Densities {
   started = null;
   /** @type {(text: string) => void} for a screen reader */
   say = () => {};
+  /** @type {HTMLButtonElement[]} one a number of images */
+  buttons = [];
 
   /** @param {import("../../host.mjs").Root} root @param {Component} component */
   constructor(root, component) {

@@ -21,7 +21,7 @@ from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.tiles import numbers
 from ui.shell.failure import fragment
 from ui.shell.folded import folded
-from ui.views.generate.posterior import prior_and_posterior
+from ui.views.generate.posterior import OF_DENSITIES, prior_and_posterior
 from vae_core import generation, latent
 
 IN_CONTROL = {"prior": "N(0, I)", "gaussian": "One Gaussian", "mixture": "Several Gaussians"}
@@ -43,8 +43,11 @@ label equally often.
 """
 
 
-def page() -> None:
-    """The controls, and the part of the page that they choose."""
+OF_DRAWINGS = ("code, z", "prior, N(0, I)", "Gaussian", "judge", "binarised", "μ, σ", "nat", "VAE", "CVAE")
+
+
+def page() -> tuple[str, ...]:
+    """The controls, and the part of the page that they choose. Returns the glossary's words that stand there."""
     kept = {"persist_state": "session", "required": True, "label_visibility": "collapsed"}
     controls, more = st.columns([2.6, 1])
     with controls:
@@ -57,7 +60,7 @@ def page() -> None:
             models = choose("generate", size)
     if part == GENERATE[2]:
         prior_and_posterior(models)
-        return
+        return OF_DENSITIES
     with controls:
         if part == GENERATE[1]:
             chosen = choose_digit()
@@ -69,6 +72,7 @@ def page() -> None:
         fetch.mnist_notice()
     else:
         _draws(models, size, source, components)
+    return OF_DRAWINGS
 
 
 def _source() -> tuple[str, int]:

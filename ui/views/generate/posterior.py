@@ -23,6 +23,11 @@ HEAD = (
     *("holes", "leaks", "apart"),
 )
 
+OF_DENSITIES = (
+    *("code, z", "prior, N(0, I)", "posterior", "aggregated posterior, q(z)", "mutual information", "KL"),
+    *("Gaussian", "μ, σ", "nat", "standard error", "VAE", "CVAE"),
+)
+
 WHAT_IT_MEANS = r"""
 Each picture has a Gaussian $q(z \mid x_i)$ of its own; over $N$ pictures together they make the aggregated posterior
 $q(z) = \frac{1}{N} \sum_i q(z \mid x_i)$. What a VAE pays for its codes splits into two:
