@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hands import visit  # noqa: F401  a fixture: of whoever has no other way to open a page
-from playwright.sync_api import expect
+
+pytest.register_assert_rewrite("hands")  # so that its assertions, too, say what they compared
+
+from hands import visit  # noqa: E402, F401  a fixture: of whoever has no other way to open a page
+from playwright.sync_api import expect  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")

@@ -1,6 +1,9 @@
 """A live page under a hand: opening it, dragging by mouse and finger, and reading what is painted and linked."""
 
 import re
+import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -15,6 +18,21 @@ READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 PATIENCE = 60_000  # milliseconds
 STEP = 0.003  # half a grey level of 255, and the single precision before it
 RED = "cs => cs.map(c => Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 0))"
+
+
+def soon(read: Callable[[], Any], expected: Any = None) -> None:
+    """Read again until it is what is expected and no assertion in it fails: whatever a page shows comes as late as its
+    machine is busy. A page that never shows it fails as it would have at once."""
+    deadline = time.monotonic() + PATIENCE / 2000
+    while True:
+        try:
+            found = read()
+            assert found == expected
+            return
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)  # seconds
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from hands import soon
 from playwright.sync_api import expect
 from tabs import serve_files
 
@@ -87,23 +88,27 @@ def visit(browser):
 def stands_on(page, k: int) -> None:
     """Everything on the page is this stop's: words, numbers, bars, pictures, points."""
     stop = told()["stops"][k]
-    assert page.locator("output").inner_text().split("\n")[0].strip() == f"β = {stop['name']}"
-    assert page.locator("input").get_attribute("aria-valuetext") == f"β = {stop['name']}"
-    assert page.locator(".stops [aria-pressed=true]").all_inner_texts() == [stop["name"]]
+    soon(lambda: page.locator("output").inner_text().split("\n")[0].strip(), f"β = {stop['name']}")
+    soon(lambda: page.locator("input").get_attribute("aria-valuetext"), f"β = {stop['name']}")
+    soon(lambda: page.locator(".stops [aria-pressed=true]").all_inner_texts(), [stop["name"]])
     expect(page.locator(".reading")).to_have_text(stop["reading"])
     for place, terms in (("test", stop), ("digit", stop["digit"])):
         total = terms["reconstruction"] + terms["kl"]
         expected = f"{terms['reconstruction']:.2f} + {terms['kl']:.2f} = {total:.2f}"
-        assert page.evaluate(f"view.rates.{place}.value.textContent") == expected
+        soon(lambda: page.evaluate(f"view.rates.{place}.value.textContent"), expected)
         parts = [int(text.replace(".", "")) for text in re.findall(r"[\d.]+", expected)]
         assert parts[0] + parts[1] == parts[2]
         shares = page.evaluate(f"view.rates.{place}.parts.map(p => Number(p.style.getPropertyValue('--share')))")
         assert shares[1] / shares[0] == pytest.approx(terms["kl"] / terms["reconstruction"], rel=1e-4)
-    assert page.evaluate("view.cells.loss[0].textContent") == f"{stop['loss']:.2f}"
-    assert page.evaluate("view.cells.sigma[0].textContent") == f"{betas.small(stop['sigma'])} on average"
+    soon(lambda: page.evaluate("view.cells.loss[0].textContent"), f"{stop['loss']:.2f}")
+    soon(lambda: page.evaluate("view.cells.sigma[0].textContent"), f"{betas.small(stop['sigma'])} on average")
     pictures = np.frombuffer(base64.b64decode(stop["digit"]["pictures"]), np.uint8).reshape(-1, 784)
-    assert np.abs(np.array(page.evaluate(PICTURES)[1:], int) - pictures.astype(int)).max() <= 1
-    assert np.array_equal(np.float32(page.evaluate(POINTS)), points(k))
+    soon(
+        lambda: np.testing.assert_allclose(
+            np.array(page.evaluate(PICTURES)[1:], int), pictures.astype(int), rtol=0, atol=1
+        )
+    )
+    soon(lambda: np.testing.assert_array_equal(np.float32(page.evaluate(POINTS)), points(k)))
 
 
 def thumb(page, at: float) -> tuple[float, float]:
@@ -122,7 +127,7 @@ def test_keys_go_from_stop_to_stop(visit):
         page.evaluate("rested()")
         stands_on(page, k)
     page.wait_for_function("name => new URLSearchParams(location.search).get('beta') === name", arg=f"{HERE[-1]:g}")
-    assert page.evaluate("messages") == []
+    soon(lambda: page.evaluate("messages"), [])
 
 
 def test_fast_keys_count_from_where_they_lead(visit):
@@ -146,17 +151,17 @@ def test_a_drag_moves_points_in_straight_lines(visit):
     assert ONE + 0.3 < at < ONE + 0.7  # a thumb stands on whole pixels
     t = at - ONE
     halfway = (1 - t) * points(ONE).astype(float) + t * points(ONE + 1)
-    assert np.abs(np.array(page.evaluate(POINTS)) - halfway).max() < 1e-5
+    soon(lambda: np.testing.assert_allclose(page.evaluate(POINTS), halfway, rtol=0, atol=1e-5))
     page.evaluate("n => { view.at = n; view.draw(); }", ONE + 0.5)
     average = (points(ONE).astype(float) + points(ONE + 1)) / 2
-    assert np.abs(np.array(page.evaluate(POINTS)) - average).max() < 1e-5
+    soon(lambda: np.testing.assert_allclose(page.evaluate(POINTS), average, rtol=0, atol=1e-5))
     expect(page.locator("output small")).to_have_text("nearest model")
     page.mouse.move(*thumb(page, ONE + 0.8), steps=3)
     page.mouse.up()
     page.evaluate("rested()")
     stands_on(page, ONE + 1)
     expect(page.locator("output small")).to_have_text("")
-    assert page.evaluate("messages") == []
+    soon(lambda: page.evaluate("messages"), [])
 
 
 @pytest.mark.parametrize(("query", "k"), [("?beta=0", 0), ("?beta=16", len(HERE) - 1), ("?beta=nonsense", ONE)])
@@ -172,9 +177,9 @@ def test_another_digit_keeps_the_stop(visit):
     page.evaluate("options => handle.update({...component, data: {options}})", json.dumps(told(5)))
     page.evaluate("rested()")
     expect(page.locator("output")).to_have_text(re.compile("^β = 4"))
-    assert page.evaluate(PICTURES)[0] != before[0] and page.evaluate(PICTURES)[1] != before[1]
+    soon(lambda: page.evaluate(PICTURES)[0] != before[0] and page.evaluate(PICTURES)[1] != before[1], True)
     digit = next(s for s in told(5)["stops"] if s["beta"] == 4)["digit"]
-    assert page.evaluate("view.cells.loss[1].textContent") == f"{digit['loss']:.2f}"
+    soon(lambda: page.evaluate("view.cells.loss[1].textContent"), f"{digit['loss']:.2f}")
 
 
 def test_no_bar_ends_without_a_word(visit):
@@ -191,8 +196,8 @@ def test_no_bar_ends_without_a_word(visit):
         ends = """() => { const { parts, track, cut } = view.rates.digit, end = track.getBoundingClientRect().right;
             return [parts[0].getBoundingClientRect().right < end - 20, parts[1].getBoundingClientRect().right < end + 1,
                     track.classList.contains("cut"), cut.offsetHeight > 0]; }"""
-        assert page.evaluate(ends) == ([True, True, False, False] if stop["beta"] else [True, False, True, True])
-    assert page.evaluate("view.most") == pytest.approx(1.05 * 2 * 506)
+        soon(lambda: page.evaluate(ends), [True, True, False, False] if stop["beta"] else [True, False, True, True])
+    soon(lambda: page.evaluate("view.most"), pytest.approx(1.05 * 2 * 506))
 
 
 @pytest.mark.parametrize("width", [390, 1200])
@@ -204,8 +209,8 @@ def test_every_dot_has_its_name_and_nothing_sticks_out(visit, width):
     page = visit("?beta=0", viewport={"width": width, "height": 844})
     page.evaluate("options => handle.update({...component, data: {options}})", json.dumps(tiny))
     page.evaluate("rested()")
-    assert page.locator(".chart .name").all_text_contents() == [f"{beta:g}" for beta in HERE]
-    assert page.locator(".chart .chosen").all_text_contents() == ["0"]
+    soon(lambda: page.locator(".chart .name").all_text_contents(), [f"{beta:g}" for beta in HERE])
+    soon(lambda: page.locator(".chart .chosen").all_text_contents(), ["0"])
     for chart in page.locator(".chart").all():
         edge = chart.bounding_box()
         boxes = [text.bounding_box() for text in chart.locator("text").all()]
@@ -213,9 +218,9 @@ def test_every_dot_has_its_name_and_nothing_sticks_out(visit, width):
         for a, b in itertools.combinations(boxes, 2):
             beside = a["x"] + a["width"] <= b["x"] + 1 or b["x"] + b["width"] <= a["x"] + 1
             assert beside or a["y"] + a["height"] <= b["y"] + 3 or b["y"] + b["height"] <= a["y"] + 3
-    assert page.evaluate("view.cells.sigma[1].textContent") == ", ".join(betas.small(v) for v in free["sigma"])
+    soon(lambda: page.evaluate("view.cells.sigma[1].textContent"), ", ".join(betas.small(v) for v in free["sigma"]))
     side = page.locator(".side")
-    assert side.evaluate("side => side.scrollWidth <= side.clientWidth")
+    soon(lambda: side.evaluate("side => side.scrollWidth <= side.clientWidth"), True)
 
 
 def test_who_asks_for_less_motion_gets_none(visit):
@@ -223,7 +228,7 @@ def test_who_asks_for_less_motion_gets_none(visit):
     page = visit(reduced_motion="reduce")
     page.locator("input").focus()
     page.keyboard.press("End")
-    assert page.evaluate("[view.gliding ?? 0, view.at]") == [0, len(HERE) - 1]
+    soon(lambda: page.evaluate("[view.gliding ?? 0, view.at]"), [0, len(HERE) - 1])
     page.evaluate("rested()")
     stands_on(page, len(HERE) - 1)
 
@@ -231,14 +236,14 @@ def test_who_asks_for_less_motion_gets_none(visit):
 def test_on_a_phone_a_finger_takes_a_stop(visit):
     """At 390 pixels nothing sticks out, every stop can be hit, and the slider stays in reach of the map."""
     page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    soon(lambda: page.evaluate("document.scrollingElement.scrollWidth") <= 390, True)
     boxes = [button.bounding_box() for button in page.locator(".stops button").all()]
     assert all(a["x"] + a["width"] <= b["x"] + 1 for a, b in itertools.pairwise(boxes))
     page.locator(".stops button").first.tap()
     page.evaluate("rested()")
     stands_on(page, 0)
     page.locator(".charts").scroll_into_view_if_needed()
-    assert page.locator("input").bounding_box()["y"] < 200
+    soon(lambda: page.locator("input").bounding_box()["y"] < 200, True)
 
 
 def test_on_the_page_nothing_is_sent_while_dragging(server, window):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from hands import soon
 
 PATIENCE = 90_000  # milliseconds
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
@@ -77,7 +78,7 @@ def test_from_a_list_to_its_digit_and_under_the_hand(visit):
     tab.mouse.up()
     tab.wait_for_function("() => new URL(location).searchParams.get('q')")
     assert not tab.sent, "neither a drag nor its end asks anything of the server"
-    assert box.evaluate("box => box.view.q.mean") != box.evaluate("box => box.view.options.q.mean")
+    soon(lambda: box.evaluate("box => box.view.q.mean") != box.evaluate("box => box.view.options.q.mean"), True)
 
 
 @pytest.mark.parametrize("part", ["Sampling", "Observation model", "β"])
@@ -88,7 +89,7 @@ def test_a_part_is_named_in_the_link_and_chosen_by_keyboard(visit, part):
     tab.keyboard.press("Enter")
     tab.wait_for_function("part => new URL(location).searchParams.get('part') === part", arg=part)
     tab.wait_for_selector(IDLE)
-    assert not tab.locator('[data-testid="stException"]').count()
+    soon(lambda: not tab.locator('[data-testid="stException"]').count(), True)
     again = visit(f"digit=5&part={part}")
     words = {"Sampling": "One draw", "Observation model": "A mean is not a draw", "β": "β"}[part]
     again.wait_for_function(

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
+from hands import soon
 from playwright.sync_api import expect
 from scipy.special import expit
 from tabs import serve_files
@@ -237,7 +238,7 @@ def test_mu_follows_the_mouse_and_the_link_hears_when_it_lets_go(visit):
     at = told["q"]["mean"]
     assert mean == pytest.approx([at[0] + 40 / scale, at[1] + 25 / scale], abs=1e-6)
     assert logvar == told["q"]["logvar"]
-    assert number(page, ".sum .elbo b") == pytest.approx(elbo(told, mean, logvar), abs=CLOSE)
+    soon(lambda: number(page, ".sum .elbo b"), pytest.approx(elbo(told, mean, logvar), abs=CLOSE))
     assert "q=" not in page.url
     page.mouse.up()
     page.wait_for_url("**q=*")
@@ -283,7 +284,7 @@ def test_the_keyboard_does_all_that_the_mouse_does(visit):
         arg=f"{number(page, '.sum .elbo b'):.2f}".replace("-", "−"),
     )
     page.keyboard.press("Home")
-    assert q_of(page) == (mean, logvar)
+    soon(lambda: q_of(page), (mean, logvar))
     page.wait_for_url(lambda url: "q=" not in url)
 
 
@@ -291,7 +292,7 @@ def test_a_finger_moves_q_on_a_phone(visit):
     """Otherwise a finger scrolls the page where it should move q, or the account is out of sight while it does."""
     told = picture(CLEAR)
     page = visit(told, viewport={"width": 390, "height": 844}, has_touch=True)
-    assert page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+    soon(lambda: page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, True)
     page.locator(".near").scroll_into_view_if_needed()
     x, y = on_screen(page, "near", "mu")
     client = page.context.new_cdp_session(page)
@@ -302,7 +303,7 @@ def test_a_finger_moves_q_on_a_phone(visit):
     client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     page.wait_for_url("**q=*")
     scale, at = page.evaluate("view.near.scale"), told["q"]["mean"]
-    assert q_of(page)[0] == pytest.approx([at[0] + 40 / scale, at[1] - 20 / scale], abs=0.5 / scale)
+    soon(lambda: q_of(page)[0], pytest.approx([at[0] + 40 / scale, at[1] - 20 / scale], abs=0.5 / scale))
     account = page.locator(".account").bounding_box()
     assert 0 <= account["y"] < 300
 
@@ -316,18 +317,18 @@ def test_buttons_put_q_where_they_say(visit):
     assert len(told["modes"]) == 2
     page = visit(told)
     page.get_by_role("button", name="Best q").click()
-    assert q_of(page) == (told["best"]["mean"], told["best"]["logvar"])
-    assert number(page, ".sum .elbo b") == pytest.approx(told["best"]["elbo"], abs=CLOSE)
+    soon(lambda: q_of(page), (told["best"]["mean"], told["best"]["logvar"]))
+    soon(lambda: number(page, ".sum .elbo b"), pytest.approx(told["best"]["elbo"], abs=CLOSE))
     page.get_by_role("button", name="Prior", exact=True).click()
-    assert q_of(page) == ([0, 0], [0, 0])
+    soon(lambda: q_of(page), ([0, 0], [0, 0]))
     # Eight nodes miss the cliffs in a q this wide: no decimals are claimed.
     expect(page.locator(".sum .elbo b")).to_have_text(re.compile("^≈ −"))
     page.get_by_role("button", name="Mode 2").click()
-    assert q_of(page)[0] == told["modes"][1]["z"]
+    soon(lambda: q_of(page)[0], told["modes"][1]["z"])
     left, bottom, right, top = page.evaluate("view.near.bounds()")
-    assert left < q_of(page)[0][0] < right and bottom < q_of(page)[0][1] < top
+    soon(lambda: left < q_of(page)[0][0] < right and bottom < q_of(page)[0][1] < top, True)
     page.get_by_role("button", name="Encoder's q").click()
-    assert q_of(page) == (told["q"]["mean"], told["q"]["logvar"])
+    soon(lambda: q_of(page), (told["q"]["mean"], told["q"]["logvar"]))
 
 
 def test_q_climbs_the_path_that_is_chosen(visit):
@@ -337,19 +338,19 @@ def test_q_climbs_the_path_that_is_chosen(visit):
     page.get_by_role("button", name="from the prior").click()
     slider = page.get_by_label("Step of the climb")
     points = told["paths"][1]["points"]
-    assert [*q_of(page)[0], *q_of(page)[1]] == pytest.approx(points[0][:4])
+    soon(lambda: [*q_of(page)[0], *q_of(page)[1]], pytest.approx(points[0][:4]))
     slider.focus()
     for _ in range(3):
         slider.press("ArrowRight")
-    assert [*q_of(page)[0], *q_of(page)[1]] == pytest.approx(points[3][:4])
+    soon(lambda: [*q_of(page)[0], *q_of(page)[1]], pytest.approx(points[3][:4]))
     page.emulate_media(reduced_motion="reduce")
     page.get_by_role("button", name="Play").click()  # nothing moves by itself: the end at once
-    assert [*q_of(page)[0], *q_of(page)[1]] == pytest.approx(points[-1][:4])
+    soon(lambda: [*q_of(page)[0], *q_of(page)[1]], pytest.approx(points[-1][:4]))
     page.emulate_media(reduced_motion="no-preference")
     page.get_by_role("button", name="from the encoder").click()
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("view.climb.player.textContent === 'Play' && view.climb.step === 12")
-    assert [*q_of(page)[0], *q_of(page)[1]] == pytest.approx(told["paths"][0]["points"][-1][:4])
+    soon(lambda: [*q_of(page)[0], *q_of(page)[1]], pytest.approx(told["paths"][0]["points"][-1][:4]))
 
 
 def test_a_link_brings_q_back_and_another_digit_takes_it_away(visit):
@@ -357,15 +358,15 @@ def test_a_link_brings_q_back_and_another_digit_takes_it_away(visit):
     told, other = picture(CLEAR), picture(TWO, SLUGS["label"])
     q = [0.25, -0.5, -5.0, -6.5]
     page = visit(told, f"?q={','.join(map(str, q))}")
-    assert [*q_of(page)[0], *q_of(page)[1]] == q
+    soon(lambda: [*q_of(page)[0], *q_of(page)[1]], q)
     page.evaluate(
         """options => { component.data = {options}; return view.update(component); }""",
         as_sent(other),
     )
     page.evaluate("frames()")
-    assert q_of(page) == (other["q"]["mean"], other["q"]["logvar"])
-    assert number(page, ".sum .evidence b") == pytest.approx(other["log_p"], abs=0.006)
-    assert number(page, ".sum .elbo b") == pytest.approx(elbo(other, **other["q"]), abs=CLOSE)
+    soon(lambda: q_of(page), (other["q"]["mean"], other["q"]["logvar"]))
+    soon(lambda: number(page, ".sum .evidence b"), pytest.approx(other["log_p"], abs=0.006))
+    soon(lambda: number(page, ".sum .elbo b"), pytest.approx(elbo(other, **other["q"]), abs=CLOSE))
     expect(page.locator(".sum .evidence small")).to_contain_text(f"y = {other['label']}")
     close = other["heat"][1]["bounds"]
     shown = page.evaluate("view.near.bounds()")
@@ -385,9 +386,9 @@ def test_a_q_of_one_model_is_not_anothers(visit):
         await frames();
     }"""
     page.evaluate(again, as_sent(told))  # the same digit keeps its q
-    assert q_of(page) == ([0.25, -0.5], [-5.0, -6.5])
+    soon(lambda: q_of(page), ([0.25, -0.5], [-5.0, -6.5]))
     page.evaluate(again, as_sent(other))
-    assert q_of(page) == (other["q"]["mean"], other["q"]["logvar"])
+    soon(lambda: q_of(page), (other["q"]["mean"], other["q"]["logvar"]))
 
 
 def test_contours_lie_at_one_and_two_sigma(visit):

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from hands import soon
 from PIL import Image, ImageDraw, features
 from playwright.sync_api import expect
 
@@ -150,7 +151,7 @@ def test_what_cannot_be_read_gets_one_sentence_beside_the_control(tab):
         expect(note(tab)).to_contain_text(sentence, timeout=PATIENCE)
         expect(tab.get_by_role("button", name="Choose a file")).to_be_focused()
         expect(tab.get_by_test_id("stAlert")).to_have_count(0)
-        assert tab.locator(".lse-tile img").first.get_attribute("src") == sample
+        soon(lambda: tab.locator(".lse-tile img").first.get_attribute("src"), sample)
     choose(tab, "four.jpg", "image/jpeg", photo())
     taken(tab, "four.jpg")
     expect(tab.locator(".lse-tile img").first).not_to_have_attribute("src", sample)
@@ -188,7 +189,7 @@ def test_a_finger_is_not_told_to_drop(server, browser):
         tab.goto(f"{server}/Styles")
         tab.wait_for_selector(f"{RESTS} .lse-bars")
         open_box(tab)
-        assert tab.evaluate("matchMedia('(pointer: coarse)').matches")
+        soon(lambda: tab.evaluate("matchMedia('(pointer: coarse)').matches"), True)
         expect(tab.get_by_text("or drop it here")).to_be_hidden()
     finally:
         context.close()

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
+from hands import soon
 from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 from tabs import listening
@@ -153,7 +154,7 @@ def test_every_way_is_at_the_t_of_the_link(visit, size, way):
     """Otherwise a picture is of another path, another model or another label than its name says."""
     tab = visit(f"walk_dim={size}&walk_way={way}&from=2&to=3&t=0.37")
     expected = at_t(0.37, *samples(2, 3), size, spherical=way == "spherical")
-    np.testing.assert_allclose(painted(tab), expected, atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab), expected, atol=STEP))
 
 
 def test_another_model_is_added_and_walks(visit):
@@ -167,31 +168,31 @@ def test_another_model_is_added_and_walks(visit):
     tab.get_by_role("option", name="CVAE digits").click()
     expect(tab.locator(LIVE)).to_have_count(7, timeout=PATIENCE)
     ready(tab)
-    assert parameter(tab, "walk_cast") == "ae~dae~vae~digits-cvae-2d" and parameter(tab, "t") == "0.37"
+    soon(lambda: parameter(tab, "walk_cast") == "ae~dae~vae~digits-cvae-2d" and parameter(tab, "t") == "0.37", True)
     x, told = samples(2, 3)
     theirs = ways(2, x, told, torch.tensor([0.37]), names=("digits-cvae-2d",))[1:, 0].numpy()
-    np.testing.assert_allclose(painted(tab)[-3:], theirs, atol=STEP)
-    assert tab.locator(".maps h3").all_inner_texts() == ["● AE", "◌ DAE", "○ VAE", "◉ CVAE digits"]
+    soon(lambda: np.testing.assert_allclose(painted(tab)[-3:], theirs, atol=STEP))
+    soon(lambda: tab.locator(".maps h3").all_inner_texts(), ["● AE", "◌ DAE", "○ VAE", "◉ CVAE digits"])
 
 
 def test_a_link_opens_the_walk_of_another_model(visit):
     """Otherwise the address that training prints opens the four shipped models."""
     tab = visit("walk_cast=vae~digits-cvae-2d&from=2&to=3&t=0.2")
     expected = ways(2, *samples(2, 3), torch.tensor([0.2]), names=("mnist-vae-2d", "digits-cvae-2d"))[:, 0].numpy()
-    np.testing.assert_allclose(painted(tab), expected, atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab), expected, atol=STEP))
     tab.get_by_label("Place on the way, t").press("PageUp")
     wait_for_t(tab, 0.3)
     tab.locator(".st-key-walk_dim").get_by_text("20").click()  # of this size there are the shipped ones only
     expect(tab.locator(LIVE)).to_have_count(2, timeout=PATIENCE)
     ready(tab)
     tab.get_by_text("At t = 0.30 a classifier").wait_for()
-    np.testing.assert_allclose(painted(tab), at_t(0.3, *samples(2, 3), 20)[[0, 3]], atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(0.3, *samples(2, 3), 20)[[0, 3]], atol=STEP))
 
 
 def test_the_page_opens_with_the_pair_that_it_speaks_of(visit):
     """Otherwise the first walk is not the typical one that the text describes."""
     tab = visit()
-    np.testing.assert_allclose(painted(tab), at_t(0.5, *samples(*START["digits"])), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(0.5, *samples(*START["digits"])), atol=STEP))
 
 
 def test_scrubbing_sends_nothing_and_its_end_one_message(visit):
@@ -203,11 +204,11 @@ def test_scrubbing_sends_nothing_and_its_end_one_message(visit):
     assert len(tab.sent) == start
     t = t_of(tab)
     assert t == pytest.approx(0.3, abs=0.03)
-    np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=STEP))
     tab.mouse.up()
     wait_for_t(tab, t)
     assert len(messages(tab, start)) == 1
-    assert float(parameter(tab, "t")) == pytest.approx(t)
+    soon(lambda: float(parameter(tab, "t")), pytest.approx(t))
 
 
 def test_t_by_keyboard(visit):
@@ -222,7 +223,7 @@ def test_t_by_keyboard(visit):
             slider.press(key)
         wait_for_t(tab, t)
         assert len(messages(tab, start)) == 1, key
-        np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=STEP)
+        soon(lambda: np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=STEP))
     live = tab.locator(".view [aria-live]").first.element_handle()
     tab.wait_for_function("e => e.textContent.includes('0.98')", arg=live)
 
@@ -239,8 +240,8 @@ def test_a_finger_scrubs_on_a_phone(visit):
     assert t == pytest.approx(0.8, abs=0.05)
     wait_for_t(tab, t)
     assert len(messages(tab, start)) == 1
-    np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED)
-    assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED))
+    soon(lambda: tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, True)
 
 
 def test_play_walks_and_pause_tells(visit):
@@ -259,17 +260,17 @@ def test_play_walks_and_pause_tells(visit):
     wait_for_t(tab, t)
     expect(tab.get_by_text(f"At t = {t:.2f} a classifier")).to_be_visible()
     assert len(messages(tab, start)) == 1
-    np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED)
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED))
 
 
 def test_who_wants_no_motion_steps(visit):
     """Otherwise the page moves by itself for people whom motion makes ill; they need a way to walk, too."""
     tab = visit("from=2&to=3&t=0.83", reduced_motion="reduce")
-    assert tab.get_by_role("button", name="Play").count() == 0
+    soon(lambda: tab.get_by_role("button", name="Play").count(), 0)
     for t in (0.9, 1.0, 0.9):  # it turns at the end
         tab.get_by_role("button", name="Step").click()
         wait_for_t(tab, t)
-        np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=STEP)
+        soon(lambda: np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=STEP))
     frames(tab)
     assert t_of(tab) == pytest.approx(0.9)
 
@@ -293,7 +294,7 @@ def test_the_ring_on_a_map_is_pulled_along_its_path(visit, finger):
     assert len(tab.sent) == start
     t = t_of(tab)
     assert t == pytest.approx(0.8, abs=0.06)
-    np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED)
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED))
     let_go(tab)
     wait_for_t(tab, t)
     assert len(messages(tab, start)) == 1
@@ -427,11 +428,13 @@ def test_all_ways_follow_the_pen_and_python_hears_once(visit, finger):
     tab.get_by_text("guessed: highest ELBO").wait_for()
     ready(tab)
     assert len(messages(tab, start)) == 1
-    assert tab.evaluate(at_top) == scrolled
-    assert guess == told_labels(tab) == (7, guess[1])  # while the pen was down, the browser guessed as Python does
+    soon(lambda: tab.evaluate(at_top), scrolled)
+    soon(
+        lambda: guess == told_labels(tab) == (7, guess[1]), True
+    )  # while the pen was down, the browser guessed as Python does
     drawn = drawn_link(tab).reshape(28, 28)
     assert drawn[:, 4:24].sum() == drawn.sum() > 30  # placed as MNIST's digits are
-    np.testing.assert_allclose(painted(tab), between(tab), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab), between(tab), atol=STEP))
     png = base64.b64decode(tab.locator(".lse-strip img").first.get_attribute("src").split(",")[1])
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))) / 255, drawn)  # Python walks from it, too
 
@@ -441,8 +444,8 @@ def test_a_link_restores_both_drawings(visit):
     mirrored = flip(FIRST)
     tab = visit(f"digit_by=Draw&d={FIRST}&to_by=Draw&to_d={mirrored}&t=0.25")
     x = torch.tensor(np.stack([bits(FIRST), bits(mirrored)]))
-    np.testing.assert_allclose(painted(tab), at_t(0.25, x, told_labels(tab)), atol=STEP)
-    assert (parameter(tab, "d"), parameter(tab, "to_d")) == (FIRST, mirrored)
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(0.25, x, told_labels(tab)), atol=STEP))
+    soon(lambda: (parameter(tab, "d"), parameter(tab, "to_d")), (FIRST, mirrored))
 
 
 def flip(text: str) -> str:
@@ -466,22 +469,23 @@ def test_a_pad_by_keyboard_undone_and_cleared(visit):
     ready(tab)
     one = painted(tab)
     np.testing.assert_allclose(one, between(tab), atol=STEP)
-    assert told_labels(tab)[0] == 1
+    soon(lambda: told_labels(tab)[0], 1)
     tab.get_by_role("button", name="Clear, the digit to walk from").click()
     tab.locator("[data-testid=stAlert]").get_by_text("Draw the digit to walk from").wait_for()
     expect(tab.locator(".reading")).to_contain_text("The pad is empty. Draw the digit to walk from.")
-    assert painted(tab).max() == 0 and parameter_gone(tab, "d")
-    assert tab.locator("[data-testid=stException]").count() == 0
+    soon(lambda: painted(tab).max(), 0)
+    assert parameter_gone(tab, "d")
+    soon(lambda: tab.locator("[data-testid=stException]").count(), 0)
     undo = tab.get_by_role("button", name="Undo, the digit to walk from")
     undo.click()
     tab.locator("[data-testid=stAlert]").wait_for(state="detached")
     ready(tab)
-    np.testing.assert_allclose(painted(tab), one, atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab), one, atol=STEP))
     undo.click()  # before the first stroke there was the sample
     tab.get_by_text("Draw your own in its place").wait_for()
     ready(tab)
-    np.testing.assert_allclose(painted(tab), example, atol=STEP)
-    assert undo.is_disabled() and parameter_gone(tab, "d")
+    soon(lambda: np.testing.assert_allclose(painted(tab), example, atol=STEP))
+    soon(lambda: undo.is_disabled() and parameter_gone(tab, "d"), True)
 
 
 def parameter_gone(tab, name: str) -> bool:
@@ -497,8 +501,8 @@ def test_the_visitor_names_the_drawing(visit):
     tab.get_by_role("option", name="it is 8").click()
     tab.wait_for_selector(f"{LIVE} small:has-text('label 8 throughout')")
     ready(tab)
-    assert told_labels(tab)[0] == 8
-    np.testing.assert_allclose(painted(tab), between(tab, 0.1), atol=STEP)
+    soon(lambda: told_labels(tab)[0], 8)
+    soon(lambda: np.testing.assert_allclose(painted(tab), between(tab, 0.1), atol=STEP))
 
 
 def test_everything_is_there_after_another_page(visit):
@@ -512,8 +516,8 @@ def test_everything_is_there_after_another_page(visit):
     tab.locator('[data-testid="stSidebar"] a[href="Interpolate"]').click()
     tab.wait_for_selector(".walk .pad canvas")
     ready(tab)
-    np.testing.assert_allclose(painted(tab), before, atol=STEP)
-    assert parameter(tab, "d") == FIRST
+    soon(lambda: np.testing.assert_allclose(painted(tab), before, atol=STEP))
+    soon(lambda: parameter(tab, "d"), FIRST)
 
 
 def test_two_tabs_walk_by_themselves(visit):
@@ -523,11 +527,11 @@ def test_two_tabs_walk_by_themselves(visit):
     first = painted(here)
     there.get_by_label("Place on the way, t").press("Home")
     wait_for_t(there, 0)
-    np.testing.assert_allclose(painted(there), at_t(0, *samples(2, 3)), atol=STEP)
-    np.testing.assert_allclose(painted(here), first, atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(there), at_t(0, *samples(2, 3)), atol=STEP))
+    soon(lambda: np.testing.assert_allclose(painted(here), first, atol=STEP))
     here.get_by_role("button", name="Clear").click()
     here.locator("[data-testid=stAlert]").get_by_text("Draw the digit").wait_for()
-    assert there.locator("[data-testid=stAlert]").count() == 0 and painted(there).max() > 0.5
+    soon(lambda: there.locator("[data-testid=stAlert]").count() == 0 and painted(there).max() > 0.5, True)
 
 
 def test_the_drawing_is_there_in_twenty_dimensions(visit):
@@ -537,5 +541,5 @@ def test_the_drawing_is_there_in_twenty_dimensions(visit):
     tab.wait_for_selector(".walk .maps[hidden]", state="attached")
     ready(tab)
     x = torch.stack([torch.tensor(bits(FIRST)), samples(3, 3)[0][0]])
-    np.testing.assert_allclose(painted(tab), at_t(0.3, x, told_labels(tab), 20), atol=STEP)
-    assert parameter(tab, "d") == FIRST
+    soon(lambda: np.testing.assert_allclose(painted(tab), at_t(0.3, x, told_labels(tab), 20), atol=STEP))
+    soon(lambda: parameter(tab, "d"), FIRST)

@@ -7,6 +7,7 @@ import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from hands import soon
 from playwright.sync_api import Error, TimeoutError, expect
 
 from ui.parts import links
@@ -362,7 +363,7 @@ def assert_state(tab, expected: list[str]) -> None:
     try:
         tab.wait_for_function(same, arg=expected)
     except Error:
-        assert tab.evaluate(STATE) == expected
+        soon(lambda: tab.evaluate(STATE), expected)
         raise
 
 
@@ -452,7 +453,7 @@ def test_the_next_page_shows_the_last_stroke_however_soon_it_is_asked_for(visit,
     tab.wait_for_selector(f"{RESTS} h1:has-text('Restore')")
     mine = tab.get_by_test_id("stCaptionContainer").filter(has_text=re.compile("^Your drawing"))
     expect(mine.first).to_be_visible()
-    assert not [words for words in tab.evaluate("() => [...captions]") if "digit 12" in words]
+    soon(lambda: not [words for words in tab.evaluate("() => [...captions]") if "digit 12" in words], True)
 
 
 def test_a_drawing_in_a_link_is_the_digit_of_every_page(visit):
@@ -486,7 +487,7 @@ def test_a_number_of_a_link_is_in_its_field_from_the_start(visit):
     tab.goto(tab.url.split("?")[0] + "?digit=digits:12")
     settled(tab)
     expect(tab.locator(".st-key-digit_number input")).to_have_value("12")
-    assert tab.evaluate("[...numbers]") == ["12"]
+    soon(lambda: tab.evaluate("[...numbers]"), ["12"])
 
 
 def test_a_walk_in_a_link_is_asked_about_from_the_start(visit):
@@ -505,7 +506,10 @@ def test_a_walk_in_a_link_is_asked_about_from_the_start(visit):
     live = "[...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('.map .walk:not([hidden])'))"
     tab.wait_for_function(live)
     rest(tab)
-    assert not [words for words in tab.evaluate("[...said]") if words.startswith(("Percentile", "Nearest codes"))]
+    soon(
+        lambda: not [words for words in tab.evaluate("[...said]") if words.startswith(("Percentile", "Nearest codes"))],
+        True,
+    )
 
 
 def go(tab, page: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import torch
-from hands import PATIENCE, PHONE, READY, STEP, code_in_link, drag, drawn, painted, stroke
+from hands import PATIENCE, PHONE, READY, STEP, code_in_link, drag, drawn, painted, soon, stroke
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -28,8 +28,9 @@ def test_damaged_weights_give_one_sentence(visit, address):
     """Otherwise a download that broke off ends in an empty box, or in digits of a broken network."""
     tab = visit(address, broken=True)
     told = tab.locator("[role=alert]").filter(has_text="weights")
-    assert told.count() == 1 and re.fullmatch(r"[A-Z].{20,200}\.", told.inner_text(), re.DOTALL)
-    assert tab.locator(".view canvas").count() == 0
+    expect(told).to_have_count(1)
+    expect(told).to_have_text(re.compile(r"^[A-Z].{20,200}\.$", re.DOTALL))
+    soon(lambda: tab.locator(".view canvas").count(), 0)
 
 
 # Sliders --------------------------------------------------------------------------------------------------------------
@@ -62,8 +63,9 @@ def offsets(kind: str, size: int, s: torch.Tensor) -> torch.Tensor:
 def test_a_slider_moves_every_model_by_as_many_of_its_own_sigmas(visit, size):
     """Otherwise the four pictures answer to different gestures, or dragging loads the server."""
     tab = visit(f"Sliders?sliders_dim={size}&digit=12")
-    for shown, kind in zip(painted(tab, ".stage"), ("ae", "dae", "vae", "cvae"), strict=True):
-        np.testing.assert_allclose(shown, drawn_by(kind, *code_of_digit(kind, size, 12)), atol=STEP)
+    kinds = ("ae", "dae", "vae", "cvae")
+    opened = [drawn_by(kind, *code_of_digit(kind, size, 12)) for kind in kinds]
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), opened, atol=STEP))
     slider = tab.locator(".rows input").nth(1)
     slider.scroll_into_view_if_needed()
     assert drag(tab, slider.bounding_box(), [(0.5, 0.5), (0.7, 0.5), (0.66, 0.5)]) == 0
@@ -71,10 +73,10 @@ def test_a_slider_moves_every_model_by_as_many_of_its_own_sigmas(visit, size):
     s, moved = code_in_link(tab, "s"), painted(tab, ".stage")
     assert s[1] != 0 and torch.count_nonzero(s) == 1
     other = visit(f"Sliders?{urlsplit(tab.url).query}")  # the link says s to three decimals, and so does this page
-    for kind, here, there in zip(("ae", "dae", "vae", "cvae"), moved, painted(other, ".stage"), strict=True):
-        z, label = code_of_digit(kind, size, 12)
-        np.testing.assert_allclose(there, drawn_by(kind, z + offsets(kind, size, s), label), atol=STEP)
-        np.testing.assert_allclose(here, there, atol=0.03)
+    codes = [code_of_digit(kind, size, 12) for kind in kinds]
+    linked = [drawn_by(kind, z + offsets(kind, size, s), label) for kind, (z, label) in zip(kinds, codes, strict=True)]
+    soon(lambda: np.testing.assert_allclose(painted(other, ".stage"), linked, atol=STEP))
+    np.testing.assert_allclose(moved, linked, atol=0.03)
 
 
 def test_each_conditional_model_encodes_a_drawing_as_what_it_takes_it_for(visit):
@@ -92,12 +94,12 @@ def test_each_conditional_model_encodes_a_drawing_as_what_it_takes_it_for(visit)
         told = torch.tensor([own[0]])  # what they draw, both are told alike: as the control opens
         return [latent.decode(model, z, told)[0].numpy() for model, z in zip(models, codes, strict=True)]
 
-    np.testing.assert_allclose(painted(tab, ".stage"), drawn_as(*guesses), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_as(*guesses), atol=STEP))
     tab.get_by_role("combobox", name="Which digit it is").click()
     tab.get_by_role("option", name="it is 4").click()
     expect(tab.get_by_label("Label that the CVAE is told")).to_have_value("4", timeout=PATIENCE)
     drawn(tab)
-    np.testing.assert_allclose(painted(tab, ".stage"), drawn_as(4, 4), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_as(4, 4), atol=STEP))
 
 
 def test_the_strip_under_a_slider_shows_what_the_slider_can_do(visit):
@@ -106,7 +108,11 @@ def test_the_strip_under_a_slider_shows_what_the_slider_can_do(visit):
     z = offsets("cvae", 2, torch.tensor([0.4, -1.1]))
     codes = checkpoints.load_codes("mnist-cvae-2d")
     order, _ = latent.order_dimensions(codes["test_mean"], codes["test_logvar"])
-    np.testing.assert_allclose(painted(tab, ".stage figure:not([hidden])")[0], drawn_by("cvae", z, 3), atol=STEP)
+    soon(
+        lambda: np.testing.assert_allclose(
+            painted(tab, ".stage figure:not([hidden])")[0], drawn_by("cvae", z, 3), atol=STEP
+        )
+    )
     for k, row in enumerate(tab.locator(".rows .row").all()):
         end = float(row.locator("input").get_attribute("max"))
         read = "c => Array.from(c.getContext('2d').getImageData(0, 0, 252, 28).data).filter((_, i) => i % 4 === 0)"
@@ -121,15 +127,17 @@ def test_the_strip_under_a_slider_shows_what_the_slider_can_do(visit):
 def test_random_codes_come_from_the_right_gaussian(visit):
     """An AE has no prior to draw from: its random code must come from its codes' own Gaussian, and a link repeat it."""
     tab = visit("Sliders?sliders_dim=2&from=u7")
-    told = [tab.locator(".stage small").nth(i).inner_text() for i in range(4)]
+    expect(tab.locator(".stage small")).to_have_text([re.compile(r"[+−][\d.]+")] * 4)
+    told = tab.locator(".stage small").all_inner_texts()
     eps = torch.tensor([float(v.replace("−", "-")) for v in re.findall(r"[+−][\d.]+", told[2])])
     assert told[0] == told[1] == told[2] == told[3]  # unfair: all at the same place
     fair = visit("Sliders?sliders_dim=2&from=r7")
+    expect(fair.locator(".stage small")).to_have_text([re.compile(r"[+−][\d.]+")] * 4)
     note = fair.locator(".stage small").nth(0).inner_text()
     at = torch.tensor([float(v.replace("−", "-")) for v in re.findall(r"[+−][\d.]+", note)])
     own = latent.fit_gaussian(checkpoints.load_codes("mnist-ae-2d")["train_mean"])
     torch.testing.assert_close(at, own.mean + own.factor @ eps, atol=0.02 * float(own.factor.diagonal().max()), rtol=0)
-    assert fair.locator(".stage small").nth(2).inner_text() == told[2]
+    soon(lambda: fair.locator(".stage small").nth(2).inner_text(), told[2])
 
 
 @pytest.mark.parametrize("size", [2, 20])
@@ -158,16 +166,16 @@ def test_sliders_by_keyboard_and_models_on_and_off(visit):
     codes = checkpoints.load_codes("mnist-vae-20d")
     j = int(latent.order_dimensions(codes["test_mean"], codes["test_logvar"])[0][0])
     z[j] = 1.0
-    np.testing.assert_allclose(painted(tab, ".stage")[2], drawn_by("vae", z, label), atol=0.01)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage")[2], drawn_by("vae", z, label), atol=0.01))
     told = tab.locator(".view [aria-live]").element_handle()
     tab.wait_for_function("e => e.textContent.includes('+1.00')", arg=told)
     for name in ("● AE", "◌ DAE", "◉ CVAE", "○ VAE"):
         tab.get_by_role("button", name=name, exact=True).click()
-    assert tab.locator(".stage figure:not([hidden])").count() == 1
+    soon(lambda: tab.locator(".stage figure:not([hidden])").count(), 1)
     tab.wait_for_function("() => new URLSearchParams(location.search).get('models') === 'vae'")
     codes = checkpoints.load_codes("mnist-vae-20d")
     worth = latent.order_dimensions(codes["test_mean"], codes["test_logvar"])[1]
-    assert tab.locator(".view details .row").count() == int((worth < 0.01).sum())  # folded away: they say nothing
+    soon(lambda: tab.locator(".view details .row").count(), int((worth < 0.01).sum()))  # folded away: they say nothing
 
 
 def test_sliders_fit_a_phone_and_answer_a_finger(visit):
@@ -177,10 +185,10 @@ def test_sliders_fit_a_phone_and_answer_a_finger(visit):
     slider.scroll_into_view_if_needed()
     stroke(tab, slider.bounding_box(), [(0.3, 0.5), (0.4, 0.5), (0.6, 0.5), (0.8, 0.5)])
     tab.wait_for_function("() => new URLSearchParams(location.search).get('s')")
-    assert code_in_link(tab, "s")[9] != 0
+    soon(lambda: code_in_link(tab, "s")[9] != 0, True)
     stage = tab.locator(".stage").bounding_box()
     assert 0 <= stage["y"] < PHONE["height"] / 2, "the pictures left the screen"
-    assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+    soon(lambda: tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, True)
 
 
 @pytest.mark.parametrize(
@@ -210,12 +218,12 @@ def test_sliders_first_picture_is_the_views(visit, link):
     held[0].continue_()
     tab.wait_for_selector(".view input[type=range]:enabled")
     shown = ".stage figure:not([hidden])"
-    np.testing.assert_allclose(painted(tab, shown), first, atol=1.5 / 255)  # both were rounded
-    assert tab.locator(shown).evaluate_all(told) == captions
-    assert tab.locator(f"{rows} .value").all_inner_texts() == values
-    np.testing.assert_allclose(tab.locator(f"{rows} input").evaluate_all(PLACES), boxes, atol=1e-3)
+    soon(lambda: np.testing.assert_allclose(painted(tab, shown), first, atol=1.5 / 255))  # both were rounded
+    soon(lambda: tab.locator(shown).evaluate_all(told), captions)
+    soon(lambda: tab.locator(f"{rows} .value").all_inner_texts(), values)
+    soon(lambda: np.testing.assert_allclose(tab.locator(f"{rows} input").evaluate_all(PLACES), boxes, atol=1e-3))
     assert tab.locator(".lse-numbers").bounding_box() == below, "the page jumps"
-    assert tab.locator(".lse-numbers td:first-child").all_inner_texts() == [c[: c.index(" ", 2)] for c in captions]
+    soon(lambda: tab.locator(".lse-numbers td:first-child").all_inner_texts(), [c[: c.index(" ", 2)] for c in captions])
 
 
 def drawn_from_digit(index: int) -> list[np.ndarray]:
@@ -242,7 +250,7 @@ def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     assert np.abs(random[2] - drawn_from_digit(3)[2]).max() > 0.3  # the link holds other state
     tab.get_by_role("button", name="Another").click()
     tab.wait_for_function("() => !new URLSearchParams(location.search).has('from')")
-    np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(4), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(4), atol=STEP))
     expect(tab.get_by_role("button", name="My digit", exact=True)).to_have_attribute("aria-pressed", "true")
 
     tab.locator(".rows input").first.press("PageUp")
@@ -251,15 +259,15 @@ def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     left, numbers = painted(tab, ".stage"), tab.locator(".lse-numbers").inner_text()
     go(tab, "Restore", ".lse-numbers")
     go(tab, "Sliders", enabled)
-    np.testing.assert_allclose(painted(tab, ".stage"), left, atol=STEP)
-    assert tab.locator(".lse-numbers").inner_text() == numbers
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), left, atol=STEP))
+    soon(lambda: tab.locator(".lse-numbers").inner_text(), numbers)
 
     go(tab, "Restore", ".lse-numbers")
     tab.get_by_role("button", name="Another").click()
     tab.get_by_text(re.compile("digit 5, an? ")).wait_for()
     go(tab, "Sliders", enabled)
-    np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(5), atol=STEP)
-    assert tab.locator(".lse-numbers").inner_text() != numbers
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(5), atol=STEP))
+    soon(lambda: tab.locator(".lse-numbers").inner_text() != numbers, True)
     assert tab.wrong == []
 
 
@@ -269,7 +277,7 @@ def test_a_hand_belongs_to_its_size_and_its_digit(visit):
     tab.locator(".rows input").first.press("PageUp")
     tab.wait_for_function("() => new URLSearchParams(location.search).has('s')")
     switch_size(tab, 2)
-    np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(3), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(3), atol=STEP))
     tab.get_by_role("button", name="Another").click()
     tab.get_by_text(re.compile("digit 4, an? ")).wait_for()
     tab.wait_for_selector(READY)  # the view hears of the digit after the caption, and begins with its code
@@ -283,14 +291,20 @@ def test_a_hand_belongs_to_its_size_and_its_digit(visit):
     pressed = tab.locator(".bar > button[aria-pressed=true]")  # where the codes start from
     expect(pressed).to_have_text(["My digit"])
     tab.wait_for_function("() => !new URLSearchParams(location.search).has('from')")
-    np.testing.assert_allclose(
-        painted(tab, shown), [drawn_by(kind, *code_of_digit(kind, 20, 4)) for kind in kinds], atol=STEP
+    soon(
+        lambda: np.testing.assert_allclose(
+            painted(tab, shown), [drawn_by(kind, *code_of_digit(kind, 20, 4)) for kind in kinds], atol=STEP
+        )
     )
-    told = [float(re.search(r"([\d.]+) σ", text)[1]) for text in tab.locator(shown).all_inner_texts()]
-    table = [float(text) for text in tab.locator(".lse-numbers td:nth-child(2)").all_inner_texts()]
-    np.testing.assert_allclose(told, table, atol=0.056)  # one says tenths, the other hundredths
+
+    def one_says_tenths_the_other_hundredths():
+        told = [float(re.search(r"([\d.]+) σ", text)[1]) for text in tab.locator(shown).all_inner_texts()]
+        table = [float(text) for text in tab.locator(".lse-numbers td:nth-child(2)").all_inner_texts()]
+        np.testing.assert_allclose(told, table, atol=0.056)
+
+    soon(one_says_tenths_the_other_hundredths)
     switch_size(tab, 2)
-    np.testing.assert_allclose(painted(tab, shown), random, atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, shown), random, atol=STEP))
     expect(pressed).to_have_text(["Random code"])
     assert tab.wrong == []
 
@@ -314,7 +328,7 @@ def test_two_tabs_have_a_hand_each(visit):
         codes = checkpoints.load_codes("mnist-vae-2d")
         j = int(latent.order_dimensions(codes["test_mean"], codes["test_logvar"])[0][0])
         z[j] = float(tab.locator(".rows input").first.get_attribute("max")) if end else z[j] + 1
-        np.testing.assert_allclose(painted(tab, ".stage")[2], drawn_by("vae", z, label), atol=0.01)
+        soon(lambda: np.testing.assert_allclose(painted(tab, ".stage")[2], drawn_by("vae", z, label), atol=0.01))
 
 
 def test_a_model_that_was_trained_again_under_its_name_is_mounted_anew(browser):

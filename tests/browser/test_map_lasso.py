@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import torch
+from hands import soon
 from playwright.sync_api import expect
 
 from tests.browser import test_map
@@ -32,13 +33,13 @@ def test_a_class_that_is_pressed_stands_out_on_both_maps(visit, codes):
     chip(tab, "4").click()
     expect(chip(tab, "4")).to_have_attribute("aria-pressed", "true")
     fours = int((label == 4).sum())
-    assert tab.evaluate(STANDING, [4]) == [[fours, True]] * 2
+    soon(lambda: tab.evaluate(STANDING, [4]), [[fours, True]] * 2)
     expect(tab.get_by_text(f"{fours} of 10,000 codes stand out", exact=True)).to_be_visible()
     # A dot of another class is grey now, and nothing under a pointer; one of this class is as before.
     for wanted, found in ((1, False), (4, True)):
         image = next(i for i in test_map.lonely(codes["vae"]["test_mean"], 200) if label[i] == wanted)
         test_map.point_at(tab, "R", codes["vae"]["test_mean"][image].tolist())
-        assert (tab.evaluate("V.hover.index") == image) == found
+        soon(lambda: tab.evaluate("V.hover.index") == image, found)
         x, y = tab.evaluate(f"R.plane.toScreen(codeOf(R, {image}))")
         tab.mouse.move(5, 5)
         tab.evaluate("frames()")
@@ -47,9 +48,9 @@ def test_a_class_that_is_pressed_stands_out_on_both_maps(visit, codes):
     # With the keyboard another one joins, and all come back.
     chip(tab, "9").focus()
     tab.keyboard.press("Space")
-    assert tab.evaluate(STANDING, [4, 9])[0] == [fours + int((label == 9).sum()), True]
+    soon(lambda: tab.evaluate(STANDING, [4, 9])[0], [fours + int((label == 9).sum()), True])
     tab.get_by_role("button", name="All", exact=True).click()
-    assert tab.evaluate(STANDING, list(range(10))) == [[10_000, True]] * 2
+    soon(lambda: tab.evaluate(STANDING, list(range(10))), [[10_000, True]] * 2)
     expect(chip(tab, "4")).to_have_attribute("aria-pressed", "false")
 
 
@@ -63,7 +64,7 @@ def test_pressed_classes_are_in_the_link_and_outlive_reload_and_switch(visit):
     def whole(page):
         for name in "0123456789":
             expect(chip(page, name)).to_have_attribute("aria-pressed", str(name in "35").lower())
-        assert page.evaluate(STANDING, [3, 5])[1][1]
+        soon(lambda: page.evaluate(STANDING, [3, 5])[1][1], True)
 
     whole(visit("?" + tab.url.split("?")[1]))
     tab.reload()
@@ -77,7 +78,7 @@ def test_pressed_classes_are_in_the_link_and_outlive_reload_and_switch(visit):
     cut = visit("?only=3.x&image=5")
     expect(cut.get_by_role("button", name="All", exact=True)).to_have_attribute("aria-pressed", "true")
     other = visit("?only=3.77")  # a class that this data set lacks
-    assert other.evaluate("[...V.state.only]") == [3]
+    soon(lambda: other.evaluate("[...V.state.only]"), [3])
 
 
 def test_twenty_six_classes_fit_a_phone(visit):
@@ -88,7 +89,7 @@ def test_twenty_six_classes_fit_a_phone(visit):
         "V.legend.chips.map(e => { const b = e.getBoundingClientRect(); return [b.x, b.right, b.width, b.height]; })"
     )
     assert len(boxes) == 26 and all(x >= 0 and right <= 390 and min(w, h) >= 24 for x, right, w, h in boxes)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    soon(lambda: tab.evaluate("document.documentElement.scrollWidth") <= 390, True)
 
 
 # The lasso ------------------------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def check(tab, codes, side: str, kind: str) -> int:
     """What stands out on both maps, is counted and shown is what lies in the loop. Returns how many."""
     tab.wait_for_function(FULL)
     images = tab.evaluate(INSIDE)
-    assert tab.evaluate(LIT) == [images, images] and len(images) > 20
+    soon(lambda: tab.evaluate(LIT) == [images, images] and len(images) > 20, True)
     rows = tab.evaluate(ROWS)
     assert rows == np.bincount(codes[kind]["test_label"][images].numpy(), minlength=10).tolist()
     expect(tab.get_by_text(f"{len(images):,} codes caught on the {kind.upper()}'s map.")).to_be_visible()
@@ -158,11 +159,11 @@ def test_a_loop_of_the_mouse_lights_up_on_both_maps_and_travels_in_the_link(visi
     for place in places[1:]:
         tab.mouse.move(*place)
     tab.evaluate("frames()")
-    assert tab.evaluate("stale") == 0  # all points anew in every frame would make the hand wait
+    soon(lambda: tab.evaluate("stale"), 0)  # all points anew in every frame would make the hand wait
     tab.mouse.up()
     count = check(tab, codes, "L", "ae")
-    assert tab.evaluate("stale") > 0
-    assert tab.evaluate("V.caught.element.offsetHeight") == height  # its room was there before
+    soon(lambda: tab.evaluate("stale") > 0, True)
+    soon(lambda: tab.evaluate("V.caught.element.offsetHeight"), height)  # its room was there before
     assert tab.evaluate("V.state.image") == 0 and len(tab.sent) == sent  # nothing is picked, and Python is not asked
     # The tiles: nearest to the middle first, as the AE draws them.
     shown = tab.evaluate("V.caught.tiles.map(t => t.image).filter(i => i !== null)")
@@ -180,21 +181,21 @@ def test_a_loop_of_the_mouse_lights_up_on_both_maps_and_travels_in_the_link(visi
     again = visit("?" + tab.url.split("?")[1])
     assert check(again, codes, "L", "ae") == count
     expect(again.get_by_role("button", name="Lasso")).to_have_attribute("aria-pressed", "true")
-    assert again.evaluate("V.caught.tiles.map(t => t.image).filter(i => i !== null)") == shown
+    soon(lambda: again.evaluate("V.caught.tiles.map(t => t.image).filter(i => i !== null)"), shown)
     leave_and_come_back(tab)
     assert check(tab, codes, "L", "ae") == count
     # With fewer classes fewer are caught: a shadow is not.
     before = tab.evaluate("V.caught.caught.images")
     chip(tab, "9").click()
     label = codes["ae"]["test_label"]
-    assert tab.evaluate("V.caught.caught.images") == [i for i in before if label[i] == 9]
+    soon(lambda: tab.evaluate("V.caught.caught.images"), [i for i in before if label[i] == 9])
     # A tile picks its image; Escape takes the loop away, and then the lasso.
     tab.get_by_role("button", name="All", exact=True).click()
     tab.evaluate("V.caught.tiles[3].made.click()")
     tab.wait_for_function(f"() => V.state.image === {shown[3]}")
     tab.get_by_role("button", name="Lasso").focus()
     tab.keyboard.press("Escape")
-    assert tab.evaluate("[V.lasso.loop, V.lasso.on, L.plane.standing]") == [None, True, None]
+    soon(lambda: tab.evaluate("[V.lasso.loop, V.lasso.on, L.plane.standing]"), [None, True, None])
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("button", name="Lasso")).to_have_attribute("aria-pressed", "false")
     tab.wait_for_url(lambda url: "lasso" not in url)
@@ -209,11 +210,11 @@ def test_shift_and_the_mouse_catch_and_a_drag_alone_moves_the_map(visit, codes):
     tab.keyboard.up("Shift")
     check(tab, codes, "R", "vae")
     tab.get_by_role("button", name="Clear", exact=True).click()
-    assert tab.evaluate("V.lasso.loop") is None
+    soon(lambda: tab.evaluate("V.lasso.loop"), None)
     tab.get_by_role("button", name="Lasso").click()
     centre = tab.evaluate("R.plane.centre")
     pull(tab, places[:4])
-    assert tab.evaluate("V.lasso.loop") is None and tab.evaluate("R.plane.centre") != centre
+    soon(lambda: tab.evaluate("V.lasso.loop") is None and tab.evaluate("R.plane.centre") != centre, True)
 
 
 def test_keys_catch_what_lies_in_a_box(visit, codes):
@@ -229,7 +230,7 @@ def test_keys_catch_what_lies_in_a_box(visit, codes):
     check(tab, codes, "R", "vae")
     assert len(tab.evaluate("V.lasso.loop.corners")) == 4 and len(tab.sent) == sent
     tab.get_by_role("button", name="Walk between two digits").click()  # a drag is one or the other
-    assert tab.evaluate("[V.lasso.on, L.plane.standing]") == [False, None]
+    soon(lambda: tab.evaluate("[V.lasso.on, L.plane.standing]"), [False, None])
 
 
 def test_a_finger_draws_a_loop_and_two_still_zoom(visit, codes):
@@ -252,7 +253,7 @@ def test_a_finger_draws_a_loop_and_two_still_zoom(visit, codes):
         touch("touchMove", place)
     touch("touchEnd")
     count = check(tab, codes, "R", "vae")
-    assert tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == scrolled
+    soon(lambda: tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTop"), scrolled)
     # What was caught comes right under the map that was used, and nothing above it has moved.
     under, map_ends = tab.evaluate(
         "[V.caught.element.getBoundingClientRect().top, R.host.getBoundingClientRect().bottom]"
@@ -265,7 +266,7 @@ def test_a_finger_draws_a_loop_and_two_still_zoom(visit, codes):
     touch("touchStart", (x - 20, y), (x + 20, y))
     touch("touchMove", (x - 60, y), (x + 60, y))
     touch("touchEnd")
-    assert tab.evaluate("R.plane.span") < span and tab.evaluate("V.caught.caught.images.length") == count
+    soon(lambda: tab.evaluate("R.plane.span") < span and tab.evaluate("V.caught.caught.images.length") == count, True)
 
 
 def test_a_cut_lasso_opens_the_page_as_it_is(visit):
@@ -279,4 +280,6 @@ def test_a_cut_lasso_opens_the_page_as_it_is(visit):
 def test_a_link_to_a_walk_has_no_loop(visit):
     """Otherwise most codes stand back on both maps, and nothing on the page says why."""
     tab = visit("?walk=3-8&t=0.5&lasso=left,-1,-1,1,-1,1,1")
-    assert tab.evaluate("[V.walk.way.ends, V.lasso.on, V.lasso.loop, L.plane.found]") == [[3, 8], False, None, None]
+    soon(
+        lambda: tab.evaluate("[V.walk.way.ends, V.lasso.on, V.lasso.loop, L.plane.found]"), [[3, 8], False, None, None]
+    )

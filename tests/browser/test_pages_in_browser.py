@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from hands import soon
 from playwright.sync_api import expect
 
 from ui.shell.glossary import GLOSSARY, in_text
@@ -253,16 +254,16 @@ def test_page_opens(visit, page, size):
     assert tab.locator("h1").count() == 1 and tab.locator("h1").inner_text().strip()
     # All at once: a first picture may leave between two looks. A view's own pictures are canvases.
     broken = "images => images.filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 99))"
-    assert tab.locator('[data-testid="stMain"] img').evaluate_all(broken) == []
-    assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
-    assert tab.evaluate(WIDER_THAN_THE_SCREEN) == []
+    soon(lambda: tab.locator('[data-testid="stMain"] img').evaluate_all(broken), [])
+    soon(lambda: tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, True)
+    soon(lambda: tab.evaluate(WIDER_THAN_THE_SCREEN), [])
     # What the page is about comes before the line about what is not on this machine.
     notice = tab.get_by_role("button", name="Fetch MNIST")
     if notice.count():
         # Of what is visible: a first picture may be hidden by its view between two looks.
         first = tab.locator(".view, .lse-tile, [role=application], .stPlotlyChart").filter(visible=True).first
         top = "element => element.getBoundingClientRect().top"
-        assert first.evaluate(top) < notice.evaluate(top)
+        soon(lambda: first.evaluate(top) < notice.evaluate(top), True)
 
     for theme in ("light", "dark"):
         tab.emulate_media(color_scheme=theme)
@@ -271,11 +272,11 @@ def test_page_opens(visit, page, size):
         lighter, darker = max(surface, text) + 0.05, min(surface, text) + 0.05
         assert lighter / darker >= 7, f"{theme}: the heading's contrast is {lighter / darker:.1f}"
         settle(tab)
-        assert tab.locator(EXCEPTION).count() == 0
+        soon(lambda: tab.locator(EXCEPTION).count(), 0)
         tab.wait_for_function(f"() => {{ const all = ({CONTRASTS})(); return all.length > 5; }}", timeout=PATIENCE)
         faint = [text for text in tab.evaluate(CONTRASTS) if text[0] < text[1] - 0.005]
         assert not faint, f"{theme}: " + "\n".join(f"{c:.2f}:1 {words} ({where})" for c, _, words, where in faint)
-    assert tab.evaluate(MISNAMED) == []
+    soon(lambda: tab.evaluate(MISNAMED), [])
     assert tab.wrong == []
 
 
@@ -287,7 +288,7 @@ def test_a_failed_fetch_says_so_by_itself(visit):
     expect(told).to_be_visible(timeout=3 * PATIENCE)
     expect(tab.get_by_role("button", name="Try again")).to_be_enabled(timeout=PATIENCE)
     expect(tab.get_by_role("button", name="Cancel")).to_have_count(0)
-    assert tab.locator(EXCEPTION).count() == 0 and tab.wrong == []
+    soon(lambda: tab.locator(EXCEPTION).count() == 0 and tab.wrong == [], True)
 
 
 def test_the_studio_leads_to_every_page(visit):
@@ -305,7 +306,7 @@ def test_the_studio_leads_to_every_page(visit):
         )
         settle(tab)
         assert tab.locator(EXCEPTION).count() == 0, tab.inner_text("body")
-        assert tab.locator("h1").count() == 1
+        soon(lambda: tab.locator("h1").count(), 1)
     assert tab.wrong == []
 
 
@@ -412,7 +413,7 @@ def test_every_technical_word_is_in_the_glossary(visit, place):
     own, others = foot.locator("dl").all()
     shown = [term.inner_text() for term in own.locator("dt").all()]
     assert set(shown) <= set(in_text(text)), set(shown) - set(in_text(text))
-    assert sorted(shown + [term.inner_text() for term in others.locator("dt").all()]) == sorted(GLOSSARY)
+    soon(lambda: sorted(shown + [term.inner_text() for term in others.locator("dt").all()]), sorted(GLOSSARY))
 
 
 @pytest.mark.parametrize(("page", "pulled"), [("1_Map.py", ".host canvas"), ("6_The_bound.py", ".near canvas")])
@@ -454,7 +455,7 @@ def test_on_a_phone_the_sidebar_leaves_after_a_tap(visit):
     tab = visit("5_Restore.py", DESKTOP)
     tab.locator('[data-testid="stSidebar"] a[href="Styles"]').click()
     expect(tab.locator("h1")).to_have_text("Styles", timeout=PATIENCE)
-    assert tab.locator('[data-testid="stSidebar"]').bounding_box()["x"] == 0
+    soon(lambda: tab.locator('[data-testid="stSidebar"]').bounding_box()["x"], 0)
 
 
 def test_the_current_page_and_the_focus_are_told_apart(visit):
@@ -469,8 +470,12 @@ def test_the_current_page_and_the_focus_are_told_apart(visit):
         expect(link).to_have_css("outline-style", "solid")
         expect(link).to_have_css("outline-width", "2px")
     other = links.nth(1)
-    assert other.evaluate("a => getComputedStyle(a).borderLeftColor") != links.nth(5).evaluate(
-        "a => getComputedStyle(a).borderLeftColor"
+    soon(
+        lambda: (
+            other.evaluate("a => getComputedStyle(a).borderLeftColor")
+            != links.nth(5).evaluate("a => getComputedStyle(a).borderLeftColor")
+        ),
+        True,
     )
     links.nth(1).click()
     expect(tab.locator("a[aria-current=page]")).to_have_text("Map", timeout=PATIENCE)

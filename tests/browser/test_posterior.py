@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 import torch
+from hands import soon
 from playwright.sync_api import expect
 
 from ui.parts.tiles import bits
@@ -128,7 +129,7 @@ def test_a_label_has_a_lattice_of_its_own(visit, networks):
     seen = np.array(tab.evaluate("[...A.cvae.posterior.joint]"))
     assert seen.argmax() == truth.argmax()
     assert np.abs(seen - truth)[truth > truth.max() - 100].max() < 1e-2
-    assert tab.evaluate("[...A.vae.posterior.joint]") == before
+    soon(lambda: tab.evaluate("[...A.vae.posterior.joint]"), before)
 
 
 AT_REST = """kinds => Object.fromEntries(kinds.map(kind => {
@@ -187,7 +188,7 @@ def test_what_is_drawn_of_nothing(visit):
     tab.evaluate("S.pad.show({picture: new Float32Array(784)}); S.pad.release()")
     tab.wait_for_function("() => !new URLSearchParams(location.search).has('d')", timeout=PATIENCE)
     tab.wait_for_selector(IDLE, timeout=PATIENCE)
-    assert "Draw on the black square" in tab.evaluate("S.at('.verdict').textContent")
+    soon(lambda: "Draw on the black square" in tab.evaluate("S.at('.verdict').textContent"), True)
     expect(tab.get_by_text("The true posterior, exactly")).to_have_count(0, timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1, 400, 404)}); S.pad.release()")
     tab.get_by_text("this one has 4.").wait_for(timeout=PATIENCE)
@@ -200,11 +201,11 @@ def test_what_is_drawn_of_nothing(visit):
 def test_by_keyboard_into_the_link_and_nothing_is_sent_while_drawing(visit, networks):
     """Off costs nothing; on is one key, is in the link, follows the pen alone, and Python answers once on release."""
     tab = visit(f"?d={FIRST}&label=3")
-    assert tab.evaluate("Object.values(A).every(a => !a.posterior)")
+    soon(lambda: tab.evaluate("Object.values(A).every(a => !a.posterior)"), True)
     tab.evaluate("S.at('[data-set=truth]').focus()")
     tab.keyboard.press("Space")
     tab.wait_for_function(REFINED, timeout=PATIENCE)
-    assert tab.evaluate("[!!A.ae.posterior, !!A.dae.posterior]") == [False, False]
+    soon(lambda: tab.evaluate("[!!A.ae.posterior, !!A.dae.posterior]"), [False, False])
     tab.wait_for_function("() => new URLSearchParams(location.search).get('posterior') === '1'", timeout=PATIENCE)
     exact = likelihood.posterior(networks["vae"], torch.from_numpy(bits(FIRST)))
     tab.get_by_text(f"log p(x) = −{-exact.log_p:.2f} nats").wait_for(timeout=PATIENCE)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
+from hands import soon
 from playwright.sync_api import expect
 from tabs import listening
 
@@ -145,7 +146,7 @@ def test_a_pointer_near_a_mark_is_on_it_and_there_the_regression_draws(visit):
     tab.mouse.click(box["x"] + 9 + (0.5 / 0.7 + 0.012) * (box["width"] - 18), box["y"] + box["height"] / 2)
     tab.wait_for_function(f"() => ({VIEW}).amount === 0.5 && ({VIEW}).heard")
     restored = measures.load_ridges()["masking"](spoil(clean(12)[0], "masking", 0.5, 0))
-    np.testing.assert_allclose(painted(tab)[RIDGE], restored[0], atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab)[RIDGE], restored[0], atol=STEP))
     expect(note).to_contain_text("dB")
     tab.get_by_label("Corruption").select_option("blur")
     expect(note).to_contain_text("not kept here")
@@ -169,7 +170,7 @@ def test_the_keyboard_steps_finely_and_from_mark_to_mark(visit):
         ("ArrowUp", 0.05, "0.05, not measured"),
     ):
         slider.press(key)
-        assert view(tab, "amount") == amount
+        soon(lambda: view(tab, "amount"), amount)
         expect(slider).to_have_attribute("aria-valuetext", words)
     tab.wait_for_function(f"() => ({VIEW}).heard")
     tab.wait_for_url(re.compile("spoil_blur=0.05"))
@@ -194,10 +195,10 @@ def test_a_finger_spoils_on_a_phone(visit):
         client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
     client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     tab.wait_for_function(f"() => ({VIEW}).amount < 0.2 && ({VIEW}).heard")
-    assert np.abs(painted(tab)[AE] - opened[AE]).max() > 0.3
+    soon(lambda: np.abs(painted(tab)[AE] - opened[AE]).max() > 0.3, True)
     tab.wait_for_url(re.compile("spoil_masking=0.1"))
-    assert tab.evaluate(scrolled) == before
-    assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+    soon(lambda: tab.evaluate(scrolled), before)
+    soon(lambda: tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, True)
     tiles = tab.locator(".restore .tiles canvas").evaluate_all("cs => cs.map(c => c.getBoundingClientRect().width)")
     assert max(tiles) - min(tiles) < 0.6 and min(tiles) > 75
 
@@ -211,15 +212,18 @@ def test_a_link_gives_the_same_picture_elsewhere_and_a_hostile_one_the_default(v
     tab.get_by_label("Label that the CVAE is told").select_option("3")
     tab.wait_for_function(f"() => ({VIEW}).heard")
     tab.wait_for_url(re.compile("spoil_told=cvae"))
-    assert [parameter(tab, name) for name in ("spoil_gaussian", "spoil_seed", "spoil_told")] == ["0.51", "3", "cvae:3"]
+    soon(
+        lambda: [parameter(tab, name) for name in ("spoil_gaussian", "spoil_seed", "spoil_told")],
+        ["0.51", "3", "cvae:3"],
+    )
     spoilt = spoil(clean(12)[0], "gaussian", 0.51, 3)
-    np.testing.assert_allclose(painted(tab)[CVAE], drawn("mnist-cvae-20d", spoilt, 3), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab)[CVAE], drawn("mnist-cvae-20d", spoilt, 3), atol=STEP))
     other = visit(urlsplit(tab.url).query)
-    assert np.array_equal(painted(other), painted(tab))
+    soon(lambda: np.testing.assert_array_equal(painted(other), painted(tab)))
     expect(other.get_by_text("The CVAE is told the label, 3 (as you chose).")).to_be_visible()
     default = visit("digit=digits:12")
     hostile = visit("digit=digits:12&spoil_kind=fog&spoil_masking=1e9&spoil_seed=-1&spoil_told=cvae:x")
-    assert np.array_equal(painted(default), painted(hostile))
+    soon(lambda: np.testing.assert_array_equal(painted(default), painted(hostile)))
 
 
 def test_what_was_left_is_there_after_another_page(visit):
@@ -232,19 +236,19 @@ def test_what_was_left_is_there_after_another_page(visit):
     tab.wait_for_selector(f"{READY} h1:has-text('Styles')")
     tab.locator('[data-testid="stSidebar"] a[href="Restore"]').click()
     tab.wait_for_function(THERE)
-    assert np.array_equal(painted(tab), left)
+    soon(lambda: np.testing.assert_array_equal(painted(tab), left))
     tab.get_by_role("button", name="Another").click()
     tab.wait_for_function(f"() => ({VIEW}).options.digit.name.endsWith(' 13')")
-    np.testing.assert_allclose(painted(tab)[SPOILT], spoil(clean(13)[0], "masking", 0.4, 0)[0], atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab)[SPOILT], spoil(clean(13)[0], "masking", 0.4, 0)[0], atol=STEP))
 
 
 def test_models_that_were_added_stand_beside_the_family(visit):
     """Otherwise a model of one's own is compared nowhere, or is told another data set's labels."""
     tab = visit("digit=digits:12&spoil_dim=2&spoil_cast=dae~digits-cvae-2d~mnist-vae-2d-gaussian")
     x, label = clean(12)
-    spoilt, shown = spoil(x, "masking", 0.5, 0), painted(tab)
-    for place, slug in ((4, "mnist-dae-2d"), (5, "mnist-vae-2d-gaussian"), (6, "digits-cvae-2d")):
-        np.testing.assert_allclose(shown[place], drawn(slug, spoilt, label), atol=STEP)
+    spoilt = spoil(x, "masking", 0.5, 0)
+    theirs = [drawn(slug, spoilt, label) for slug in ("mnist-dae-2d", "mnist-vae-2d-gaussian", "digits-cvae-2d")]
+    soon(lambda: np.testing.assert_allclose(painted(tab)[4:7], theirs, atol=STEP))
     expect(tab.get_by_label("Label that the CVAE digits is told").locator("option")).to_have_count(11)
 
 
@@ -264,11 +268,9 @@ def test_nothing_jumps_when_the_view_comes(visit, size):
     for route in held:
         route.continue_()
     tab.wait_for_function(THERE)
-    after = box.bounding_box()
-    assert abs(after["height"] - before["height"]) <= 1
-    assert (
-        abs(below.bounding_box()["y"] - after["y"] - far) <= 1
-    )  # what stands above is Streamlit's, and comes by itself
+    soon(lambda: box.bounding_box()["height"], pytest.approx(before["height"], abs=1))
+    # What stands above is Streamlit's, and comes by itself.
+    soon(lambda: below.bounding_box()["y"] - box.bounding_box()["y"], pytest.approx(far, abs=1))
 
 
 def test_a_network_that_does_not_come_leaves_the_others(visit):
@@ -280,7 +282,7 @@ def test_a_network_that_does_not_come_leaves_the_others(visit):
     shown = painted(tab)
     assert not shown[DAE].any() and shown[AE].any() and shown[CVAE].any()
     tab.locator(SLIDER).press("PageUp")
-    assert np.abs(painted(tab)[AE] - shown[AE]).max() > 0.1 and not painted(tab)[DAE].any()
+    soon(lambda: np.abs(painted(tab)[AE] - shown[AE]).max() > 0.1 and not painted(tab)[DAE].any(), True)
     assert tab.wrong == []
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import torch
-from hands import PHONE, READY, STEP, code_in_link, drag, painted, stroke, wait_for_link
+from hands import PHONE, READY, STEP, code_in_link, drag, painted, soon, stroke, wait_for_link
 
 from vae_core import checkpoints, data, latent
 
@@ -26,11 +26,11 @@ def test_ten_digits_follow_the_hand_and_a_link_brings_them_back(visit):
     assert drag(tab, box, [(0.5, 0.5), (0.7, 0.3), (0.3, 0.35)]) == 0
     tab.wait_for_function("before => location.search !== before", arg=opened_at)
     z, moved = code_in_link(tab), painted(tab, ".all")
-    assert z[0] < 0 < z[1] and np.abs(moved - start).max() > 0.3
+    assert z[0] < 0 < z[1] and np.abs(moved - start).max() > 0.3  # the link is later than the picture
     np.testing.assert_allclose(moved, ten(z), atol=0.02)  # the link rounds z to three decimals
     other = visit(f"Styles?{urlsplit(tab.url).query}")
-    np.testing.assert_allclose(painted(other, ".all"), ten(z), atol=STEP)
-    assert torch.equal(code_in_link(other), z)
+    soon(lambda: np.testing.assert_allclose(painted(other, ".all"), ten(z), atol=STEP))
+    soon(lambda: torch.equal(code_in_link(other), z), True)
     assert tab.wrong == other.wrong == []
 
 
@@ -40,10 +40,10 @@ def test_the_keyboard_moves_the_hand(visit):
     tab.locator(".side [role=application]").focus()
     tab.keyboard.press("PageUp")
     tab.wait_for_function("() => new URLSearchParams(location.search).get('z') !== '0.5,0.5'")
-    assert code_in_link(tab)[0] == pytest.approx(0.5) and code_in_link(tab)[1] > 0.6
+    soon(lambda: code_in_link(tab)[0] == pytest.approx(0.5) and code_in_link(tab)[1] > 0.6, True)
     tab.keyboard.press("Home")
     wait_for_link(tab, r"[?&]z=0(,|%2C)0(&|$)")
-    np.testing.assert_allclose(painted(tab, ".all"), ten(torch.zeros(2)), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(torch.zeros(2)), atol=STEP))
     live = tab.locator(".view [aria-live]")
     tab.wait_for_function("e => e.textContent.includes('+0.00, +0.00')", arg=live.element_handle())
 
@@ -55,8 +55,8 @@ def test_the_digits_are_in_the_chosen_digits_hand(visit):
     tab.wait_for_function("() => new URLSearchParams(location.search).get('z') !== '2,2'")
     images, labels = data.load("digits", "test")
     z = latent.embed(cvae(2), images[7:8], labels[7:8]).mean[0]
-    torch.testing.assert_close(code_in_link(tab), z, atol=6e-4, rtol=0)
-    np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=STEP)
+    soon(lambda: torch.testing.assert_close(code_in_link(tab), z, atol=6e-4, rtol=0))
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=STEP))
 
 
 def test_a_finger_drags_the_hand_on_a_phone(visit):
@@ -70,26 +70,26 @@ def test_a_finger_drags_the_hand_on_a_phone(visit):
     tab.wait_for_function("() => new URLSearchParams(location.search).get('z') !== '0,0'")
     z = code_in_link(tab)
     assert z[0] > 0.5 and z[1] > 0.5
-    np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=0.02)
-    assert tab.evaluate(scrolled) == before
-    assert tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=0.02))
+    soon(lambda: tab.evaluate(scrolled), before)
+    soon(lambda: tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, True)
 
 
 def test_twenty_dimensions_have_sliders_and_hands_can_be_kept(visit):
     """Otherwise the larger model cannot be moved, or a kept hand changes with the next one."""
     tab = visit("Styles?styles_dim=20&z=" + ",".join(["0.3"] * 20))
     sliders = tab.locator(".dims input")
-    assert sliders.count() == 8
+    soon(lambda: sliders.count(), 8)
     codes = checkpoints.load_codes("mnist-cvae-20d")
     order, _ = latent.order_dimensions(codes["test_mean"], codes["test_logvar"])
     z = torch.full((20,), 0.3)
-    np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=STEP))
     tab.get_by_role("button", name="Keep this hand").click()
     sliders.first.press("End")
     tab.wait_for_function("() => new URLSearchParams(location.search).get('z').includes('3.5')")
     z[order[0]] = 3.5
-    np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=STEP)
-    np.testing.assert_allclose(painted(tab, ".kept"), ten(torch.full((20,), 0.3)), atol=STEP)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=STEP))
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".kept"), ten(torch.full((20,), 0.3)), atol=STEP))
 
 
 def test_the_hand_is_where_it_was_after_another_page(visit):
@@ -103,5 +103,5 @@ def test_the_hand_is_where_it_was_after_another_page(visit):
     tab.locator('[data-testid="stSidebar"] a[href="Styles"]').click()
     tab.wait_for_selector(".view [role=application]")
     wait_for_link(tab, r"[?&]z=")
-    assert torch.equal(code_in_link(tab), z)
-    np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=0.02)
+    soon(lambda: torch.equal(code_in_link(tab), z), True)
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=0.02))
