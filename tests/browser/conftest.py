@@ -99,15 +99,17 @@ def browser(launch):
 
 @pytest.fixture(scope="session")
 def window(browser):
-    """`window(width, height)`: a browser window of this size, kept open so that its cache stays warm."""
+    """`window(width, height, **settings)`: a browser window of this sort, kept open for whoever opens a tab in it and
+    closes the tab again: its cache is warm, and what a tab remembers no other tab knows."""
     windows = {}
 
-    def of_size(width: int, height: int):
-        if (width, height) not in windows:
-            windows[width, height] = browser.new_context(viewport={"width": width, "height": height})
-        return windows[width, height]
+    def of_sort(width: int, height: int, **settings):
+        sort = (width, height, *sorted(setting for setting in settings.items() if setting[1]))
+        if sort not in windows:
+            windows[sort] = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        return windows[sort]
 
-    return of_size
+    return of_sort
 
 
 def _answers(url: str) -> bool:

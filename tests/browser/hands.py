@@ -36,14 +36,13 @@ def soon(read: Callable[[], Any], expected: Any = None) -> None:
 
 
 @pytest.fixture
-def visit(server, browser):
+def visit(server, window):
     """Open a live page and wait until the hand can take over; `tab.sent` are the frames that left for the server."""
-    contexts = []
+    tabs = []
 
     def open_page(address: str, size: dict[str, int] = DESKTOP, *, touch: bool = False, broken: bool = False):
-        context = browser.new_context(viewport=size, has_touch=touch)
-        contexts.append(context)
-        tab = listening(context.new_page())
+        tab = listening(window(**size, has_touch=touch).new_page())
+        tabs.append(tab)
         tab.set_default_timeout(PATIENCE)
         if broken:
             tab.route("**/weights.safetensors", cut_weights)
@@ -53,8 +52,8 @@ def visit(server, browser):
         return tab
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for tab in tabs:
+        tab.close()
 
 
 def cut_weights(route) -> None:

@@ -19,14 +19,13 @@ CARDS = ".generate .cards section"
 
 
 @pytest.fixture
-def visit(server, browser):
+def visit(server, window):
     """Open Generate and wait until every network is there."""
-    contexts = []
+    tabs = []
 
     def open_page(query: str = "", there: str = THERE, **options):
-        context = browser.new_context(viewport=SIZE, **options)
-        contexts.append(context)
-        tab = listening(context.new_page())
+        tab = listening(window(**SIZE, **options).new_page())
+        tabs.append(tab)
         tab.set_default_timeout(PATIENCE)
         tab.goto(f"{server}/Generate?{query}")
         tab.wait_for_function(there)
@@ -34,8 +33,8 @@ def visit(server, browser):
         return tab
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for tab in tabs:
+        tab.close()
 
 
 def painted(tab, card: int = 0) -> np.ndarray:

@@ -31,25 +31,22 @@ MESSAGE = b'"message"'  # what a view says travels as JSON inside the frame
 
 
 @pytest.fixture
-def visit(server, browser):
+def visit(server, window):
     """Open the page and wait until the hand can take over; `tab.sent` are the frames that left for the server."""
-    contexts = []
+    tabs = []
 
-    def open_page(query: str = "", size: dict[str, int] = DESKTOP, *, context=None, **options):
-        if context is None:
-            context = browser.new_context(viewport=size, **options)
-            contexts.append(context)
-        tab = listening(context.new_page())
+    def open_page(query: str = "", size: dict[str, int] = DESKTOP, **options):
+        tab = listening(window(**size, **options).new_page())
+        tabs.append(tab)
         tab.set_default_timeout(PATIENCE)
         tab.goto(f"{server}/Interpolate?{query}")
         ready(tab)
         return tab
 
     yield open_page
-    for context in contexts:
-        for tab in context.pages:
-            assert tab.wrong == []
-        context.close()
+    for tab in tabs:
+        tab.close()
+    assert [error for tab in tabs for error in tab.wrong] == []
 
 
 def ready(tab) -> None:
@@ -523,7 +520,8 @@ def test_everything_is_there_after_another_page(visit):
 def test_two_tabs_walk_by_themselves(visit):
     """Otherwise one student's hand moves another's picture."""
     here = visit(f"digit_by=Draw&d={FIRST}&to=3&t=0.5")
-    there = visit("from=2&to=3&t=0.5", context=here.context)
+    there = visit("from=2&to=3&t=0.5")
+    assert there.context == here.context
     first = painted(here)
     there.get_by_label("Place on the way, t").press("Home")
     wait_for_t(there, 0)

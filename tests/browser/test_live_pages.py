@@ -311,12 +311,8 @@ def test_a_hand_belongs_to_its_size_and_its_digit(visit):
 
 def test_two_tabs_have_a_hand_each(visit):
     """Otherwise what one visitor, or one of a visitor's tabs, moves is seen in another."""
-    one, two = visit("Sliders?sliders_dim=2&digit=3"), None
-    two = one.context.new_page()
-    two.set_default_timeout(PATIENCE)
-    two.goto(re.sub("digit=[^&]*", "digit=4", one.url))
-    two.wait_for_selector(".view input[type=range]:enabled")
-    two.wait_for_selector(READY)
+    one, two = (visit(f"Sliders?sliders_dim=2&digit={index}") for index in (3, 4))
+    assert one.context == two.context
     for tab, key in ((one, "End"), (two, "PageUp")):
         before = tab.locator(".lse-numbers").inner_text()
         tab.locator(".rows input").first.press(key)

@@ -67,15 +67,13 @@ def codes():
 
 
 @pytest.fixture
-def visit(server, browser):
-    """Open the map in a window of its own; `.sent` lists what went to the server, `.wrong` what went wrong."""
-    contexts = []
+def visit(server, window):
+    """Open the map in a tab of its own; `.sent` lists what went to the server, `.wrong` what went wrong."""
+    tabs = []
 
-    def open_page(query="", *, context=None, wait=True, **settings):
-        if context is None:
-            context = browser.new_context(**{"viewport": DESKTOP, **settings})
-            contexts.append(context)
-        tab = listening(context.new_page())
+    def open_page(query="", *, viewport=DESKTOP, wait=True, **settings):
+        tab = listening(window(**viewport, **settings).new_page())
+        tabs.append(tab)
         tab.goto(f"{server}/Map{query}", timeout=PATIENCE)
         if wait:
             tab.wait_for_function(FIND, timeout=PATIENCE)
@@ -83,10 +81,9 @@ def visit(server, browser):
         return tab
 
     yield open_page
-    for context in contexts:
-        wrong = [error for tab in context.pages for error in getattr(tab, "wrong", [])]
-        context.close()
-        assert wrong == []
+    for tab in tabs:
+        tab.close()
+    assert [error for tab in tabs for error in tab.wrong] == []
 
 
 def rest(tab) -> None:
@@ -480,7 +477,8 @@ def test_state_outlives_a_switch_of_pages_and_two_tabs_do_not_meet(visit):
     """Who comes back from another page finds everything as it was, a guess and its verdict too; another tab of the
     same browser is another visitor's page."""
     tab = visit()
-    other = visit(context=tab.context)
+    other = visit()
+    assert other.context == tab.context
     tab.get_by_role("spinbutton", name="Test image").fill("123")
     tab.keyboard.press("Enter")
     tab.evaluate("R.select.value = 'cvae'; R.select.onchange()")

@@ -26,16 +26,15 @@ CLEAN, SPOILT, MEDIAN, RIDGE, AE, DAE, VAE, CVAE = range(8)
 
 
 @pytest.fixture
-def visit(server, browser):
+def visit(server, window):
     """Open Restore and wait until every network is there; `tab.sent` are the frames that left for the server."""
-    contexts = []
+    tabs = []
 
     def open_page(
         query: str = "", size: dict[str, int] = DESKTOP, *, touch: bool = False, route=None, wait: str = THERE
     ):
-        context = browser.new_context(viewport=size, has_touch=touch)
-        contexts.append(context)
-        tab = listening(context.new_page())
+        tab = listening(window(**size, has_touch=touch).new_page())
+        tabs.append(tab)
         tab.set_default_timeout(PATIENCE)
         if route:
             tab.route(*route)
@@ -46,8 +45,8 @@ def visit(server, browser):
         return tab
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for tab in tabs:
+        tab.close()
 
 
 def view(tab, what: str):

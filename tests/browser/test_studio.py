@@ -67,26 +67,13 @@ def networks():
     return {kind: checkpoints.load(slug(kind, 2))[0] for kind in FAMILY}
 
 
-@pytest.fixture(scope="module")
-def windows(browser):
-    """One browser window for each setting, so that its cache stays warm."""
-    opened = {}
-    yield (
-        lambda **settings: (
-            opened.get(str(settings)) or opened.setdefault(str(settings), browser.new_context(**settings))
-        )
-    )
-    for context in opened.values():
-        context.close()
-
-
 @pytest.fixture
-def visit(server, windows):
+def visit(server, window):
     """Open the Studio in a tab of its own; `.sent` lists what went to the server, `.wrong` what went wrong."""
     tabs = []
 
-    def open_page(query="", *, prepare=None, wait=True, **settings):
-        tab = windows(**{"viewport": DESKTOP, "reduced_motion": "reduce", **settings}).new_page()
+    def open_page(query="", *, prepare=None, wait=True, viewport=DESKTOP, reduced_motion="reduce", **settings):
+        tab = window(**viewport, reduced_motion=reduced_motion, **settings).new_page()
         tabs.append(listening(tab))
         if prepare:
             prepare(tab)
