@@ -375,12 +375,27 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_every_width_has_room_for_every_word(visit, place):
-    """Between a phone and a desktop cards were 40 pixels wide, text lay over text, and the page scrolled sideways."""
-    tab = visit(place, DESKTOP)
+@pytest.fixture(scope="module", params=PLACES)
+def whole(request, server, window):
+    """A page whose views are live, for the two tests that look at every word of it, one after the other."""
+    tab = window(*DESKTOP).new_page()
+    tab.goto(f"{server}/{address_of(request.param)}", timeout=PATIENCE)
     tab.wait_for_function(LIVE, timeout=PATIENCE)
-    wrong = {}
+    settle(tab)
+    yield tab
+    tab.close()
+
+
+@pytest.fixture(scope="module")
+def titles():
+    """Where the title stands, by the window's width: on every page at the same place."""
+    return {}
+
+
+def test_every_width_has_room_for_every_word(whole, titles):
+    """Between a phone and a desktop cards were 40 pixels wide, text lay over text, and the page scrolled sideways. A
+    title that jumps between pages reads as another app; pages differ in width, not in their edge."""
+    tab, wrong = whole, {}
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 844})
         tab.wait_for_function("width => innerWidth === width", arg=width)
@@ -389,16 +404,20 @@ def test_every_width_has_room_for_every_word(visit, place):
         found = [*tab.evaluate(WIDER_THAN_THE_SCREEN), *tab.evaluate(UNREADABLE)]
         if tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") > 0:
             found.append("the page scrolls sideways")
+        title = tab.locator("h1").evaluate(
+            "e => [e.getBoundingClientRect().x, e.getBoundingClientRect().y].map(Math.round)"
+        )
+        if title != titles.setdefault(width, title):
+            found.append(f"the title is at {title}, on other pages at {titles[width]}")
         if found:
             wrong[width] = found
     assert not wrong, "\n".join(f"{width}: {line}" for width, lines in wrong.items() for line in lines)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_every_technical_word_is_in_the_glossary(visit, place):
+def test_every_technical_word_is_in_the_glossary(whole):
     """Nowhere was said what a nat is; a list that nothing compares with the pages lacks the next word."""
-    tab = visit(place, DESKTOP)
-    tab.wait_for_function(LIVE, timeout=PATIENCE)
+    tab = whole
+    tab.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
     foot = tab.locator('[data-testid="stExpander"]').filter(has_text="What the words mean")
     for expander in tab.locator('[data-testid="stExpander"] summary').all():
         expander.click()
@@ -426,18 +445,6 @@ def test_what_one_pulls_is_above_the_fold(visit, page, pulled):
             box = canvas.bounding_box()
             assert box["y"] + box["height"] <= size[1], (page, size, box)
             assert box["width"] >= (650 if size == WIDE and "Map" in page else least), (page, size, box)
-
-
-def test_the_title_stays_where_it_is(visit):
-    """A title that jumps between pages reads as another app; pages differ in width, not in their edge."""
-    for size in (DESKTOP, PHONE, WIDE):
-        places = {}
-        for page in PAGES:
-            tab = visit(page, size)
-            settle(tab)  # the style sheet may come a moment after the title
-            box = tab.locator("h1").bounding_box()
-            places[page] = round(box["x"]), round(box["y"])
-        assert len(set(places.values())) == 1, places
 
 
 def test_on_a_phone_the_sidebar_leaves_after_a_tap(visit):
