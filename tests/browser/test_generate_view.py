@@ -81,7 +81,7 @@ def test_a_radius_is_dragged_and_at_none_each_model_draws_yours_back(visit):
     x = data.load("digits", "test").images[5:6]
     model, _ = checkpoints.load("mnist-ae-20d")
     expected = latent.decode(model, latent.embed(model, x).mean).numpy()
-    soon(lambda: np.testing.assert_allclose(painted(tab), expected, rtol=0, atol=0.01))
+    soon(lambda: np.abs(painted(tab) - expected).max() < 0.01, True)
     slider.press("End")
     expect(tab.locator(".generate .radius output")).to_have_text("8.0 σ")
     soon(lambda: len(np.unique(painted(tab), axis=0)), 9)
