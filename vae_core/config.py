@@ -21,6 +21,7 @@ class Kind(NamedTuple):
     conditional: bool = False  # the label stands beside x and beside z
     name: str = ""  # short, as pages write it; its name on the command line in capitals where this is empty
     code: str = "linear"  # what a code goes through, unless the config says otherwise
+    learned_prior: bool = False  # p(z) is a mixture of Gaussians that is trained along, in place of N(0, I)
     linear: bool = False  # one linear layer each side, found in closed form from squared errors
 
 
@@ -39,6 +40,12 @@ KINDS = {
         probabilistic=True,
         conditional=True,
         name="scrubbed CVAE",
+    ),
+    "mixture": Kind(
+        "the VAE with a prior of several Gaussians that it learns along",
+        probabilistic=True,
+        name="mixture VAE",
+        learned_prior=True,
     ),
     "sparse": Kind("the AE with a price on every unit of its code that is in use", name="sparse AE", code="relu"),
     "contractive": Kind("the AE with a price on how far a pixel moves its code", name="contractive AE"),
@@ -144,6 +151,7 @@ class ModelConfig:
     sparsity: float = setting(0.1, "nats a unit of code costs where its drawing has norm 1; sparse", 0, 1e6)
     adversary: float = setting(10.0, "how hard the encoder works against a reader of labels; scrubbed", 0, 1e6)
     contraction: float = setting(1.0, "nats a unit of the squared Jacobian costs; contractive", 0, 1e6)
+    components: int = setting(50, "Gaussians in a learned prior; mixture", 1, 1000)  # K
     n_classes: int = setting(10, "labels a CVAE knows; its data set says how many", 1, 100, flag=False)
 
     def __post_init__(self) -> None:
@@ -190,6 +198,13 @@ class ModelConfig:
     def conditional(self) -> bool:
         return KINDS[self.kind].conditional
 
+    @property
+    def prior(self) -> str:
+        """What p(z) is, in words; empty where there is none."""
+        if KINDS[self.kind].learned_prior:
+            return f"its learned prior of {self.components} Gaussians" if self.components > 1 else "its learned prior"
+        return "N(0, I)" if self.probabilistic else ""
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every tensor that `models.build` makes: known before anything is allocated."""
         labels = self.n_classes if self.conditional else 0
@@ -201,7 +216,12 @@ class ModelConfig:
         ):
             for i, (n_in, n_out) in enumerate(pairwise(widths)):  # an activation stands between two layers
                 found |= {f"{name}.{2 * i}.weight": (n_out, n_in), f"{name}.{2 * i}.bias": (n_out,)}
-        return found | ({"log_sigma": ()} if self.likelihood == "gaussian" else {})
+        if self.likelihood == "gaussian":
+            found["log_sigma"] = ()
+        if KINDS[self.kind].learned_prior:
+            each = (self.components, self.latent_dim)
+            found |= {"prior.logits": (self.components,), "prior.mean": each, "prior.log_sigma": each}
+        return found
 
     @property
     def numbers(self) -> int:

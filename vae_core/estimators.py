@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from vae_core import corruption, likelihood
-from vae_core.losses import gaussian_kl
 from vae_core.models import Autoencoder, Code
 
 PARAMETERS = ("μ₁", "μ₂", "log σ₁", "log σ₂")
@@ -77,7 +76,7 @@ def exact_slopes(model: Autoencoder, x: Tensor, code: Code, y: int | None = None
     free = Code(mean, 2 * log_sigma)
     with torch.enable_grad():
         bound = likelihood.elbo(model, x[None], free, None if y is None else torch.tensor([y]))
-        slopes = torch.autograd.grad((bound + gaussian_kl(*free).sum(-1)).sum(), (mean, log_sigma))
+        slopes = torch.autograd.grad((bound + model.prior.kl(*free).sum(-1)).sum(), (mean, log_sigma))
     return torch.cat(slopes, 1)[0]
 
 

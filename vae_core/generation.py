@@ -16,25 +16,12 @@ from vae_core import latent
 from vae_core.config import ModelConfig
 from vae_core.judge import DIGITS, Judge, binarise
 from vae_core.models import Autoencoder
+from vae_core.prior import Mixture
 
 NEAREST = 3  # neighbours that make an image's ball (k)
 DRAWS = 10_000  # of each source: the share of digits and the entropy are theirs
 BATCH, REAL = 1000, 2000  # drawings against real images at a time, in the judge's features: the means over all batches
 COMPONENTS = (10, 30, 100)  # K of the mixtures that are measured
-
-
-class Mixture(NamedTuple):
-    """A distribution to draw codes from: Σ weight N(mean, factor factorᵀ)."""
-
-    weights: Tensor  # (K,), they sum to 1
-    means: Tensor  # (K, D)
-    factors: Tensor  # (K, D, D), lower triangular
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """(n, D)"""
-        which = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        eps = torch.randn(n, self.means.shape[1], generator=generator)
-        return self.means[which] + torch.einsum("nij,nj->ni", self.factors[which], eps)
 
 
 def as_mixture(source: latent.Gaussian) -> Mixture:

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_core import losses
 from vae_core.models import Autoencoder, Code
 
 
@@ -160,7 +159,7 @@ def label_elbos(model: Autoencoder, x: Tensor, generator: torch.Generator, sampl
     eps = torch.randn(samples, 1, model.config.latent_dim, generator=generator)
     z = code.mean + torch.exp(0.5 * code.logvar) * eps  # (samples, K, D)
     nll = model.nll(x.repeat(samples, 1), model.decode(z.flatten(0, 1), y.repeat(samples)))
-    return -nll.view(samples, k).mean(0) - losses.gaussian_kl(*code).sum(-1)
+    return -nll.view(samples, k).mean(0) - model.prior.kl(*code).sum(-1)
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
 """The integral that makes variational autoencoders necessary, done: exact log p(x) and p(z | x) in two dimensions.
 
-For models with a posterior and two latent dimensions. Nats throughout; p(z) = N(0, I). With a CVAE every p is given
+For models with a posterior and two latent dimensions. Nats throughout; p(z) is the model's own prior. With a CVAE every p is given
 the label y too, so log p(x) stands for log p(x | y). Images x are (N, 784) or one of (784,) in [0, 1], grey or
 observed; codes z (P, 2).
 
@@ -24,8 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vae_core import losses
 from vae_core.models import Autoencoder, Code
+from vae_core.prior import gauss_hermite, log_normal
 
 REACH = 7.0  # the coarse lattice covers ±REACH; beyond it p(z) alone is below e^−24 of its top
 COARSE = 0.25  # its step
@@ -85,7 +85,7 @@ class Ledger(NamedTuple):
 
     reconstruction_at_mean: float  # −log p(x | z = μ)
     reconstruction: float  # −E_q log p(x | z), Gauss–Hermite
-    kl: tuple[float, float]  # KL(q ‖ p(z)) of each dimension, closed form
+    kl: tuple[float, ...]  # KL(q ‖ p(z)): of each dimension under N(0, I), whole under a learned prior
     elbo: float  # −reconstruction − Σ kl
     log_p: float  # quadrature over the whole plane
     posterior_kl: float  # KL(q ‖ p(z | x)), quadrature over q's own place
@@ -110,7 +110,7 @@ class Climb(NamedTuple):
 def log_joint(model: Autoencoder, x: Tensor, z: Tensor, y: int | None = None) -> Tensor:
     """log p(x | z) + log p(z) of every image at every code: (N, 784), (P, 2) → (N, P). One label y for all."""
     _check(model, y)
-    return _log_likelihood(model, model.observe(x), _decode(model, z, y)) + log_prior(z)
+    return _log_likelihood(model, model.observe(x), _decode(model, z, y)) + model.prior.log_prob(z)
 
 
 @torch.inference_mode()
@@ -190,20 +190,7 @@ def raster(
     return log_joint(model, x[None], torch.stack([across, up], -1).reshape(-1, 2).float(), y).view(n, n)
 
 
-def log_prior(z: Tensor) -> Tensor:
-    """log N(z; 0, I): (…, D) → (…)."""
-    return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
-
-
 # The bound ------------------------------------------------------------------------------------------------------------
-
-
-def gauss_hermite(nodes: int = NODES) -> tuple[Tensor, Tensor]:
-    """ε (nodes², 2), weights (nodes²,) of an expectation over N(0, I) in the plane (Abramowitz & Stegun 25.4.46)."""
-    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    weights = weights / weights.sum()
-    eps = np.stack(np.meshgrid(points, points, indexing="ij"), -1).reshape(-1, 2)
-    return torch.tensor(eps, dtype=torch.float32), torch.tensor(np.outer(weights, weights).ravel(), dtype=torch.float32)
 
 
 def elbo(
@@ -211,7 +198,7 @@ def elbo(
 ) -> Tensor:
     """ELBO of images (N, 784) under q = N(mean, diag exp logvar) (N, 2) each: (N,), without noise.
 
-    −E_q[−log p(x | z)] by Gauss–Hermite, the KL in closed form. Differentiable in the code.
+    −E_q[−log p(x | z)] by Gauss–Hermite, the KL from the prior. Differentiable in the code.
     """
     _check(model, y)
     eps, weight = gauss_hermite(nodes)
@@ -222,7 +209,7 @@ def elbo(
         label = None if y is None else y[rows].repeat_interleave(len(eps))
         seen = x[rows].repeat_interleave(len(eps), 0)
         nll = model.nll(seen, model.decode(z.flatten(0, 1), label)).view(len(rows), -1)
-        parts.append(-(nll @ weight) - losses.gaussian_kl(mean, logvar).sum(-1))
+        parts.append(-(nll @ weight) - model.prior.kl(mean, logvar).sum(-1))
     return torch.cat(parts)
 
 
@@ -253,7 +240,7 @@ def ledger(
     """
     x, label = model.observe(x)[None], None if y is None else torch.tensor([y])
     code = code or model.encode(x, label)
-    kl = losses.gaussian_kl(*code)[0].double()
+    kl = model.prior.kl(*code)[0].double()
     bound = settled_elbo(model, x[0], code, y)
     exact = exact or posterior(model, x[0], y)
     divergence = math.inf
@@ -261,7 +248,7 @@ def ledger(
         offsets = ((torch.arange(cells) + 0.5) / cells - 0.5) * 14  # σ
         eps = torch.stack(torch.meshgrid(offsets, offsets, indexing="ij"), -1).reshape(-1, 2)
         z = code.mean + torch.exp(0.5 * code.logvar) * eps
-        log_eps = log_prior(eps).double()
+        log_eps = log_normal(eps).double()
         log_q = log_eps - 0.5 * float(code.logvar.sum())
         mass = log_eps.softmax(0)  # q of each cell
         before, divergence = divergence, float((mass * (log_q - log_joint(model, x, z, y)[0] + exact.log_p)).sum())
@@ -270,7 +257,7 @@ def ledger(
     return Ledger(
         reconstruction_at_mean=float(model.nll(x, model.decode(code.mean, label))),
         reconstruction=-bound - float(kl.sum()),
-        kl=(float(kl[0]), float(kl[1])),
+        kl=tuple(kl.tolist()),
         elbo=bound,
         log_p=exact.log_p,
         posterior_kl=divergence,
@@ -337,7 +324,7 @@ def draws(
     """log w = log p(x, z) − log q(z) of one image (784,) at n draws z ~ q: (n,). Their mean estimates the ELBO."""
     z = _draws(code, n, generator)
     eps = (z - code.mean) * torch.exp(-0.5 * code.logvar)
-    return log_joint(model, x[None], z, y)[0] - (log_prior(eps) - 0.5 * code.logvar.sum())
+    return log_joint(model, x[None], z, y)[0] - (log_normal(eps) - 0.5 * code.logvar.sum())
 
 
 def importance_bound(log_w: Tensor) -> Tensor:
@@ -454,7 +441,7 @@ def _coarse_blocks(model: Autoencoder, x: Tensor, y: int | None) -> tuple[Tensor
     decoded = _coarse_decoded(model, y)
     axis = torch.arange(TILES)
     tiles = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)  # (T, 2)
-    prior = log_prior(_centres(tiles, COARSE)).reshape(-1)
+    prior = model.prior.log_prob(_centres(tiles, COARSE)).reshape(-1)
     images, corners, blocks = [], [], []
     for rows in torch.arange(len(x)).split(256):
         values = _log_likelihood(model, x[rows], decoded) + prior
@@ -480,7 +467,7 @@ def _beyond(model: Autoencoder, x: Tensor, y: int | None, top: Tensor) -> Iterat
         tiles = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         ring = tiles[((tiles == -out) | (tiles == TILES + out - 1)).any(1)]
         z = _centres(ring, COARSE).reshape(-1, 2)
-        values = (_log_likelihood(model, x[None], _decode(model, z, y)) + log_prior(z)).view(1, len(ring), SIDE, SIDE)
+        values = (_log_likelihood(model, x[None], _decode(model, z, y)) + model.prior.log_prob(z)).view(1, len(ring), SIDE, SIDE)
         keep, top_here = _worth(values, top)
         if not keep.any():
             return
@@ -513,7 +500,7 @@ def _evaluate(
     at, chunk = 0, DECODED // SIDE**2
     for first in range(0, len(tiles), chunk):
         z = _centres(tiles[first : first + chunk], step).reshape(-1, 2)
-        decoded, prior = _decode(model, z, y), log_prior(z)
+        decoded, prior = _decode(model, z, y), model.prior.log_prob(z)
         for k, count in enumerate(counts[first : first + chunk]):
             cells = slice(k * SIDE**2, (k + 1) * SIDE**2)
             values[at : at + count] = _log_likelihood(model, x[image[at : at + count]], decoded[cells]) + prior[cells]

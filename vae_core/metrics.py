@@ -31,7 +31,7 @@ class PerImage(NamedTuple):
     reconstruction_at_mean: Tensor  # −log p(x | z = mean)
     mse: Tensor  # mean squared error of the pixels at the mean
     reconstruction: Tensor | None  # −E_q log p(x | z), SAMPLES draws
-    kl: Tensor | None  # KL(q ‖ N(0, I)), closed form
+    kl: Tensor | None  # KL(q ‖ p(z))
 
 
 class Labeller(Protocol):
@@ -61,7 +61,7 @@ def per_image(
         rows["at_mean"].append(model.nll(x, model.decode(code.mean, y)))
         rows["mse"].append(losses.mean_squared_error(model.pixels(code.mean, y), x))
         if code.logvar is not None:
-            rows["kl"].append(losses.gaussian_kl(*code).sum(-1))
+            rows["kl"].append(model.prior.kl(*code).sum(-1))
             draws = [model.nll(x, model.decode(model.sample(code, generator), y)) for _ in range(samples)]
             rows["reconstruction"].append(torch.stack(draws).mean(0))
     joined = {k: torch.cat(v) for k, v in rows.items() if v}

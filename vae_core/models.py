@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from vae_core import losses
 from vae_core.config import KINDS, PIXELS, ModelConfig
 from vae_core.corruption import corrupt_mixed, flip
+from vae_core.prior import Learned, Prior, Standard
 
 _CODES: dict[str, Callable[[Tensor], Tensor]] = {"linear": lambda h: h, "relu": torch.relu, "sigmoid": torch.sigmoid}
 _ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -78,6 +79,7 @@ class Autoencoder(nn.Module, ABC):
         d = config.latent_dim
         self.encoder = mlp(PIXELS + k, config.encoder, 2 * d if self.probabilistic else d, config.activation)
         self.decoder = mlp(d + k, config.decoder, PIXELS, config.activation)
+        self.prior: Prior = Learned(config.components, d) if KINDS[config.kind].learned_prior else Standard(d)
         if config.likelihood == "gaussian":
             start = torch.tensor(1.0 if config.sigma is None else config.sigma).log()
             self.log_sigma = nn.Parameter(start, requires_grad=config.sigma is None)
@@ -155,7 +157,7 @@ class Autoencoder(nn.Module, ABC):
             decoded = self.decoder(self._with_label(z, y)).to(x.dtype)
             reconstruction = reconstruction + self.nll(x, decoded) / self.config.corruptions
             if code.logvar is not None:
-                part = losses.gaussian_kl(*code).sum(-1) / self.config.corruptions
+                part = self.prior.kl_at(*code, z).sum(-1) / self.config.corruptions
                 kl = part if kl is None else kl + part
             for name, term in self.penalty(shown, code, z, y, generator).items():
                 penalties[name] = penalties.get(name, 0) + term / self.config.corruptions
@@ -237,7 +239,11 @@ class Sparse(Autoencoder, kind="sparse"):
 
     w_j is what unit j adds to the decoder's first layer. Without its norm the network would pay less by smaller codes
     and larger weights; with it the price is that of a decoder whose columns have norm 1, which it gets in the end.
+    A unit of a ReLU that answers no image of a batch has no gradient and would sleep for good: it pays for how far it is
+    from waking.
     """
+
+    WAKING = 0.05  # nats for each unit of the distance
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return x
@@ -245,7 +251,12 @@ class Sparse(Autoencoder, kind="sparse"):
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        return {"sparsity": self.config.sparsity * (z.abs() * self._norms()).sum(-1)}
+        terms = {"sparsity": self.config.sparsity * (z.abs() * self._norms()).sum(-1)}
+        asleep = (z == 0).all(0)  # no image of the batch has a use for it, so that nothing else would reach it
+        if self.config.code == "relu" and self.config.sparsity:
+            below = torch.relu(-self.encoder(shown).to(z.dtype)) * asleep  # (B, D)
+            terms["sleep"] = self.WAKING * below.sum(-1)
+        return terms
 
     @torch.no_grad()
     def settle(self, images: Tensor) -> None:
@@ -390,6 +401,14 @@ class Scrubbed(Autoencoder, kind="scrubbed"):
 
     def settle(self, images: Tensor) -> None:
         self.adversary = None
+
+
+@final
+class MixtureVAE(Autoencoder, kind="mixture"):
+    """The VAE whose prior is a mixture of Gaussians, learned along (`prior.Learned`): it moves to where the codes are."""
+
+    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
 
 
 class _Reversed(torch.autograd.Function):

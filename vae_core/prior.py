@@ -1,0 +1,147 @@
+"""Distributions of codes: what a code is drawn from, and what it costs to say where one lies.
+
+Every one is a mixture of Gaussians, if only of one, so that whoever draws knows one thing only. Codes z are (…, D), nats
+throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vae_core import chance
+from vae_core.losses import gaussian_kl
+
+NODES = 12  # Gauss–Hermite nodes of `rule` in each of two dimensions
+POINTS = 256  # of `rule` in more
+CHUNK = 1 << 22  # numbers in a table of densities that is made at once
+
+
+class Mixture(NamedTuple):
+    """A distribution to draw codes from: Σ weight N(mean, factor factorᵀ)."""
+
+    weights: Tensor  # (K,), they sum to 1
+    means: Tensor  # (K, D)
+    factors: Tensor  # (K, D, D), lower triangular
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """(n, D)"""
+        which = torch.multinomial(self.weights, n, replacement=True, generator=generator)
+        eps = torch.randn(n, self.means.shape[1], generator=generator)
+        return self.means[which] + torch.einsum("nij,nj->ni", self.factors[which], eps)
+
+
+def gauss_hermite(nodes: int) -> tuple[Tensor, Tensor]:
+    """ε (nodes², 2), weights (nodes²,) of an expectation over N(0, I) in the plane (Abramowitz & Stegun 25.4.46)."""
+    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    weights = weights / weights.sum()
+    eps = np.stack(np.meshgrid(points, points, indexing="ij"), -1).reshape(-1, 2)
+    return torch.tensor(eps, dtype=torch.float32), torch.tensor(np.outer(weights, weights).ravel(), dtype=torch.float32)
+
+
+@lru_cache
+def rule(latent_dim: int) -> tuple[Tensor, Tensor]:
+    """ε (P, D), weights (P,) for an expectation over N(0, I), always the same: Gauss–Hermite in the plane, else POINTS
+    draws in pairs ±. static/engine/prior.mjs has the same ones."""
+    if latent_dim == 2:
+        return gauss_hermite(NODES)
+    half = torch.tensor(chance.normals(0, POINTS // 2 * latent_dim)).view(-1, latent_dim)
+    return torch.cat([half, -half]), torch.full((POINTS,), 1 / POINTS)
+
+
+class Standard(nn.Module):
+    """N(0, I), which nobody has to learn."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z): (…, D) → (…)."""
+        return log_normal(z)
+
+    def kl(self, mean: Tensor, logvar: Tensor) -> Tensor:
+        """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, in parts that add up to it: each dimension's (B, D)."""
+        return gaussian_kl(mean, logvar)
+
+    def kl_at(self, mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+        """The same for training, which has a draw z (B, D) of q."""
+        return self.kl(mean, logvar)
+
+    def mixture(self) -> Mixture:
+        """To draw from."""
+        return Mixture(torch.ones(1), torch.zeros(1, self.latent_dim), torch.eye(self.latent_dim)[None])
+
+
+class Learned(nn.Module):
+    """Σ_k w_k N(m_k, diag s_k²), its numbers parameters like any other (Dilokthanakul et al. 2016, arXiv 1611.02648;
+    Tomczak & Welling 2018, arXiv 1705.07120). Nothing makes a component a class."""
+
+    def __init__(self, components: int, latent_dim: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(components))  # log w, up to a constant
+        self.mean = nn.Parameter(torch.randn(components, latent_dim))
+        self.log_sigma = nn.Parameter(torch.zeros(components, latent_dim))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z): (…, D) → (…)."""
+        flat = z.reshape(-1, z.shape[-1])
+        parts = [self._joint(part).logsumexp(-1) for part in flat.split(max(1, CHUNK // self.mean.numel()))]
+        return torch.cat(parts).view(z.shape[:-1])
+
+    def kl(self, mean: Tensor, logvar: Tensor) -> Tensor:
+        """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, as its one part (B, 1): a mixture does not fall apart
+        into dimensions.
+
+        log p(z) = log w_k N(z; m_k, s_k²) − log r_k(z) with k the component that suits q best and r_k its share of p(z).
+        The first has its expectation in closed form; the second, close to 0 where q lies in one component, is summed by
+        `rule`.
+        """
+        eps, weight = (part.to(mean) for part in rule(mean.shape[-1]))
+        variance = torch.exp(2 * self.log_sigma)
+        spread = ((mean[:, None] - self.mean).square() + logvar.exp()[:, None]) / variance  # (B, K, D)
+        suits = self._constants() - 0.5 * spread.sum(-1)  # (B, K)
+        best, k = suits.max(-1)
+        shares = []
+        for rows in torch.arange(len(mean)).split(max(1, CHUNK // (len(eps) * self.mean.numel()))):
+            z = mean[rows, None] + torch.exp(0.5 * logvar[rows])[:, None] * eps  # (b, P, D)
+            joint = self._joint(z)  # (b, P, K)
+            own = joint.gather(-1, k[rows, None, None].expand(-1, len(eps), 1))[..., 0]
+            shares.append((joint.logsumexp(-1) - own) @ weight)
+        return (-_entropy(logvar) - best - torch.cat(shares))[:, None]
+
+    def kl_at(self, mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+        """An unbiased estimate from one draw z (B, D) of q: (B, 1)."""
+        return (-_entropy(logvar) - self.log_prob(z))[:, None]
+
+    def mixture(self) -> Mixture:
+        """To draw from."""
+        with torch.no_grad():
+            return Mixture(self.logits.softmax(0), self.mean.clone(), torch.diag_embed(torch.exp(self.log_sigma)))
+
+    def _constants(self) -> Tensor:
+        return self.logits.log_softmax(0) - self.log_sigma.sum(-1) - 0.5 * self.mean.shape[1] * math.log(2 * math.pi)
+
+    def _joint(self, z: Tensor) -> Tensor:
+        """log w_k N(z; m_k, s_k²): (…, D) → (…, K). By products of matrices, which is faster, nats would be lost where a
+        component is narrow."""
+        away = (z[..., None, :] - self.mean) * torch.exp(-self.log_sigma)
+        return self._constants() - 0.5 * away.square().sum(-1)
+
+
+Prior = Standard | Learned
+
+
+def log_normal(z: Tensor) -> Tensor:
+    """log N(z; 0, I): (…, D) → (…)."""
+    return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
+
+
+def _entropy(logvar: Tensor) -> Any:
+    """Of N(·, diag exp logvar): (B, D) → (B,)."""
+    return 0.5 * (logvar + 1 + math.log(2 * math.pi)).sum(-1)
