@@ -24,11 +24,6 @@ BATCH, REAL = 1000, 2000  # drawings against real images at a time, in the judge
 COMPONENTS = (10, 30, 100)  # K of the mixtures that are measured
 
 
-def as_mixture(source: latent.Gaussian) -> Mixture:
-    """One Gaussian as a mixture of one."""
-    return Mixture(torch.ones(1), source.mean[None], source.factor[None])
-
-
 def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:
     """K Gaussians with full covariances by EM from k-means (McLachlan & Peel 2000), fitted to codes (N, D).
 
@@ -60,8 +55,11 @@ class Source(NamedTuple):
 
 
 SOURCES = {
-    "prior": Source("N(0, I)", lambda model, codes, k: as_mixture(latent.standard_normal(codes.shape[1]))),
-    "gaussian": Source("one Gaussian of its codes", lambda model, codes, k: as_mixture(latent.fit_gaussian(codes))),
+    # N(0, I) unless a model has learned another; without a posterior it is a yardstick only.
+    "prior": Source("the prior", lambda model, codes, k: model.prior.mixture()),
+    "gaussian": Source(
+        "one Gaussian of its codes", lambda model, codes, k: latent.as_mixture(latent.fit_gaussian(codes))
+    ),
     "mixture": Source(
         "a mixture of Gaussians of its codes", lambda model, codes, k: fit_mixture(codes, k), components=True
     ),

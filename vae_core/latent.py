@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vae_core.models import Autoencoder, Code
+from vae_core.prior import Learned, Mixture
 
 
 class Gaussian(NamedTuple):
@@ -94,6 +95,11 @@ def standard_normal(latent_dim: int) -> Gaussian:
     return Gaussian(torch.zeros(latent_dim), torch.eye(latent_dim))
 
 
+def as_mixture(source: Gaussian) -> Mixture:
+    """One Gaussian as a mixture of one."""
+    return Mixture(torch.ones(1), source.mean[None], source.factor[None])
+
+
 class Scale(NamedTuple):
     """Middle and σ of each dimension of a set of codes, which a few far ones do not move."""
 
@@ -117,14 +123,16 @@ def robust_scale(codes: Tensor) -> Scale:
 
 
 def own_scale(train_mean: Tensor, *, prior: bool) -> Scale:
-    """The scale of a model: its prior's, 0 and 1, where it has one, else the robust one of its training codes."""
+    """The scale of a model: 0 and 1 where its prior is N(0, I), else the robust one of its training codes."""
     d = train_mean.shape[1]
     return Scale(torch.zeros(d), torch.ones(d)) if prior else robust_scale(train_mean)
 
 
-def own_source(train_mean: Tensor, *, prior: bool) -> Gaussian:
+def own_source(model: Autoencoder, train_mean: Tensor) -> Gaussian | Mixture:
     """Where random codes come from: the prior where the model has one, else the Gaussian of its training codes."""
-    return standard_normal(train_mean.shape[1]) if prior else fit_gaussian(train_mean)
+    if isinstance(model.prior, Learned):
+        return model.prior.mixture()
+    return standard_normal(train_mean.shape[1]) if model.probabilistic else fit_gaussian(train_mean)
 
 
 def order_dimensions(mean: Tensor, logvar: Tensor | None) -> tuple[Tensor, Tensor]:

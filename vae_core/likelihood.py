@@ -1,8 +1,8 @@
 """The integral that makes variational autoencoders necessary, done: exact log p(x) and p(z | x) in two dimensions.
 
-For models with a posterior and two latent dimensions. Nats throughout; p(z) is the model's own prior. With a CVAE every p is given
-the label y too, so log p(x) stands for log p(x | y). Images x are (N, 784) or one of (784,) in [0, 1], grey or
-observed; codes z (P, 2).
+For models with a posterior and two latent dimensions. Nats throughout; p(z) is the model's own prior. With
+a CVAE every p is given the label y too, so log p(x) stands for log p(x | y). Images x are (N, 784) or one of (784,) in
+[0, 1], grey or observed; codes z (P, 2).
 
 Quadrature is the midpoint rule on squares of one size for each image. A coarse lattice over ±7 finds where the mass
 can lie; what can matter is decoded at half the step again and again, until the step is at most the posterior's own
@@ -467,7 +467,9 @@ def _beyond(model: Autoencoder, x: Tensor, y: int | None, top: Tensor) -> Iterat
         tiles = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         ring = tiles[((tiles == -out) | (tiles == TILES + out - 1)).any(1)]
         z = _centres(ring, COARSE).reshape(-1, 2)
-        values = (_log_likelihood(model, x[None], _decode(model, z, y)) + model.prior.log_prob(z)).view(1, len(ring), SIDE, SIDE)
+        values = (_log_likelihood(model, x[None], _decode(model, z, y)) + model.prior.log_prob(z)).view(
+            1, len(ring), SIDE, SIDE
+        )
         keep, top_here = _worth(values, top)
         if not keep.any():
             return

@@ -139,11 +139,9 @@ def _no_leak(subject: Subject) -> str:
 
 def _draws(subject: Subject) -> dict[str, Any]:
     model = subject.model
-    source = latent.own_source(
-        checkpoints.load_codes(subject.slug, subject.root)["train_mean"], prior=model.probabilistic
-    )
+    source = latent.own_source(model, checkpoints.load_codes(subject.slug, subject.root)["train_mean"])
     share = metrics.accepted_draws(model, checkpoints.load_judge(subject.root), source, n=DRAWS)
-    told = "N(0, I)" if model.probabilistic else "one Gaussian with mean and covariance of the stored training codes"
+    told = model.config.prior or "one Gaussian with mean and covariance of the stored training codes"
     found = {"accepted": round(share, 4), "draws": DRAWS, "from": told, "seed": 0}
     return found | {"judge": weights_fingerprint("judge", subject.root)}
 

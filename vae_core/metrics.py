@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vae_core import latent, losses
 from vae_core.corruption import CORRUPTIONS, corrupt, flip
 from vae_core.models import Autoencoder, Code
+from vae_core.prior import Mixture
 
 SAMPLES = 10  # draws of ε per image behind an ELBO
 DENOISING_IMAGES = 2000  # the first images of the test split
@@ -230,7 +231,9 @@ def label_agreement(model: Autoencoder, judge: Labeller, *, per_class: int = 100
 
 
 @torch.inference_mode()
-def accepted_draws(model: Autoencoder, judge: Accepter, source: latent.Gaussian, *, n: int, seed: int = 0) -> float:
+def accepted_draws(
+    model: Autoencoder, judge: Accepter, source: latent.Gaussian | Mixture, *, n: int, seed: int = 0
+) -> float:
     """Share of n drawings of random codes that the judge takes for digits; a conditional model is told each label
     equally often."""
     z = source.sample(n, torch.Generator().manual_seed(seed))

@@ -239,8 +239,8 @@ class Sparse(Autoencoder, kind="sparse"):
 
     w_j is what unit j adds to the decoder's first layer. Without its norm the network would pay less by smaller codes
     and larger weights; with it the price is that of a decoder whose columns have norm 1, which it gets in the end.
-    A unit of a ReLU that answers no image of a batch has no gradient and would sleep for good: it pays for how far it is
-    from waking.
+    A unit of a ReLU that answers no image of a batch has no gradient and would sleep for good: it pays for how far it
+    is from waking.
     """
 
     WAKING = 0.05  # nats for each unit of the distance
@@ -405,7 +405,7 @@ class Scrubbed(Autoencoder, kind="scrubbed"):
 
 @final
 class MixtureVAE(Autoencoder, kind="mixture"):
-    """The VAE whose prior is a mixture of Gaussians, learned along (`prior.Learned`): it moves to where the codes are."""
+    """The VAE whose prior is a mixture of Gaussians, learned along (`prior.Learned`): it goes where the codes are."""
 
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x

@@ -1,7 +1,7 @@
 """Distributions of codes: what a code is drawn from, and what it costs to say where one lies.
 
-Every one is a mixture of Gaussians, if only of one, so that whoever draws knows one thing only. Codes z are (…, D), nats
-throughout.
+Every one is a mixture of Gaussians, if only of one, so that whoever draws knows one thing only. Codes z are (…, D);
+nats throughout.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ class Mixture(NamedTuple):
         eps = torch.randn(n, self.means.shape[1], generator=generator)
         return self.means[which] + torch.einsum("nij,nj->ni", self.factors[which], eps)
 
+    def place(self, share: float, eps: Tensor) -> Tensor:
+        """A draw (D,) from given numbers: the component in which `share` of all weight ends, there the place of eps
+        (D,) of N(0, I). static/engine/prior.mjs does the same."""
+        k = min(int((self.weights.cumsum(0) <= share).sum()), len(self.weights) - 1)
+        return self.means[k] + self.factors[k] @ eps
+
 
 def gauss_hermite(nodes: int) -> tuple[Tensor, Tensor]:
     """ε (nodes², 2), weights (nodes²,) of an expectation over N(0, I) in the plane (Abramowitz & Stegun 25.4.46)."""
@@ -66,7 +72,7 @@ class Standard(nn.Module):
         return log_normal(z)
 
     def kl(self, mean: Tensor, logvar: Tensor) -> Tensor:
-        """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, in parts that add up to it: each dimension's (B, D)."""
+        """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, in parts that add up to it: each dimension's."""
         return gaussian_kl(mean, logvar)
 
     def kl_at(self, mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
@@ -98,7 +104,7 @@ class Learned(nn.Module):
         """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, as its one part (B, 1): a mixture does not fall apart
         into dimensions.
 
-        log p(z) = log w_k N(z; m_k, s_k²) − log r_k(z) with k the component that suits q best and r_k its share of p(z).
+        log p(z) = log w_k N(z; m_k, s_k²) − log r_k(z), k the component that suits q best and r_k its share of p(z).
         The first has its expectation in closed form; the second, close to 0 where q lies in one component, is summed by
         `rule`.
         """
@@ -128,8 +134,8 @@ class Learned(nn.Module):
         return self.logits.log_softmax(0) - self.log_sigma.sum(-1) - 0.5 * self.mean.shape[1] * math.log(2 * math.pi)
 
     def _joint(self, z: Tensor) -> Tensor:
-        """log w_k N(z; m_k, s_k²): (…, D) → (…, K). By products of matrices, which is faster, nats would be lost where a
-        component is narrow."""
+        """log w_k N(z; m_k, s_k²): (…, D) → (…, K). By products of matrices, which is faster, nats would be lost where
+        a component is narrow."""
         away = (z[..., None, :] - self.mean) * torch.exp(-self.log_sigma)
         return self._constants() - 0.5 * away.square().sum(-1)
 

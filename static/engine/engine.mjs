@@ -8,6 +8,7 @@
 // b by t, one number in [0, 1] a row: an input that no training has shown, so only its ends mean anything.
 
 import { LANES, LINE, allocate } from "./kernel.mjs";
+import { LearnedPrior } from "./prior.mjs";
 import { EngineError, readTensors } from "./safetensors.mjs";
 
 export { EngineError };
@@ -104,7 +105,12 @@ export class Model {
       encoder: [PIXELS + this.nClasses, ...config.encoder, codeWidth],
       decoder: [this.latentDim + this.nClasses, ...config.decoder, PIXELS],
     };
-    this.#checked(tensors, widths);
+    const learned = tensors.has("prior.logits");
+    this.#checked(tensors, widths, learned ? config.components : 0);
+    /** p(z) where it is not N(0, I). @type {LearnedPrior | null} */
+    this.prior = learned
+      ? new LearnedPrior(...["logits", "mean", "log_sigma"].map((part) => tensors.get(`prior.${part}`).values))
+      : null;
     this.logSigma = tensors.has("log_sigma")
       ? Math.max(tensors.get("log_sigma").values[0], Math.log(SIGMA_FLOOR))
       : 0;
@@ -194,16 +200,18 @@ export class Model {
     return out;
   }
 
-  /** KL(q(z | x) ‖ N(0, I)) of each latent dimension in nats, Float64Array n × D; null where a code is a point. */
-  klPerDimension(code) {
+  /** KL(q(z | x) ‖ p(z)) in nats, in parts that add up to it: under N(0, I) each dimension's, Float64Array n × D; under a
+   * learned prior, which does not fall apart into dimensions, its one part, n. null where a code is a point. */
+  klParts(code) {
     if (!code.logvar) return null;
+    if (this.prior) return this.prior.kl(code);
     return Float64Array.from(code.mean, (m, i) => 0.5 * (m * m + Math.expm1(code.logvar[i]) - code.logvar[i]));
   }
 
-  /** The same summed over the dimensions, Float64Array n; null where a code is a point. */
+  /** The same summed over its parts, Float64Array n; null where a code is a point. */
   kl(code) {
-    const parts = this.klPerDimension(code);
-    if (!parts) return null;
+    const parts = this.klParts(code);
+    if (!parts || this.prior) return parts;
     const out = new Float64Array(parts.length / this.latentDim);
     parts.forEach((kl, i) => (out[Math.floor(i / this.latentDim)] += kl));
     return out;
@@ -231,7 +239,7 @@ export class Model {
   // Machinery ----------------------------------------------------------------------------------------------------------
 
   /** Throws unless the tensors are exactly those that the card describes. */
-  #checked(tensors, widths) {
+  #checked(tensors, widths, components) {
     const expected = new Map();
     for (const [part, sizes] of Object.entries(widths)) {
       sizes.slice(1).forEach((size, i) => {
@@ -240,6 +248,10 @@ export class Model {
       });
     }
     if (this.likelihood === "gaussian") expected.set("log_sigma", []);
+    if (components) {
+      expected.set("prior.logits", [components]);
+      for (const part of ["mean", "log_sigma"]) expected.set(`prior.${part}`, [components, this.latentDim]);
+    }
     const say = (shape) => (shape ? `[${shape.join(", ")}]` : "absent");
     for (const name of new Set([...expected.keys(), ...tensors.keys()])) {
       const want = expected.get(name);

@@ -68,7 +68,7 @@ export class Bound {
 
   /**
    * Everything that depends on q = N(mean, diag exp logvar), two numbers each, in nats:
-   * {atMean: −log p(x | z = μ), reconstruction: −E_q log p(x | z), kl: [KL of each dimension], elbo}
+   * {atMean: −log p(x | z = μ), reconstruction: −E_q log p(x | z), kl: its parts as model.klParts has them, elbo}
    * @param {import("../engine/engine.mjs").Code} q
    */
   at({ mean, logvar }) {
@@ -81,8 +81,8 @@ export class Bound {
     model.logits(Float32Array.from(mean), label, centre);
     model.toPixels(centre, this.pixels);
     this.#price();
-    const kl = [...model.klPerDimension({ mean, logvar })];
-    return { atMean: model.nll(x, centre)[0], reconstruction, kl, elbo: -reconstruction - kl[0] - kl[1] };
+    const kl = [...model.klParts({ mean, logvar })];
+    return { atMean: model.nll(x, centre)[0], reconstruction, kl, elbo: -reconstruction - kl.reduce((sum, part) => sum + part, 0) };
   }
 
   /** What each pixel costs at the mean. */

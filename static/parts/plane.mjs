@@ -176,9 +176,11 @@ export class Plane {
     this.onView?.();
   }
 
-  /** Circles of 1 and 2 σ of N(0, I): dashed where it is the prior, dotted where it is only a yardstick, or null. */
+  /** Circles of 1 and 2 σ of N(0, I): dashed where it is the prior, dotted where it is only a yardstick, or null; of a
+   * prior that a model has learned an ellipse of 1 σ for each of its components.
+   * @param {"prior" | "yardstick" | null | import("../engine/prior.mjs").LearnedPrior} kind */
   setCircles(kind) {
-    this.circles = kind === true ? "prior" : kind || null;
+    this.circles = kind;
     this.redraw();
   }
 
@@ -352,6 +354,7 @@ export class Plane {
   }
 
   #drawCircles(ctx) {
+    if (typeof this.circles === "object") return this.#drawComponents(ctx, this.circles.components());
     const [x, y] = this.toScreen([0, 0]);
     ctx.save();
     ctx.setLineDash(this.circles === "prior" ? [7, 5] : [1.5, 4]);
@@ -373,6 +376,24 @@ export class Plane {
       const at = foot + 9 > this.height - TICKS ? Math.min(foot - 9, this.height - TICKS) : foot + 9;
       if (foot - 9 < this.height) this.text(ctx, `${radius}σ`, x, at, { size: 11 });
     }
+  }
+
+  #drawComponents(ctx, components) {
+    const most = components[components.length - 1].weight;
+    ctx.save();
+    ctx.setLineDash([4, 3]);
+    for (const { at, sigma, weight } of components) {
+      const [x, y] = this.toScreen(at);
+      ctx.beginPath();
+      ctx.ellipse(x, y, sigma[0] * this.scale, sigma[1] * this.scale, 0, 0, 2 * Math.PI);
+      for (const [width, colour] of [[3, this.theme.surface], [1.3, this.theme.text]]) {
+        ctx.lineWidth = width;
+        ctx.strokeStyle = colour;
+        ctx.globalAlpha = 0.2 + 0.7 * (weight / most);
+        ctx.stroke();
+      }
+    }
+    ctx.restore();
   }
 
   /** Words on the map with a halo, so that they can be read on any ground. */

@@ -22,9 +22,9 @@ let latest = null; // the state of the view that was opened last, whatever its s
 /**
  * A model. kind: its key; told: the class as which a conditional one encodes the digit, of its own data set's; centre,
  * sd: robust middle and σ of its codes; reach: of the sliders, in units; order: its dimensions, busiest first; worth: of
- * each in nats, or its variance; source: the Gaussian of random codes, null where the prior is it.
+ * each its mean KL if it is in nats, else its variance; source: the Gaussian of random codes, null where the prior is it.
  * @typedef {{kind: string, slug: string, network: registry.Network, title: string, name: string, told: number | null,
- *   centre: number[], sd: number[], reach: number[], order: number[], worth: number[],
+ *   centre: number[], sd: number[], reach: number[], order: number[], worth: number[], nats: boolean,
  *   source: {mean: number[], factor: number[][]} | null}} About
  *
  * labels: names of the classes that all conditional models can be told; digit.label: the one that they open with.
@@ -181,7 +181,8 @@ class Sliders {
     for (const m of this.members) {
       if (from === "digit") m.base.set(m.model.encode(m.model.observe(digit), m.told).mean); // as what it is
       else if (!eps) m.base.set(m.centre);
-      else if (from[0] === "u" || !m.source) m.base.set(eps);
+      else if (from[0] === "u" || !(m.source || m.model.prior)) m.base.set(eps);
+      else if (m.model.prior) m.base.set(m.model.prior.place(new Random(Number(from.slice(1)) + 1).uniform(), eps));
       else m.base.set(m.source.mean.map((c, i) => m.source.factor[i].reduce((sum, f, j) => sum + f * eps[j], c)));
     }
   }
@@ -225,7 +226,7 @@ class Sliders {
       r: button("Random code", () => this.#go(`r${this.#seed()}`),
         "From the prior where a model has one, else from one Gaussian with the mean and the covariance of its codes"),
       u: button("N(0, I), unfair", () => this.#go(`u${this.#seed()}`), UNFAIR),
-      m: button("Middle", () => this.#go("mean"), "The prior's mean, or the median of a deterministic model's codes"),
+      m: button("Middle", () => this.#go("mean"), "The mean of N(0, I), or the median of the codes of a model with another prior or none"),
     };
     this.mine = digitCanvas({ label: "", size: SIDE });
     this.mine.ariaHidden = "true"; // the button says whose code it is
@@ -277,7 +278,7 @@ class Sliders {
     this.leadBox.replaceChildren(...shown.map((m) => new Option(m.title, m.kind)));
     this.leadBox.value = lead.kind;
     this.others.textContent = shown.length > 1 ? "The others move by as many of their own σ, each in its own order." : "";
-    const busy = lead.order.filter((j) => lead.worth[j] >= IDLE || !lead.model.probabilistic).length;
+    const busy = lead.order.filter((j) => lead.worth[j] >= IDLE || !lead.nats).length;
     const first = Math.min(busy, FIRST);
     this.sliders = lead.order.map((j, k) => this.#row(j, k, lead));
     this.rows.replaceChildren(...this.sliders.slice(0, first).map((s) => s.box));
@@ -291,7 +292,7 @@ class Sliders {
   /** @param {number} j @param {number} k @param {Member} lead @returns {Slider} */
   #row(j, k, lead) {
     const most = lead.worth[lead.order[0]];
-    const nats = lead.model.probabilistic;
+    const nats = lead.nats;
     const words = nats ? `${lead.worth[j].toFixed(2)} nats` : `σ ${lead.sd[j].toFixed(2)}`;
     const range = element("input", { type: "range", step: "any" });
     range.setAttribute("aria-label", `${dimension(j)} of the ${lead.name}, ${words}`);

@@ -155,7 +155,7 @@ def test_the_engine_says_what_pytorch_says(page, zoo, digits, name, kernel):
             const code = m.encode(m.observe(x), y);
             const logits = m.logits(z, y);
             return {mean: text(code.mean), logvar: code.logvar && text(code.logvar), pixels: text(m.decode(z, y)),
-                    nll: text(m.nll(x, logits)), kl: code.logvar && text(m.klPerDimension(code)), name: m.kernel,
+                    nll: text(m.nll(x, logits)), kl: code.logvar && text(m.klParts(code)), name: m.kernel,
                     total: code.logvar && text(m.kl(code))};
         }""",
         {"name": name, "kernel": kernel, "x": text(x), "z": text(z), "y": None if y is None else y.tolist()},

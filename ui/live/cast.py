@@ -38,6 +38,7 @@ class Standing(NamedTuple):
     probabilistic: bool
     conditional: bool
     n_classes: int
+    learned_prior: bool = False  # p(z) is not N(0, I)
 
     @property
     def title(self) -> str:
@@ -78,6 +79,7 @@ def standing(name: str) -> Standing:
         probabilistic=about.probabilistic,
         conditional=about.conditional,
         n_classes=model.n_classes,
+        learned_prior=about.learned_prior,
     )
 
 

@@ -57,14 +57,15 @@ def posterior_head(codes: Codes) -> tuple[str, str, str, str]:
     return "", "μ" if "test_logvar" in codes else "code", "σ", "KL, nats"
 
 
-def posterior(codes: Codes, i: int) -> list[tuple[str, str, str, str]]:
-    """Mean, standard deviation and KL of each dimension; "—" for the last two where the code is a point."""
+def posterior(codes: Codes, i: int, learned: bool = False) -> list[tuple[str, str, str, str]]:
+    """Mean, standard deviation and KL of each dimension; "—" for the last two where the code is a point, and for the KL
+    under a learned prior, which does not fall apart into dimensions."""
     rows, logvar = [], codes.get("test_logvar")
     for j, mean in enumerate(codes["test_mean"][i]):
         rest = ("—", "—")
         if logvar is not None:
             kl = losses.gaussian_kl(mean, logvar[i, j])
-            rest = (f"{logvar[i, j].mul(0.5).exp():.2f}", f"{kl:.2f}")
+            rest = (f"{logvar[i, j].mul(0.5).exp():.2f}", "—" if learned else f"{kl:.2f}")
         rows.append((dimension(j), signed(float(mean)), *rest))
     return rows
 
@@ -75,30 +76,26 @@ def nearest(codes: Codes, i: int, k: int) -> list[int]:
     return index[index != i][:k].tolist()
 
 
-def source(codes: Codes) -> latent.Gaussian:
-    """Where random codes come from: the prior where the model has one, else the Gaussian of its training codes."""
-    return latent.own_source(codes["train_mean"], prior="test_logvar" in codes)
+def scale(codes: Codes, learned: bool = False) -> latent.Scale:
+    """A model's own middle and σ: 0 and 1 where N(0, I) is its prior, else the robust ones of its training codes.
+    `learned`: whether it has a prior of its own making."""
+    return latent.own_scale(codes["train_mean"], prior="test_logvar" in codes and not learned)
 
 
-def scale(codes: Codes) -> latent.Scale:
-    """A model's own middle and σ: the prior's 0 and 1 where it has one, else the robust ones of its training codes."""
-    return latent.own_scale(codes["train_mean"], prior="test_logvar" in codes)
-
-
-def reach(codes: Codes) -> Tensor:
+def reach(codes: Codes, learned: bool = False) -> Tensor:
     """How far from the middle each dimension's slider goes, (D,): four σ, and 95 % of the training codes.
 
     Not all of them: a deterministic model's farthest would shrink the rest to a spot. A slider stretches for its code.
     """
-    middle, sigma = scale(codes)
+    middle, sigma = scale(codes, learned)
     return torch.maximum(4 * sigma, (codes["train_mean"] - middle).abs().quantile(0.95, dim=0))
 
 
-def distance(codes: Codes, z: Tensor) -> float:
-    """How far z (D,) lies from the middle in the model's own σ (`scale`); a draw from a prior lies at about √D."""
-    return float(scale(codes).distance(z))
+def distance(codes: Codes, z: Tensor, learned: bool = False) -> float:
+    """How far z (D,) lies from the middle in the model's own σ (`scale`); a draw from N(0, I) lies at about √D."""
+    return float(scale(codes, learned).distance(z))
 
 
-def half_within(codes: Codes) -> float:
+def half_within(codes: Codes, learned: bool = False) -> float:
     """The distance from the middle, in σ, within which half of the model's training codes lie."""
-    return float(scale(codes).distance(codes["train_mean"]).median())
+    return float(scale(codes, learned).distance(codes["train_mean"]).median())

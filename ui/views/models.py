@@ -418,13 +418,13 @@ def _drawn(slug: str, stamp: tuple[int, ...]) -> np.ndarray:
 
     model, _ = checkpoints.load(slug)
     codes = checkpoints.load_codes(slug)["train_mean"]
-    source, seed = latent.own_source(codes, prior=model.probabilistic), torch.Generator().manual_seed(0)
+    source, seed = latent.own_source(model, codes), torch.Generator().manual_seed(0)
     labels = None
     if model.conditional:
         k = min(model.config.n_classes, LABELS)
         z, labels = source.sample(ACROSS, seed).repeat(k, 1), torch.arange(k).repeat_interleave(ACROSS)
     elif model.config.latent_dim == 2:
-        middle, sigma = latent.own_scale(codes, prior=model.probabilistic)
+        middle, sigma = latent.own_scale(codes, prior=model.config.prior == "N(0, I)")
         z = middle + sigma * latent.grid(SIDE, REACH)
     else:
         z = source.sample(SIDE * SIDE, seed)

@@ -19,8 +19,9 @@ from ui.parts.tiles import data_uri, numbers
 from ui.shell.failure import fragment
 from ui.shell.family import FAMILY
 from vae_core import latent
-from vae_core.chance import normals
+from vae_core.chance import normals, uniforms
 from vae_core.data import NUMERALS
+from vae_core.prior import Learned
 
 RARELY = 0.95  # share of random codes that draw a digit, below which gaps are worth a word
 FIRST = 20  # sliders that stand at once; of a wider code the others wait in a box
@@ -50,7 +51,7 @@ def _play(models: list[Standing], size: int, chosen: Chosen, told: dict[str, int
         if one.key not in hand["codes"]:
             continue
         (model, _), z = store.guard(one.slug), torch.tensor(hand["codes"][one.key])
-        far = readout.distance(store.guard_codes(one.slug), z)
+        far = readout.distance(store.guard_codes(one.slug), z, learned=one.learned_prior)
         y = torch.tensor([hand["label"]]) if model.conditional else None
         drawn = latent.decode(model, z[None], y)
         read = ("—", "—")
@@ -69,10 +70,12 @@ def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
     told: the class as which a conditional model encodes the digit, of its own data set's.
     """
     codes, size = store.guard_codes(one.slug), one.latent_dim
-    order, worth = latent.order_dimensions(codes["test_mean"], codes.get("test_logvar"))
+    # Under a learned prior a dimension has no KL of its own.
+    nats = one.probabilistic and not one.learned_prior
+    order, worth = latent.order_dimensions(codes["test_mean"], codes["test_logvar"] if nats else None)
     by_dimension = torch.empty(size, dtype=worth.dtype)
     by_dimension[order] = worth
-    scale, source = readout.scale(codes), readout.source(codes)
+    scale = readout.scale(codes, learned=one.learned_prior)
     return {
         "kind": one.key,
         "slug": one.slug,
@@ -82,10 +85,13 @@ def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
         "told": told,
         "centre": scale.middle.tolist(),
         "sd": scale.sigma.tolist(),
-        "reach": readout.reach(codes).tolist(),
+        "reach": readout.reach(codes, learned=one.learned_prior).tolist(),
         "order": order.tolist(),
         "worth": by_dimension.tolist(),
-        "source": None if "test_logvar" in codes else {k: v.tolist() for k, v in source._asdict().items()},
+        "nats": nats,
+        "source": None
+        if one.probabilistic
+        else {k: v.tolist() for k, v in latent.fit_gaussian(codes["train_mean"])._asdict().items()},
     }
 
 
@@ -97,13 +103,14 @@ def middles(models: list[Standing], size: int) -> str:
     from scipy.special import gammaincinv
 
     near = [
-        f"half of the {one.name}'s within {readout.half_within(codes):.2f} of its"
+        f"half of the {one.name}'s within {readout.half_within(codes, one.learned_prior):.2f} of its"
         for one in models
-        if "test_logvar" not in (codes := store.guard_codes(one.slug))
+        for codes in [store.guard_codes(one.slug)]
+        if not one.probabilistic or one.learned_prior
     ]
-    own = f" A deterministic model's σ is its codes' own, robust: {', '.join(near)}." if near else ""
+    own = f" Without that prior σ is that of the codes themselves, robust: {', '.join(near)}." if near else ""
     half = math.sqrt(2 * gammaincinv(size / 2, 0.5))  # the median of a χ distribution
-    return f"Half of all draws from the prior lie within {half:.2f} σ of the middle.{own}"
+    return f"Half of all draws from N(0, I) lie within {half:.2f} σ of the middle.{own}"
 
 
 def accepted_draws(models: list[Standing], size: int) -> str:
@@ -203,7 +210,10 @@ def slider_hand(
             z = centre
         else:
             z = eps.clone()
-            if origin[0] == "r" and m["source"]:
+            learned = store.model(m["slug"])[0].prior
+            if origin[0] == "r" and isinstance(learned, Learned):
+                z = learned.mixture().place(uniforms(int(origin[1:]) + 1, 1)[0], eps)
+            elif origin[0] == "r" and m["source"]:
                 z = torch.tensor(m["source"]["mean"]) + torch.tensor(m["source"]["factor"]) @ eps
         if offset:
             z[m["order"]] += torch.tensor(offset) * scale[m["order"]]
@@ -224,11 +234,11 @@ def slider_picture(options: list[dict], chosen: Chosen, labels: list[str], hand:
             continue
         model, z = store.model(m["slug"])[0], torch.tensor(hand["codes"][m["kind"]])
         drawn = latent.decode(model, z[None], y if model.conditional else None)[0]
-        far = readout.distance(store.guard_codes(m["slug"]), z)
+        far = ((z - torch.tensor(m["centre"])) / torch.tensor(m["sd"])).norm()
         place = f"z = ({', '.join(map(readout.signed, z.tolist()))})" if len(z) == 2 else f"{far:.1f} σ from the middle"
         tiles += first.figure(drawn, m["title"], place, alt=f"What the {m['name']} draws")
     lead, rows = next(m for m in options if m["kind"] == hand["lead"]), ""
-    z, nats, most = hand["codes"][lead["kind"]], lead["source"] is None, max(lead["worth"])
+    z, nats, most = hand["codes"][lead["kind"]], lead["nats"], max(lead["worth"])
     idle = sum(nats and worth < IDLE for worth in lead["worth"])
     busy = len(lead["order"]) - idle
     for j in lead["order"][: min(busy, FIRST)]:

@@ -18,7 +18,7 @@ export const about = (v, { wide }) => (wide ? `≈ ${Math.round(v)}`.replace("-"
  * @property {number} elbo
  * @property {number} reconstruction −E_q log p(x | z)
  * @property {number} atMean −log p(x | z = μ)
- * @property {number[]} kl of each dimension
+ * @property {number[]} kl of each dimension; under a learned prior its one part
  * @property {boolean} wide no decimals are claimed
  */
 
@@ -92,7 +92,10 @@ export class Account {
   }
 
   #fill(costs, log_p, column) {
-    const [kl0, kl1] = costs.kl.map(cents);
+    const [kl0, kl1 = 0] = costs.kl.map(cents);
+    const whole = costs.kl.length === 1;
+    write(this.cells.kl0[0].parentElement.firstElementChild, whole ? "+ KL to the learned prior" : `+ KL of ${dimension(0)}`);
+    this.cells.kl1[0].parentElement.hidden = whole;
     const nelbo = -cents(costs.elbo);
     const values = {
       reconstruction: nelbo - kl0 - kl1, atMean: costs.atMean, kl0, kl1, nelbo, evidence: -cents(log_p), gap: cents(log_p) + nelbo,

@@ -52,7 +52,6 @@ export class Maps {
     for (const plane of this.planes) {
       plane.pointOpacity = plane === this.whole ? 0.4 : 0.22;
       plane.showNumerals = false; // the digit in hand is the subject
-      plane.setCircles("prior");
       this.#listen(plane);
     }
     this.#layer();
@@ -61,6 +60,12 @@ export class Maps {
       button("⤢", () => this.showBoth(), "Show the posterior and q")];
     for (const made of zooms) made.setAttribute("aria-label", made.title);
     this.near.host.append(element("div", { className: "zoom" }, ...zooms));
+  }
+
+  /** The prior of the model: N(0, I), or one that it has learned.
+   * @param {import("../../engine/prior.mjs").LearnedPrior | null} learned */
+  setPrior(learned) {
+    for (const plane of this.planes) plane.setCircles(learned ?? "prior");
   }
 
   #layer() {

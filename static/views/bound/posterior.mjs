@@ -120,6 +120,7 @@ class BoundView {
       await this.#load();
       if (this.gone) return;
       this.maps.setCodes(this.codes, this.options.colours);
+      this.maps.setPrior(this.model.prior);
     }
     this.maps.retheme();
     if (anew || before.digit.id !== this.options.digit.id) this.#take(null);
@@ -159,7 +160,7 @@ class BoundView {
     const known = [this.options.q, this.options.best].find((one) => same(q, one));
     const now = this.bound.at(q);
     if (!known) return { ...now, wide: Math.max(...sigmas(q)) > WIDE };
-    return { ...now, elbo: known.elbo, reconstruction: -known.elbo - now.kl[0] - now.kl[1], wide: false };
+    return { ...now, elbo: known.elbo, reconstruction: -known.elbo - now.kl.reduce((sum, part) => sum + part, 0), wide: false };
   }
 
   /** Everything that follows from the options and not from q. */
@@ -207,6 +208,7 @@ class BoundView {
       home: () => this.options.q,
     });
     this.maps.setCodes(this.codes, this.options.colours);
+    this.maps.setPrior(this.model.prior);
     this.resized = new ResizeObserver(() => this.climb.box.isConnected && this.now && this.#drawClimb());
     this.resized.observe(this.climb.chart);
   }

@@ -20,7 +20,7 @@ import { Walk } from "./walk.mjs";
 const NEIGHBOURS = 8; // as many as Python shows
 const LAYERS = {
   points: ["Points", "One dot for each test image, at the mean of its posterior or at its code"],
-  circles: ["Prior", "Circles of 1 and 2 σ of N(0, I)"],
+  circles: ["Prior", "Circles of 1 and 2 σ of N(0, I), or the Gaussians of a learned prior"],
   ellipses: ["Posteriors", "Ellipses with half-axes σ, true to scale"],
   tiles: ["Tiles", "What the decoder draws at each place, lying where its z lies"],
   density: ["Density", "Where the codes lie close together"],
@@ -586,7 +586,8 @@ class MapView {
   /** @param {Side} side */
   #circles(side) {
     if (side.about.plane) return null; // the plane lies where the codes do, not through the origin
-    return this.state.layers.has("circles") ? (side.model.probabilistic ? "prior" : "yardstick") : null;
+    if (!this.state.layers.has("circles")) return null;
+    return side.model.prior ?? (side.model.probabilistic ? "prior" : "yardstick");
   }
 
   #applyLayers() {
@@ -616,6 +617,9 @@ class MapView {
         words.push(`The code has ${centre.length} numbers. This is the plane of the first two principal components of ` +
           `its training codes, with ${Math.round(100 * share)}% of their variance; whatever is drawn beside the map is ` +
           "decoded from the place in this plane.");
+      } else if (layers.has("circles") && model.prior) {
+        words.push(`Dashed: 1σ of each of the ${model.prior.K} Gaussians of the prior that this model has learned, the ` +
+          "heavier the darker. Training moved them to the codes as it moved the codes to them; none of them is a digit.");
       } else if (layers.has("circles")) {
         const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))}%`);
         words.push((model.probabilistic

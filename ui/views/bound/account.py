@@ -24,7 +24,7 @@ from ui.parts.picture import take_sample, takeable
 from ui.parts.readout import dimension
 from ui.parts.tiles import Bar, Tile, bars, numbers
 from ui.views.bound import posterior
-from vae_core import checkpoints, latent, likelihood, losses
+from vae_core import checkpoints, latent, likelihood
 from vae_core.data import DATASETS, NUMERALS
 from vae_core.models import Code
 
@@ -200,7 +200,8 @@ def account(one: Standing, found: posterior.Found, exact: dict[str, Tensor] | No
     book, codes = found.ledger, store.guard_codes(one.slug)
     x = posterior.evidence(one, label)
     y = "" if label is None else ", y"
-    kl = losses.gaussian_kl(codes["test_mean"], codes["test_logvar"])
+    with torch.inference_mode():
+        kl = store.guard(one.slug)[0].prior.kl(codes["test_mean"], codes["test_logvar"])
     exact = exact or {}
     rows = [
         (
@@ -217,12 +218,12 @@ def account(one: Standing, found: posterior.Found, exact: dict[str, Tensor] | No
         ),
         *(
             (
-                f"KL of {dimension(j)}",
+                "KL to the learned prior" if one.learned_prior else f"KL of {dimension(j)}",
                 book.kl[j],
                 kl[:, j],
                 "The code's price; cheap is good if the drawing stays.",
             )
-            for j in range(2)
+            for j in range(len(book.kl))
         ),
         ("ELBO", book.elbo, exact.get("elbo"), "More is better; never above the next line."),
         (

@@ -24,7 +24,7 @@ from ui.shell.folded import folded
 from ui.views.generate.posterior import OF_DENSITIES, prior_and_posterior
 from vae_core import generation, latent
 
-IN_CONTROL = {"prior": "N(0, I)", "gaussian": "One Gaussian", "mixture": "Several Gaussians"}
+IN_CONTROL = {"prior": "Prior", "gaussian": "One Gaussian", "mixture": "Several Gaussians"}
 AMOUNTS = {1: "one Gaussian", 10: "ten Gaussians", 30: "thirty Gaussians", 100: "a hundred Gaussians"}
 HEAD = ("", "drawn from", "digits", "entropy, nats", "precision", "recall", "density", "coverage")
 
@@ -156,21 +156,32 @@ def words(models: Iterable[Standing], source: str, components: int, size: int) -
     if not found:
         return "None of these models has been measured: the judge knows MNIST's digits."
     plain = next((one for one in found if not one.probabilistic), None)
-    prior = next((one for one in found if one.probabilistic and not one.conditional), None)
+    prior = next((one for one in found if _plain(one)), None)
     told = []
     if plain and prior:
         name = measured_as("mixture", components)
         mine, its = found[plain][name]["digit"], found[prior]["prior"]["digit"]
         told.append(
             f"**With {size} numbers the {plain.name} draws digits in {mine:.0%} of the cases, from {_amount(name)} of "
-            f"its codes; the {prior.name} in {its:.0%}, from its own prior N(0, I).**"
+            f"its codes; the {prior.name} in {its:.0%}, from its prior N(0, I).**"
         )
     name = measured_as(source, components)
     shares = ", ".join(f"{one.name} {rows[name]['digit']:.1%}" for one, rows in found.items())
-    whence = IN_CONTROL[source] if source == "prior" else f"{_amount(name)} of its codes"
+    whence = _prior(found) if source == "prior" else f"{_amount(name)} of its codes"
     unfair = " Nothing in training placed the codes of AE and DAE there." if source == "prior" and plain else ""
     told.append(f"Digits among {generation.DRAWS:,} codes from {whence}: {shares}.{unfair}")
     return " ".join(told)
+
+
+def _plain(one: Standing) -> bool:
+    """Whether it is a VAE as the documents have it: no label, and N(0, I) for its prior."""
+    return one.probabilistic and not one.conditional and not one.learned_prior
+
+
+def _prior(models: Iterable[Standing]) -> str:
+    """What "the prior" is for those who stand here."""
+    learned = [one.name for one in models if one.learned_prior]
+    return f"N(0, I), for the {' and the '.join(learned)} from the prior that it has learned" if learned else "N(0, I)"
 
 
 def _table(models: list[Standing]) -> None:
@@ -179,7 +190,7 @@ def _table(models: list[Standing]) -> None:
     for one in models:
         if found := store.measured("generation", one.slug):
             counts = counts or found
-            rows += [(one.title, _called(name), *_cells(row)) for name, row in found["rows"].items()]
+            rows += [(one.title, _called(name, one), *_cells(row)) for name, row in found["rows"].items()]
     known = store.references()
     if known:
         rows += [(name, "", *_cells(row)) for name, row in known["rows"].items()]
@@ -199,9 +210,10 @@ def _cells(row: dict[str, float]) -> tuple[str, ...]:
     return (f"{row['digit']:.1%}", *(f"{row[name]:.2f}" for name in ("entropy", *generation.Shape._fields)))
 
 
-def _called(name: str) -> str:
+def _called(name: str, one: Standing) -> str:
     """A card's row in words."""
-    return {"prior": "N(0, I)", "reconstructions": "its codes themselves"}.get(name) or _amount(name)
+    prior = "its learned prior" if one.learned_prior else "N(0, I)"
+    return {"prior": prior, "reconstructions": "its codes themselves"}.get(name) or _amount(name)
 
 
 def _amount(name: str) -> str:
@@ -236,8 +248,8 @@ def _near(models: list[Standing], chosen: Chosen) -> None:
     )
     _show("near", models, [_option(one) | near(one, chosen) for one in models])
     st.caption(
-        "The radius counts each model's own σ: that of N(0, I) for a VAE, the robust σ of the codes of training images "
-        "for a model without a prior. A drawing that you press becomes your digit."
+        "The radius counts each model's own σ: 1 under the prior N(0, I), else the robust σ of the codes of training "
+        "images. A drawing that you press becomes your digit."
     )
 
 
@@ -247,7 +259,7 @@ def near(one: Standing, chosen: Chosen) -> dict[str, Any]:
     label, how = label_for(chosen, model, one.dataset) if one.conditional else (None, "")
     y = None if label is None else torch.tensor([label])
     mean = latent.embed(model, torch.tensor(chosen.pixels)[None], y).mean[0]
-    sigma = readout.scale(codes).sigma
+    sigma = readout.scale(codes, one.learned_prior).sigma
     told = "" if label is None else f"told {one.data.classes[label]}, {how}"
     return {"near": {"mean": mean.tolist(), "sigma": sigma.tolist(), "label": label}, "note": told}
 

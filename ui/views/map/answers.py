@@ -81,7 +81,7 @@ def _image(one: Standing, side: str, codes: dict[str, Any], i: int, told: int | 
             )
     with right:
         if seen is codes:
-            numbers(readout.posterior_head(codes), readout.posterior(codes, i))
+            numbers(readout.posterior_head(codes), readout.posterior(codes, i, one.learned_prior))
         else:
             u = ", ".join(readout.signed(float(v)) for v in seen["test_mean"][i])
             st.caption(
