@@ -370,7 +370,8 @@ def drawings(model: Model) -> None:
         _log.warning("Drawings of %s: %s", one.slug, error)
         st.html("What it draws cannot be shown. Whoever runs this app finds the reason in the server's log.")
         return
-    source = "N(0, I)" if one.probabilistic else "one Gaussian with the mean and covariance of its codes"
+    prior = "the prior that it has learned" if one.learned_prior else "N(0, I)"
+    source = prior if one.probabilistic else "one Gaussian with the mean and covariance of its codes"
     if one.conditional:
         rows = pictures.reshape(-1, ACROSS, 784)
         names = one.data.classes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -170,7 +170,22 @@ def words(models: Iterable[Standing], source: str, components: int, size: int) -
     whence = _prior(found) if source == "prior" else f"{_amount(name)} of its codes"
     unfair = " Nothing in training placed the codes of AE and DAE there." if source == "prior" and plain else ""
     told.append(f"Digits among {generation.DRAWS:,} codes from {whence}: {shares}.{unfair}")
-    return " ".join(told)
+    return " ".join((*told, *bought(found)))
+
+
+def bought(found: dict[Standing, dict[str, Any]]) -> Iterator[str]:
+    """What each VAE's nats are worth beside those of the first one here: a better bound and better draws are two
+    things."""
+    vaes = [one for one in found if one.probabilistic and not one.conditional]
+    for one in vaes[1:]:
+        first = vaes[0]
+        mine, its = (store.guard(each.slug)[1]["test"]["nelbo"] for each in (one, first))
+        drawn = f"{found[one]['prior']['digit']:.0%} instead of {found[first]['prior']['digit']:.0%} of digits"
+        costs = f"{abs(mine - its):.1f} nats {'more' if mine > its else 'less'}"
+        yield (
+            f"The {one.name} pays {costs} for a test digit than the {first.name} ({mine:.1f} against {its:.1f}) and "
+            f"draws {drawn} from its prior."
+        )
 
 
 def _plain(one: Standing) -> bool:
