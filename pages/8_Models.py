@@ -22,6 +22,7 @@ if there:
     for place, model in zip(cards, shown, strict=False):
         with place:
             models.drawings(model)
+            models.weights(model)
             models.units(model)
     st.subheader("How it was made" if len(shown) == 1 else "How they were made")
     models.commands(shown)

@@ -107,10 +107,9 @@ export class Model {
     };
     const learned = tensors.has("prior.logits");
     this.#checked(tensors, widths, learned ? config.components : 0);
+    const part = (/** @type {string} */ name) => tensors.get(`prior.${name}`).values;
     /** p(z) where it is not N(0, I). @type {LearnedPrior | null} */
-    this.prior = learned
-      ? new LearnedPrior(...["logits", "mean", "log_sigma"].map((part) => tensors.get(`prior.${part}`).values))
-      : null;
+    this.prior = learned ? new LearnedPrior(part("logits"), part("mean"), part("log_sigma")) : null;
     this.logSigma = tensors.has("log_sigma")
       ? Math.max(tensors.get("log_sigma").values[0], Math.log(SIGMA_FLOOR))
       : 0;

@@ -5,12 +5,12 @@ import { Random } from "./random.mjs";
 // Gauss–Hermite for the weight of N(0, 1), twelve nodes, in pairs ± (Abramowitz & Stegun 25.4.46;
 // numpy.polynomial.hermite_e.hermegauss, weights divided by their sum).
 const PAIRS = [
-  [0.44440300194413894, 0.32166436151283007],
-  [1.3403751971516163, 0.14696704804533],
-  [2.2594644510007993, 0.02911668791236413],
-  [3.223709828770097, 0.0022033806875331878],
-  [4.271825847932281, 4.837184922590639e-05],
-  [5.500901704467748, 1.4999271676371594e-07],
+  [0.44440300194413895, 0.32166436151282995],
+  [1.3403751971516167, 0.14696704804532995],
+  [2.259464451000799, 0.029116687912364173],
+  [3.2237098287700974, 0.0022033806875332],
+  [4.2718258479322815, 4.837184922590644e-05],
+  [5.500901704467748, 1.4999271676371623e-07],
 ];
 const RULE = PAIRS.flatMap(([at, weight]) => [[-at, weight], [at, weight]]);
 const POINTS = 256; // in more than two dimensions: draws in pairs ±, always the same

@@ -76,7 +76,7 @@ export class Plane {
     /** @type {Uint8Array | null} */
     this.found = null; // the same for those that a pointer finds
     this.badges = []; // where the numerals stand on the screen
-    /** @type {"prior" | "yardstick" | null} */
+    /** @type {"prior" | "yardstick" | null | import("../engine/prior.mjs").LearnedPrior} */
     this.circles = null;
     /** @type {Place | null} */
     this.cursor = null; // where the keyboard is
@@ -354,7 +354,7 @@ export class Plane {
   }
 
   #drawCircles(ctx) {
-    if (typeof this.circles === "object") return this.#drawComponents(ctx, this.circles.components());
+    if (this.circles && typeof this.circles === "object") return this.#drawComponents(ctx, this.circles.components());
     const [x, y] = this.toScreen([0, 0]);
     ctx.save();
     ctx.setLineDash(this.circles === "prior" ? [7, 5] : [1.5, 4]);

@@ -128,6 +128,19 @@ def test_a_sheet_is_the_plane_as_the_map_has_it(slug):
         np.testing.assert_allclose(shown, expected, atol=0.01)
 
 
+def test_a_network_of_one_layer_each_side_shows_its_weights():
+    """The simplest network is all there to be seen; for PCA both layers are the components themselves."""
+    model, _ = checkpoints.load("mnist-pca-20d")
+    *_, looks, adds = np.split(
+        np.stack([p.ravel() for p in pictures(visit(model="mnist-pca-20d")) if p.size == 784]), 2
+    )
+    component = model.decoder[0].weight[:, 3].detach()
+    expected = (0.5 + 0.5 * component / component.abs().max()).numpy()
+    np.testing.assert_allclose(adds[3], expected, atol=0.01)
+    np.testing.assert_allclose(looks[3], adds[3], atol=0.01)
+    assert "looks for" not in str([box.value for box in visit(model="mnist-ae-20d").get("html")])
+
+
 def test_a_conditional_model_draws_a_row_a_label():
     """Rows that swap their labels would look like a model that confuses them."""
     shown = np.stack(pictures(visit(model="mnist-cvae-20d"))).reshape(-1, 784)

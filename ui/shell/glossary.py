@@ -57,7 +57,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "prior, N(0, I)": (
         "priors?|N\\(0, I\\)",
         "What is assumed of a code before any picture is seen: each of its numbers comes from a bell curve about 0 "
-        "with a spread of 1.",
+        "with a spread of 1. A mixture VAE learns another one along, of several bell curves.",
     ),
     "posterior": (
         "posteriors?",

@@ -24,7 +24,7 @@ from ui.parts.tiles import Strip, Tile, numbers, row, sheet, strips
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
 from vae_core import contents
-from vae_core.config import Config
+from vae_core.config import PIXELS, Config
 from vae_core.corruption import CORRUPTIONS
 from vae_core.data import DATASETS
 
@@ -409,6 +409,32 @@ def _drawn_alone(slug: str, stamp: tuple[int, ...], order: tuple[int, ...]) -> n
     model, _ = checkpoints.load(slug)
     strength = metrics.units(checkpoints.load_codes(slug)["test_mean"]).strength
     return latent.decode(model, torch.diag(strength)[list(order)], None).mul(255).round().to(torch.uint8).numpy()
+
+
+def weights(model: Model) -> None:
+    """Of a network with one layer each side its weights, a picture a number of the code: it has nothing else."""
+    config = model.card["config"]["model"]
+    if config["encoder"] or config["decoder"]:
+        return
+    looks, adds = _weights(model.one.slug, networks.stamp(model.one.slug))
+    for words, pictures in (("What each number of its code looks for", looks), ("What each adds to the drawing", adds)):
+        st.html(f"<b>{words}</b>")
+        row((Tile(picture, f"z{j + 1}", "") for j, picture in enumerate(pictures)), 56)
+    st.caption("The weights of its two layers. White: more ink, more of the number; black: less; grey: no matter.")
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing …")
+def _weights(slug: str, stamp: tuple[int, ...]) -> np.ndarray:
+    """(2, D, 784): the encoder's weights and the decoder's, each number's scaled to [0, 1] with 0 in the middle."""
+    import torch
+
+    from vae_core import checkpoints
+
+    model, _ = checkpoints.load(slug)
+    d = model.config.latent_dim
+    with torch.inference_mode():  # without what stands beside: a posterior's log σ², a label
+        both = torch.stack([model.encoder[0].weight[:d, :PIXELS], model.decoder[0].weight[:, :d].T])
+        return (0.5 + 0.5 * both / both.abs().amax(-1, keepdim=True).clamp(min=1e-12)).numpy()
 
 
 @st.cache_data(max_entries=64, show_spinner="Drawing …")

@@ -15,6 +15,7 @@ export class Flat {
     this.latentDim = 2;
     this.conditional = model.conditional;
     this.probabilistic = false; // of a posterior's Gaussian the plane shows the mean
+    this.prior = null; // nor does it show what the prior is in D dimensions
   }
 
   /** Codes n × D → their places n × 2. @param {ArrayLike<number>} codes */
