@@ -97,8 +97,8 @@ class Learned(nn.Module):
     def log_prob(self, z: Tensor) -> Tensor:
         """log p(z): (…, D) → (…)."""
         flat = z.reshape(-1, z.shape[-1])
-        parts = [self._joint(part).logsumexp(-1) for part in flat.split(max(1, CHUNK // self.mean.numel()))]
-        return torch.cat(parts).view(z.shape[:-1])
+        parts = [self._joint(part).logsumexp(-1) for part in flat.split(max(1, CHUNK // len(self.logits)))]
+        return torch.cat(parts).view(z.shape[:-1]).to(z.dtype)
 
     def kl(self, mean: Tensor, logvar: Tensor) -> Tensor:
         """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, as its one part (B, 1): a mixture does not fall apart
@@ -114,11 +114,11 @@ class Learned(nn.Module):
         suits = self._constants() - 0.5 * spread.sum(-1)  # (B, K)
         best, k = suits.max(-1)
         shares = []
-        for rows in torch.arange(len(mean)).split(max(1, CHUNK // (len(eps) * self.mean.numel()))):
+        for rows in torch.arange(len(mean)).split(max(1, CHUNK // (len(eps) * len(self.logits)))):
             z = mean[rows, None] + torch.exp(0.5 * logvar[rows])[:, None] * eps  # (b, P, D)
             joint = self._joint(z)  # (b, P, K)
             own = joint.gather(-1, k[rows, None, None].expand(-1, len(eps), 1))[..., 0]
-            shares.append((joint.logsumexp(-1) - own) @ weight)
+            shares.append(((joint.logsumexp(-1) - own) @ weight.double()).to(mean.dtype))
         return (-_entropy(logvar) - best - torch.cat(shares))[:, None]
 
     def kl_at(self, mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
@@ -134,10 +134,11 @@ class Learned(nn.Module):
         return self.logits.log_softmax(0) - self.log_sigma.sum(-1) - 0.5 * self.mean.shape[1] * math.log(2 * math.pi)
 
     def _joint(self, z: Tensor) -> Tensor:
-        """log w_k N(z; m_k, s_k²): (…, D) → (…, K). By products of matrices, which is faster, nats would be lost where
-        a component is narrow."""
-        away = (z[..., None, :] - self.mean) * torch.exp(-self.log_sigma)
-        return self._constants() - 0.5 * away.square().sum(-1)
+        """log w_k N(z; m_k, s_k²): (…, D) → (…, K), by products of matrices: in double precision, since squares of
+        nearly equal length are subtracted where a component is narrow."""
+        z, mean, precision = z.double(), self.mean.double(), torch.exp(-2 * self.log_sigma.double())
+        squares = z.square() @ precision.T - 2 * z @ (mean * precision).T + (mean.square() * precision).sum(-1)
+        return self._constants() - 0.5 * squares
 
 
 Prior = Standard | Learned
