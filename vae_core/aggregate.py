@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vae_core import likelihood
 from vae_core.models import Code
+from vae_core.prior import log_normal
 
 Density = Callable[[Tensor], Tensor]  # log p of codes (P, 2): (P,)
 
@@ -90,7 +91,7 @@ def lattice(reach: float, cells: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def account(code: Code, log_prior: Density = likelihood.log_prior, h: float | None = None) -> Account:
+def account(code: Code, log_prior: Density = log_normal, h: float | None = None) -> Account:
     """Of posteriors (N, 2), by quadrature with cells of side h at most (`step` where none is named)."""
     far = reach(code)
     cells = math.ceil(2 * far / (h or step(code)))
@@ -113,14 +114,14 @@ def account(code: Code, log_prior: Density = likelihood.log_prior, h: float | No
 
 
 @torch.inference_mode()
-def estimate(code: Code, log_prior: Density = likelihood.log_prior, draws: int = DRAWS, seed: int = 0) -> Estimate:
+def estimate(code: Code, log_prior: Density = log_normal, draws: int = DRAWS, seed: int = 0) -> Estimate:
     """Of posteriors (N, 2): a posterior at random, a code at random from it, and so on `draws` times."""
     generator = torch.Generator().manual_seed(seed)
     mean, logvar = code.mean.double(), code.logvar.double()
     which = torch.randint(len(mean), (draws,), generator=generator)
     eps = torch.randn(draws, 2, generator=generator).double()
     z = mean[which] + torch.exp(0.5 * logvar[which]) * eps
-    own = likelihood.log_prior(eps) - 0.5 * logvar[which].sum(-1)  # log q(z | x_i)
+    own = log_normal(eps) - 0.5 * logvar[which].sum(-1)  # log q(z | x_i)
     # Σ_d (z_d − μ_d)² / σ_d² multiplied out is a product of matrices, and of doubles exact enough.
     narrow = torch.exp(-logvar)
     parts = torch.cat([-0.5 * narrow, narrow * mean], -1).T  # (4, N)

@@ -233,9 +233,9 @@ def _posterior(subject: Subject) -> dict[str, Any]:
     """{rows: {"test 1000": {split, images, and `aggregate.Account`; monte_carlo: its first three, each with its
     standard error}}}, the lattice's `step`, and how far the pictures `reach`."""
     rows = {}
-    h = aggregate.step(subject.codes["test"])
+    h, prior = aggregate.step(subject.codes["test"]), subject.model.prior.log_prob
     for name, (split, code) in _samples(subject).items():
-        exact, drawn = aggregate.account(code, likelihood.log_prior, h), aggregate.estimate(code, likelihood.log_prior)
+        exact, drawn = aggregate.account(code, prior, h), aggregate.estimate(code, prior)
         rows[name] = {"split": split, "images": len(code.mean)}
         rows[name] |= {key: round(value, 4) for key, value in exact._asdict().items()}
         rows[name]["monte_carlo"] = {
@@ -256,7 +256,8 @@ def _densities(subject: Subject) -> dict[str, torch.Tensor]:
     edges, middles = aggregate.lattice(reach, PICTURED)
     area = (2 * reach / PICTURED) ** 2
     q = torch.stack([aggregate.masses(code, edges) / area for _, code in _samples(subject).values()])
-    prior = likelihood.log_prior(torch.cartesian_prod(middles, middles)).exp().view(PICTURED, PICTURED)
+    with torch.inference_mode():
+        prior = subject.model.prior.log_prob(torch.cartesian_prod(middles, middles)).exp().view(PICTURED, PICTURED)
     return {"q": q.half(), "prior": prior.half()}
 
 

@@ -7,6 +7,7 @@ import torch
 
 from vae_core import aggregate, checkpoints, likelihood, losses, measures
 from vae_core.models import Code
+from vae_core.prior import log_normal
 
 MODELS = [
     slug
@@ -136,5 +137,5 @@ def test_the_pictures_beside_the_card_are_of_the_rows():
     mine = aggregate.masses(Code(codes["test_mean"][:1000], codes["test_logvar"][:1000]), edges)
     assert (mine - pictures["q"][0] * area).abs().sum().item() < 0.05
     assert ((pictures["q"].double() * area).sum((1, 2)) - 1).abs().max().item() < 5e-3
-    prior = likelihood.log_prior(torch.cartesian_prod(middles, middles)).exp().view_as(pictures["prior"])
+    prior = log_normal(torch.cartesian_prod(middles, middles)).exp().view_as(pictures["prior"])
     assert torch.allclose(pictures["prior"].double(), prior, atol=1e-4)
