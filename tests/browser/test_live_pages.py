@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from ui.live.bridge import _LOADER
 from ui.parts.digit import as_text, drawing, sample
 from ui.parts.picture import label_for
-from vae_core import checkpoints, data, latent
+from vae_core import chance, checkpoints, data, latent
 
 PLACES = "boxes => boxes.map(b => (b.valueAsNumber - b.min) / (b.max - b.min))"  # where a slider's thumb stands
 
@@ -138,6 +138,16 @@ def test_random_codes_come_from_the_right_gaussian(visit):
     own = latent.fit_gaussian(checkpoints.load_codes("mnist-ae-2d")["train_mean"])
     torch.testing.assert_close(at, own.mean + own.factor @ eps, atol=0.02 * float(own.factor.diagonal().max()), rtol=0)
     soon(lambda: fair.locator(".stage small").nth(2).inner_text(), told[2])
+
+
+def test_random_codes_of_a_learned_prior_come_from_it(visit):
+    """Browser and Python choose the same of its Gaussians by the same number."""
+    tab = visit("Sliders?sliders_dim=20&sliders_cast=mnist-mixture-20d&from=r7")
+    mixture = checkpoints.load("mnist-mixture-20d")[0].prior.mixture()
+    z = mixture.place(chance.uniforms(8, 1)[0], torch.tensor(chance.normals(7, 20)))
+    codes = checkpoints.load_codes("mnist-mixture-20d")
+    far = float(latent.own_scale(codes["train_mean"], prior=False).distance(z))
+    expect(tab.locator(".stage small").first).to_have_text(re.compile(rf"{far:.1f} σ"))
 
 
 @pytest.mark.parametrize("size", [2, 20])

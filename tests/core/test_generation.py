@@ -9,6 +9,7 @@ from scipy.stats import multivariate_normal
 
 from vae_core import checkpoints, generation, judge, latent, measures, models
 from vae_core.config import ModelConfig
+from vae_core.prior import Mixture
 
 
 def seeded(seed=0):
@@ -61,7 +62,7 @@ def test_the_entropy_of_classes():
 def test_a_fitted_mixture_finds_what_it_was_drawn_from():
     """Weights, means and covariances, whatever order they come in; and the draws are of that density."""
     factors = torch.tensor([[[1.0, 0.0], [0.8, 0.3]], [[0.2, 0.0], [0.0, 0.2]]])
-    true = generation.Mixture(torch.tensor([0.7, 0.3]), torch.tensor([[0.0, 0.0], [4.0, -3.0]]), factors)
+    true = Mixture(torch.tensor([0.7, 0.3]), torch.tensor([[0.0, 0.0], [4.0, -3.0]]), factors)
     codes = true.sample(20_000, seeded())
     assert float((codes[:, 0] > 3).float().mean()) == pytest.approx(0.3, abs=0.02)
     fit = generation.fit_mixture(codes, 2)
@@ -78,7 +79,7 @@ def test_a_fitted_mixture_finds_what_it_was_drawn_from():
 def test_one_gaussian_as_a_mixture_draws_the_same_distribution():
     """The sources of one component go through the same door: mean and covariance must survive it."""
     source = latent.Gaussian(torch.tensor([1.0, -2.0]), torch.tensor([[2.0, 0.0], [1.0, 0.5]]))
-    z = generation.as_mixture(source).sample(40_000, seeded()).double()
+    z = latent.as_mixture(source).sample(40_000, seeded()).double()
     torch.testing.assert_close(z.mean(0), source.mean.double(), atol=0.05, rtol=0)
     torch.testing.assert_close(z.T.cov(), (source.factor @ source.factor.T).double(), atol=0.1, rtol=0)
 
@@ -113,7 +114,7 @@ def test_a_further_source_is_a_row(monkeypatch):
 
 def test_a_conditional_model_draws_each_label_equally_often():
     model = models.build(ModelConfig(kind="cvae", encoder=(8,), decoder=(8,)))
-    source = generation.as_mixture(latent.Gaussian(torch.zeros(2), torch.zeros(2, 2)))  # all in one place
+    source = latent.as_mixture(latent.Gaussian(torch.zeros(2), torch.zeros(2, 2)))  # all in one place
     drawn = generation.draw(model, source, 20)
     assert len(drawn.unique(dim=0)) == 10 and torch.equal(drawn[:10], drawn[10:])
 

@@ -15,6 +15,7 @@ from ui.parts.tiles import bits
 from ui.views.generate import page as generate
 from ui.views.generate import posterior
 from vae_core import checkpoints, generation, latent, measures
+from vae_core.prior import Mixture
 
 FAMILY = ("ae", "dae", "vae", "cvae")
 
@@ -31,16 +32,14 @@ def opened(**query: str) -> Visit:
     return Visit(View("pages/7_Generate.py", query, once=True, module="views/generate/generate.mjs"))
 
 
-def unpacked(packed: dict, d: int) -> generation.Mixture:
+def unpacked(packed: dict, d: int) -> Mixture:
     """As static/maths/mixture.mjs reads it; tests/node holds that to the same layout."""
     k, numbers = packed["components"], np.frombuffer(base64.b64decode(packed["numbers"]), "<f4")
     assert len(numbers) == k * (1 + d + d * (d + 1) // 2)
     factors = torch.zeros(k, d, d)
     lower = torch.tril_indices(d, d)
     factors[:, lower[0], lower[1]] = torch.tensor(numbers[k * (1 + d) :].copy()).view(k, -1)
-    return generation.Mixture(
-        torch.tensor(numbers[:k].copy()), torch.tensor(numbers[k : k * (1 + d)].copy()).view(k, d), factors
-    )
+    return Mixture(torch.tensor(numbers[:k].copy()), torch.tensor(numbers[k : k * (1 + d)].copy()).view(k, d), factors)
 
 
 @pytest.mark.parametrize("d", [2, 20])
@@ -92,9 +91,22 @@ def test_what_ones_teach_is_the_judges_card():
 def test_the_browser_is_sent_the_source_that_was_measured(source):
     """Rows and columns of a triangle exchanged, or another seed, and the drawings are not those of the number below."""
     one = standing("mnist-vae-2d")
-    found = generation.SOURCES[source].find(None, store.codes(one.slug)["train_mean"], 3)
+    found = generation.SOURCES[source].find(store.model(one.slug)[0], store.codes(one.slug)["train_mean"], 3)
     sent = unpacked(generate.packed(one, source, 3), 2)
     assert all(torch.equal(a, b) for a, b in zip(sent, found, strict=True))
+
+
+def test_a_learned_prior_is_drawn_from_and_its_nats_are_told():
+    """N(0, I) in its place would draw garbage under a number that was measured elsewhere."""
+    one, plain = standing("mnist-mixture-20d"), standing("mnist-vae-20d")
+    sent = unpacked(generate.packed(one, "prior", 1), 20)
+    own = checkpoints.load(one.slug)[0].prior.mixture()
+    torch.testing.assert_close(sent.means, own.means)
+    torch.testing.assert_close(sent.weights, own.weights)
+    told = generate.words([plain, one], "prior", 10, 20)
+    mine, its = (checkpoints.read_card(each.slug)["test"]["nelbo"] for each in (one, plain))
+    assert f"{its - mine:.1f} nats less" in told and f"{mine:.1f} against {its:.1f}" in told
+    assert "from the prior that it has learned" in told
 
 
 def test_every_control_answers():
