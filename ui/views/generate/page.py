@@ -163,7 +163,7 @@ def words(models: Iterable[Standing], source: str, components: int, size: int) -
         mine, its = found[plain][name]["digit"], found[prior]["prior"]["digit"]
         told.append(
             f"**With {size} numbers the {plain.name} draws digits in {mine:.0%} of the cases, from {_amount(name)} of "
-            f"its codes; the {prior.name} in {its:.0%}, from its prior N(0, I).**"
+            f"its codes; the {prior.name} in {its:.0%}, from its own prior N(0, I).**"
         )
     name = measured_as(source, components)
     shares = ", ".join(f"{one.name} {rows[name]['digit']:.1%}" for one, rows in found.items())
