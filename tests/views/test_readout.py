@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ui.parts import readout
-from vae_core import losses
+from vae_core import latent, losses
 
 
 @pytest.fixture
@@ -116,8 +116,10 @@ def test_distance_is_in_the_models_own_robust_sigmas(points):
     )
 
 
-def test_source_of_a_vae_is_its_prior(codes):
-    """What a VAE is asked to generate from is N(0, I), not what its codes happen to look like."""
-    source = readout.source(codes)
-    assert torch.equal(source.mean, torch.zeros(2)) and torch.equal(source.factor, torch.eye(2))
+def test_a_learned_prior_has_the_scale_of_its_codes(codes):
+    """Its Gaussians may lie anywhere: 0 and 1 are N(0, I)'s. A dimension has no KL of its own there."""
     assert readout.distance(codes, torch.tensor([3.0, 4.0])) == pytest.approx(5)
+    middle, sigma = readout.scale(codes, learned=True)
+    assert sigma.tolist() == latent.robust_scale(codes["train_mean"]).sigma.tolist() != [1, 1]
+    assert readout.distance(codes, middle + 3 * sigma, learned=True) == pytest.approx(3 * math.sqrt(2), rel=1e-4)
+    assert [row[3] for row in readout.posterior(codes, 3, learned=True)] == ["—"] * 2
