@@ -431,9 +431,9 @@ def _weights(slug: str, stamp: tuple[int, ...]) -> np.ndarray:
     from vae_core import checkpoints
 
     model, _ = checkpoints.load(slug)
-    d = model.config.latent_dim
+    d, held = model.config.latent_dim, model.state_dict()
     with torch.inference_mode():  # without what stands beside: a posterior's log σ², a label
-        both = torch.stack([model.encoder[0].weight[:d, :PIXELS], model.decoder[0].weight[:, :d].T])
+        both = torch.stack([held["encoder.0.weight"][:d, :PIXELS], held["decoder.0.weight"][:, :d].T])
         return (0.5 + 0.5 * both / both.abs().amax(-1, keepdim=True).clamp(min=1e-12)).numpy()
 
 
