@@ -32,4 +32,7 @@ page()
 with st.expander("What you see"):
     st.markdown(WHAT_YOU_SEE)
 learning()
-glossary("code, z", "q", "prior, N(0, I)", "posterior", "nat", "KL", "ELBO", "judge", "robust σ", "cycle error")
+glossary(
+    *("code, z", "q", "prior, N(0, I)", "posterior", "nat", "KL", "ELBO", "judge", "robust σ", "cycle error"),
+    "sensitivity",
+)

@@ -3,6 +3,7 @@
 // while the others are still on their way. An address holds the file's fingerprint (ui/live/networks.py). No DOM.
 
 import { EngineError, Model } from "./engine.mjs";
+import { Judge } from "./judge.mjs";
 import { readTensors } from "./safetensors.mjs";
 
 /**
@@ -72,6 +73,9 @@ function once(address, slug, read) {
 
 /** @param {Network} network @returns {Promise<Model>} rejects with an EngineError, one sentence */
 export const model = ({ slug, card, weights }) => once(weights, slug, (bytes) => Model.fromSafetensors(bytes, card));
+
+/** @param {{weights: string, threshold: number}} judge @returns {Promise<Judge>} rejects with an EngineError */
+export const judge = ({ weights, threshold }) => once(weights, "judge", (bytes) => new Judge(bytes, threshold));
 
 /** @param {Network} network @returns {Promise<Codes>} of the test split; rejects with an EngineError */
 export const codes = ({ slug, codes: address }) => once(address, slug, (bytes) => {

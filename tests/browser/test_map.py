@@ -288,6 +288,31 @@ def test_round_trip_arrows_end_where_the_drawing_is_encoded(visit, networks):
             assert end == pytest.approx(vae.encode(vae.observe(drawn)).mean[0].tolist(), abs=2e-3)
 
 
+def test_maps_are_shaded_by_what_a_place_lacks_on_one_scale(visit, networks):
+    """Chosen in the list, one at a time; the link holds it, the caption says it, and the server hears nothing. The
+    judge that runs in the browser says what Python's says of the same places."""
+    tab = visit("?left=ae&right=vae")
+    sent = len(tab.sent)
+    shade = tab.get_by_label("Shade both maps by")
+    shade.select_option("digit")
+    expect(tab.locator(".scale")).to_contain_text("no digit")
+    expect(tab.locator(".caption.cr")).to_contain_text("for digits", timeout=PATIENCE)
+    tab.wait_for_function("() => R.gaps.values.size > 30", timeout=PATIENCE)
+    values = tab.evaluate("[...R.gaps.values].slice(0, 30)")
+    places = [[int(k) * 2.0 ** int(key.split(":")[0]) for k in key.split(":")[1:]] for key, _ in values]
+    with torch.inference_mode():
+        drawn = networks["vae"].pixels(torch.tensor(places))
+        judge = checkpoints.load_judge()
+        expected = judge.score(drawn) - judge.threshold
+    assert [value for _, value in values] == pytest.approx(expected.tolist(), abs=0.02)
+    shade.select_option("bends")
+    expect(tab.locator(".caption.cl")).to_contain_text("A square of one σ becomes", timeout=PATIENCE)
+    tab.wait_for_function("() => location.search.includes('bends') && !location.search.includes('digit')")
+    shade.select_option("")
+    expect(tab.locator(".scale")).to_be_hidden()
+    assert len(tab.sent) == sent
+
+
 def test_layers_say_what_they_are_for_each_model(visit):
     """A circle of N(0, I) is a prior for one model and a yardstick for the other; a point has no ellipse."""
     tab = visit("?left=dae&right=vae&layers=points.circles.ellipses")

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from vae_core import contents
 from vae_core.data import known
-from vae_core.storage import StorageError
+from vae_core.storage import StorageError, read_json
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 FILES = ("weights", "codes")
@@ -57,6 +57,18 @@ def _network(root: Path, slug: str, _stamp: tuple[int, ...]) -> dict[str, Any]:
         **{"slug": slug, "card": told, **addresses, "bytes": {name: len(file) for name, file in files.items()}},
         **{"classes": list(dataset.classes), "colours": list(dataset.colours)},
     }
+
+
+def judge() -> dict[str, Any] | None:
+    """Where the weights of the judge lie, and its threshold; None where it is not here or its files are broken."""
+    folder = CHECKPOINTS / "judge"
+    try:
+        threshold = read_json(folder / "card.json")["threshold"]
+        return {
+            "weights": f"weights/judge/{_print((folder / 'weights.safetensors').read_bytes())}/weights.safetensors"
+        } | {"threshold": float(threshold)}
+    except (OSError, StorageError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _print(file: bytes) -> str:

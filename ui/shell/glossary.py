@@ -153,6 +153,11 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "cycle error",
         "How much a drawing changes when it is encoded and decoded again; small where the model knows its own drawing.",
     ),
+    "sensitivity": (
+        "sensitivity",
+        "How much a drawing changes when its code moves a little: the area that a small square of codes gets among the "
+        "drawings.",
+    ),
     "judge": (
         "judge[sd]?|classifier",
         "A separate network, trained on digits and on pictures that are none, which reads a drawing and says "

@@ -1,8 +1,10 @@
 // What can lie on a map besides its points: the decoded manifold as tiles, arrows from a place to where its own
-// drawing is encoded, posterior ellipses, and the density of the codes. All in the map's own coordinates; what has to
+// drawing is encoded, shades of what a place lacks, posterior ellipses, and the density of the codes. All in the map's own coordinates; what has to
 // be computed comes in slices, coarse before fine, and a newer view replaces an older wish.
 
 import { PIXELS, slices, turn } from "../../engine/engine.mjs";
+import { robustScale } from "../../maths/codes.mjs";
+import { cycle, sensitivity } from "../../maths/gaps.mjs";
 
 const SIDE = 28;
 const SMALLEST = 32; // CSS pixels of a tile; it is refined when it has become twice as wide
@@ -10,8 +12,11 @@ const SLOTS = 36; // tiles a side of the atlas: more than two screens of them
 const APART = 28; // CSS pixels between two arrows, at least
 const TOGETHER = 4; // tiles in one call of the decoder: its weights are then read once for all; half a millisecond
 const BUDGET = 5; // milliseconds after which a slice ends: with what is drawn around it, it stays below 8
+export const SHADE = "#3f90da"; // of what a place lacks: told from both themes' ground and from the accent
 const ELLIPSES = 1500; // at most on one map
 const GRID = 144; // cells a side of the density
+const DENSEST = 0.5; // codes a square of one robust σ, of all, from which on the density is drawn alike: three times a Gaussian's peak
+const [CELL, JUDGED] = [9, 18]; // CSS pixels of a shaded cell, and of one that takes the judge's milliseconds, at least
 
 /** Level ℓ of the lattices (i · 2^ℓ, j · 2^ℓ), the finest whose step is at least `pixels` wide; they are nested. */
 const levelFor = (plane, pixels) => Math.ceil(Math.log2(pixels / plane.scale));
@@ -44,6 +49,7 @@ class Computed {
     this.label = null; // that a conditional one is told
     /** @type {AbortController | null} */
     this.abort = null; // ends what is computed
+    this.together = TOGETHER; // places in one call
     /** @param {CanvasRenderingContext2D} ctx */
     this.draw = (ctx) => this.on && this.model && this.paint(ctx);
   }
@@ -93,13 +99,14 @@ class Computed {
     for (const level of this.levels()) {
       for (const [i, j] of inView(this.plane, level)) if (!this.has(`${level}:${i}:${j}`)) missing.push([level, i, j]);
     }
-    const z = new Float32Array(2 * TOGETHER);
+    const { together } = this;
+    const z = new Float32Array(2 * together);
     const work = (k) => {
-      const part = missing.slice(k * TOGETHER, (k + 1) * TOGETHER);
+      const part = missing.slice(k * together, (k + 1) * together);
       part.forEach(([level, i, j], n) => z.set([i * 2 ** level, j * 2 ** level], 2 * n));
       this.compute(part.map((place) => place.join(":")), z.subarray(0, 2 * part.length));
     };
-    const count = Math.ceil(missing.length / TOGETHER);
+    const count = Math.ceil(missing.length / together);
     for await (const _ of slices(count, work, { budget: BUDGET, signal })) this.plane.redraw();
   }
 
@@ -246,6 +253,122 @@ export class Arrows extends Computed {
   }
 }
 
+/**
+ * What a map can be shaded by, on one scale for all models: how dark, 0 … 1, a value is; what stands in the list of
+ * them, at both ends of the scale, and in a map's caption of the values in view.
+ * @type {{[name: string]: {words: string, title: string, ends: [string, string], dark: (value: number) => number,
+ *   told: (sorted: number[]) => string}}}
+ */
+export const GAPS = {
+  digit: {
+    words: "Is it a digit?", title: "Shaded where the judge takes what is drawn there for no digit",
+    ends: ["a digit", "no digit, by 8 nats"],
+    dark: (margin) => (margin < 0 ? 0.35 + 0.65 * Math.min(1, -margin / 8) : 0),
+    told: (sorted) => `Of the drawings in view the judge takes ${(100 * sorted.filter((v) => v >= 0).length / sorted.length).toFixed(1)}% for digits.`,
+  },
+  back: {
+    words: "Does it come back?", title: "‖dec(enc(x̂)) − x̂‖, root mean square over the pixels: shaded where a model does not know its own drawing again",
+    ends: ["comes back as it is", "0.15 off a pixel"],
+    dark: (error) => Math.min(1, error / 0.15),
+    told: (sorted) => `A drawing in view comes back ${middle(sorted).toFixed(3)} off a pixel, in the median.`,
+  },
+  bends: {
+    words: "How sensitive is it?", title: "√det JᵀJ of the decoder in the codes' robust σ: shaded where a small step of the code changes the drawing much",
+    ends: ["1, hardly moves", "1,000 squared pixels a σ²"],
+    dark: (area) => Math.min(1, Math.max(0, Math.log10(area) / 3)),
+    told: (sorted) => `A square of one σ becomes ${middle(sorted).toPrecision(2)} among the drawings, in the median of what is in view.`,
+  },
+};
+const middle = (sorted) => sorted[sorted.length >> 1];
+
+/** Cells of one of `GAPS`, the darker the more is lacking. */
+export class Gaps extends Computed {
+  /** @type {Map<string, number>} */
+  values;
+  /** @type {string | null} of GAPS */
+  field = null;
+  /** @type {import("../../engine/judge.mjs").Judge | null} */
+  judge = null;
+  sigma = [1, 1]; // the codes' robust σ
+  /** @type {() => void} more of the view is known */
+  told = () => {};
+
+  constructor(plane) {
+    super(plane);
+    this.pixels = new Float32Array(PIXELS);
+    this.forget();
+  }
+
+  forget() {
+    this.values = new Map();
+  }
+
+  /** @param {string | null} name of GAPS, or null for none */
+  setField(name) {
+    if (name !== this.field) this.forget();
+    this.field = name;
+    this.together = name === "digit" ? 1 : TOGETHER; // the judge takes milliseconds for each
+    this.toggle(name !== null);
+  }
+
+  has(key) {
+    return this.values.has(key);
+  }
+
+  levels() {
+    return this.field === "digit" && !this.judge ? [] : [this.finest + 2, this.finest];
+  }
+
+  get finest() {
+    return levelFor(this.plane, this.field === "digit" ? JUDGED : CELL);
+  }
+
+  compute(keys, z) {
+    if (this.values.size > 40_000) this.values.clear(); // an hour of zooming
+    const { model, label, sigma } = this;
+    const found = this.field === "back" ? cycle(model, z, label)
+      : this.field === "bends" ? sensitivity(model, z, label, sigma)
+        : [this.judge.margin(model.decode(z, label, this.pixels))];
+    const before = this.values.size;
+    keys.forEach((key, n) => this.values.set(key, found[n]));
+    if (before >> 5 !== this.values.size >> 5) this.told(); // now and then: all captions are written anew
+  }
+
+  async refresh() {
+    await super.refresh();
+    if (this.on) this.told();
+  }
+
+  /** What is known at a place of the finest lattice, else of the coarse cell that it lies in. */
+  #at(i, j) {
+    const { finest, values } = this;
+    return values.get(`${finest}:${i}:${j}`) ?? values.get(`${finest + 2}:${Math.round(i / 4)}:${Math.round(j / 4)}`);
+  }
+
+  /** The values in view, ascending. */
+  get inSight() {
+    const found = [...inView(this.plane, this.finest)].map(([i, j]) => this.#at(i, j));
+    return found.filter((value) => value !== undefined).sort((a, b) => a - b);
+  }
+
+  paint(ctx) {
+    const { plane, finest: level } = this;
+    const step = 2 ** level;
+    const { dark } = GAPS[this.field];
+    ctx.save();
+    ctx.fillStyle = SHADE;
+    for (const [i, j] of inView(plane, level)) {
+      const value = this.#at(i, j);
+      if (value === undefined) continue;
+      const [x0, y1] = plane.toScreen([(i - 0.5) * step, (j - 0.5) * step]).map(Math.round);
+      const [x1, y0] = plane.toScreen([(i + 0.5) * step, (j + 0.5) * step]).map(Math.round);
+      ctx.globalAlpha = 0.85 * dark(value);
+      ctx.fillRect(x0, y0, x1 - x0, y1 - y0);
+    }
+    ctx.restore();
+  }
+}
+
 /** draw(ctx, plane) of the posteriors in view, half-axes σ in units of the map: how many were drawn. */
 export function drawEllipses(ctx, plane, codes, colours) {
   const [left, bottom, right, top] = plane.bounds();
@@ -275,7 +398,9 @@ export function drawEllipses(ctx, plane, codes, colours) {
   return count;
 }
 
-/** Kernel estimate of the codes' density (Gaussian kernel, Scott's rule an axis) as a picture of the map. */
+/** Kernel estimate of the codes' density as a picture of the map: a Gaussian kernel, on each axis n^(−1/6) robust σ wide
+ * (Scott 1992, with a σ that a few far codes do not widen), in codes a square of one robust σ. One rule and one scale
+ * for all models. */
 export class Density {
   /** @param {Plane} plane */
   constructor(plane) {
@@ -283,7 +408,7 @@ export class Density {
     this.on = false;
     this.low = [0, 0]; // its lower left corner
     this.width = 0; // in units
-    /** @type {Float64Array | null} GRID × GRID */
+    /** @type {Float64Array | null} GRID × GRID, in shares of the codes a σ² */
     this.field = null;
     this.picture = null; // a canvas of it
     this.painted = null; // its colour
@@ -299,25 +424,20 @@ export class Density {
     this.width = 2.5 * half;
     const cell = this.width / GRID;
     let field = new Float64Array(GRID * GRID);
-    const sum = [0, 0];
-    const square = [0, 0];
     for (let i = 0; i < mean.length / 2; i++) {
       if (standing && !standing[i]) continue;
       n++;
       const at = [0, 1].map((a) => (mean[2 * i + a] - this.low[a]) / cell);
-      for (const a of [0, 1]) {
-        sum[a] += at[a];
-        square[a] += at[a] ** 2;
-      }
       const [u, v] = at.map(Math.floor);
       if (u >= 0 && v >= 0 && u < GRID && v < GRID) field[v * GRID + u]++;
     }
-    [0, 1].forEach((a) => {
-      const variance = n ? square[a] / n - (sum[a] / n) ** 2 : 0;
-      const bandwidth = Math.sqrt(Math.max(variance, 1)) * Math.max(n, 1) ** (-1 / 6); // of a single code a spot, one cell wide
+    const { sigma } = robustScale(mean);
+    const wide = sigma.map((s) => Math.max(1, (s / cell) * Math.max(n, 1) ** (-1 / 6))); // a spot of a cell at least
+    wide.forEach((bandwidth, a) => {
       field = blurred(field, bandwidth, a ? GRID : 1, a ? 1 : GRID);
     });
-    this.field = field;
+    const unit = (sigma[0] * sigma[1]) / (Math.max(n, 1) * 2 * Math.PI * wide[0] * wide[1] * cell * cell);
+    this.field = field.map((v) => unit * v);
     this.picture = null;
   }
 
@@ -330,10 +450,9 @@ export class Density {
       this.picture.width = this.picture.height = GRID;
       const context = this.picture.getContext("2d");
       context.fillStyle = plane.theme.text;
-      const most = this.field.reduce((a, b) => Math.max(a, b), 0) || 1;
       for (let v = 0; v < GRID; v++) {
         for (let u = 0; u < GRID; u++) {
-          context.globalAlpha = 0.85 * Math.sqrt(this.field[v * GRID + u] / most); // by the root, so that thin land shows
+          context.globalAlpha = 0.85 * Math.cbrt(Math.min(1, this.field[v * GRID + u] / DENSEST)); // by the root, so that thin land shows
           context.fillRect(u, GRID - 1 - v, 1, 1);
         }
       }

@@ -3,7 +3,7 @@
 // drawing is (and when another model is put up), never while a hand moves.
 
 import { link, say, told } from "../../host.mjs";
-import { beyond, nearest, shareWithin, whiten } from "../../maths/codes.mjs";
+import { beyond, nearest, robustScale, shareWithin, whiten } from "../../maths/codes.mjs";
 import { called, element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
 import { Catch } from "./catch.mjs";
 import { caughtBy } from "../../maths/loop.mjs";
@@ -11,7 +11,7 @@ import { EngineError, PIXELS } from "../../engine/engine.mjs";
 import { Flat } from "./flat.mjs";
 import { Lasso, parseLasso } from "./lasso.mjs";
 import { Legend } from "./legend.mjs";
-import { Arrows, Density, Tiles, drawEllipses } from "./layers.mjs";
+import { Arrows, Density, GAPS, Gaps, SHADE, Tiles, drawEllipses } from "./layers.mjs";
 import { announcer, digitCanvas, frameLoop, paint } from "../../parts/paint.mjs";
 import { Plane } from "../../parts/plane.mjs";
 import * as registry from "../../engine/registry.mjs";
@@ -23,9 +23,10 @@ const LAYERS = {
   circles: ["Prior", "Circles of 1 and 2 σ of N(0, I), or the Gaussians of a learned prior"],
   ellipses: ["Posteriors", "Ellipses with half-axes σ, true to scale"],
   tiles: ["Tiles", "What the decoder draws at each place, lying where its z lies"],
-  density: ["Density", "Where the codes lie close together"],
+  density: ["Density", "Where the codes lie close together, per robust σ²: one scale for both maps"],
   arrows: ["Round trip", "Arrows from z to the code of the drawing of z (binarised): long ones mean that the model does not know its own drawing again"],
 };
+const SHOWN = [...Object.keys(LAYERS), ...Object.keys(GAPS)]; // what a link can name
 const DEFAULT = ["points", "circles"];
 
 /** @type {any} the state, as far as the next view of this tab takes it over */
@@ -46,7 +47,8 @@ const STYLE = await (await fetch(new URL("map.css", import.meta.url))).text();
  *
  * taken: a tile below the maps that was pressed, the n-th; start: how the page opens, where neither the link nor this tab says more; walk: what Python says of the one that it has
  * heard of. Both maps are of one data set.
- * @typedef {{models: About[], datasets: {[name: string]: {title: string, classes: string[], colours: string[]}},
+ * @typedef {{models: About[], judge: {weights: string, threshold: number} | null,
+ *   datasets: {[name: string]: {title: string, classes: string[], colours: string[], numerals: boolean}},
  *   start: {left: string, right: string, image: number, told: number | null, walk: object | null, own: boolean},
  *   digit: Shared | null, walk: import("./walk.mjs").Answer | null,
  *   taken?: {n: number, dataset: string, image: number} | null}} Options
@@ -61,7 +63,7 @@ const STYLE = await (await fetch(new URL("map.css", import.meta.url))).text();
  * picked; way: the walk's two ends.
  * @typedef {{name: "left" | "right", kind?: string, asked?: string, about?: About, pixels?: Float32Array,
  *   model?: import("../../engine/engine.mjs").Model | Flat, codes?: registry.Codes, whitened?: ReturnType<typeof whiten>,
- *   near?: number[], way?: number[][], plane?: Plane, tiles?: Tiles, arrows?: Arrows, density?: Density,
+ *   near?: number[], way?: number[][], plane?: Plane, tiles?: Tiles, arrows?: Arrows, gaps?: Gaps, density?: Density,
  *   select?: HTMLSelectElement, label?: HTMLSelectElement, note?: HTMLElement, host?: HTMLElement, caption?: HTMLElement,
  *   card?: HTMLElement, tile?: HTMLCanvasElement, title?: HTMLElement, reading?: HTMLElement, ask?: HTMLElement,
  *   numbers?: HTMLElement, verdict?: HTMLElement}} Side
@@ -152,6 +154,7 @@ class MapView {
     for (const side of this.sides) {
       side.tiles.stop();
       side.arrows.stop();
+      side.gaps.stop();
       side.plane.destroy();
     }
   }
@@ -187,7 +190,7 @@ class MapView {
       label,
       only: this.#knownClasses(dataset, parseClasses(link.get("only")) ?? old.only ?? []),
       lasso: parseLasso(link.get("lasso")) ?? old.lasso ?? { on: false, loop: null },
-      layers: new Set(Object.keys(LAYERS).filter((name) => layers.includes(name))),
+      layers: new Set(SHOWN.filter((name) => layers.includes(name))),
       walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
       views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
     };
@@ -307,6 +310,10 @@ class MapView {
       button.onclick = () => this.#toggleLayer(name);
       layers.append(button);
     }
+    e.gap = element("select", { ariaLabel: "Shade both maps by" }, new Option("Shade by …", ""),
+      ...Object.entries(GAPS).map(([name, { words }]) => new Option(words, name)));
+    e.gap.onchange = () => this.#shadeBy(e.gap.value);
+    layers.append(e.gap);
     bar.append(picker, layers);
 
     const grid = (e.grid = element("div", { className: "grid" }));
@@ -318,6 +325,8 @@ class MapView {
     this.lasso = new Lasso(this, () => this.#loopChanged());
     this.caught = new Catch(this, { clear: () => this.#escape() });
     this.legend.rest.append(this.lasso.button);
+    e.scale = element("div", { className: "scale", hidden: true });
+    this.legend.element.append(e.scale);
     box.addEventListener("keydown", (e) => {
       if (e.key !== "Escape" || !this.lasso.on) return;
       e.preventDefault();
@@ -392,7 +401,9 @@ class MapView {
     side.tiles = new Tiles(plane);
     side.arrows = new Arrows(plane);
     side.density = new Density(plane);
-    plane.under.push(side.density.draw, side.tiles.draw);
+    side.gaps = new Gaps(plane);
+    side.gaps.told = () => this.#captions();
+    plane.under.push(side.density.draw, side.tiles.draw, side.gaps.draw);
     plane.over.push((ctx) => this.#drawEllipses(ctx, side), side.arrows.draw);
     plane.layers.push((ctx) => this.#drawNeighbours(ctx, side));
     this.walk.buildCard(side);
@@ -406,6 +417,7 @@ class MapView {
       if (!side.model) return;
       side.tiles.refresh();
       side.arrows.refresh();
+      side.gaps.refresh();
       const whole = plane.span === 2 * plane.home.half && String(plane.centre) === String(plane.home.centre);
       this.state.views[side.name] = whole ? null : { centre: [...plane.centre], span: plane.span };
       this.remember();
@@ -430,6 +442,7 @@ class MapView {
       `Map of ${codes.label.length} codes of the ${about.name}. Arrow keys move, page keys move far, Home goes to the ` +
       "origin, plus and minus zoom, Enter picks.");
     side.whitened = whiten(codes.mean);
+    side.gaps.sigma = robustScale(codes.mean).sigma;
     const view = this.state.views[side.name];
     side.plane.axes = about.plane ? ["u₁", "u₂"] : ["z₁", "z₂"];
     side.plane.setCodes(codes, this.colours, this.classes);
@@ -525,6 +538,7 @@ class MapView {
     const label = this.told(side, null);
     side.tiles.setModel(side.model, label);
     side.arrows.setModel(side.model, label);
+    side.gaps.setModel(side.model, label);
   }
 
   // Which classes stand out ---------------------------------------------------------------------------------------------
@@ -583,6 +597,44 @@ class MapView {
     this.remember();
   }
 
+  /** @param {string} name of GAPS, or nothing */
+  #shadeBy(name) {
+    const { layers } = this.state;
+    for (const other of Object.keys(GAPS)) layers.delete(other);
+    if (name) layers.add(name);
+    this.#applyLayers();
+    this.remember();
+  }
+
+  /** What both maps are shaded by, or null. @returns {string | null} */
+  get #gap() {
+    return Object.keys(GAPS).find((name) => this.state.layers.has(name)) ?? null;
+  }
+
+  /** The judge comes when it is first asked for. */
+  async #askJudge() {
+    try {
+      const judge = await registry.judge(this.options.judge);
+      if (this.gone) return;
+      for (const { gaps } of this.sides) {
+        gaps.judge = judge;
+        gaps.refresh();
+      }
+    } catch (error) {
+      for (const { caption } of this.sides) caption.textContent = error.message;
+    }
+  }
+
+  #showScale(gap) {
+    const { scale } = this.elements;
+    scale.hidden = !gap;
+    if (!gap) return;
+    const { ends: [low, high], words } = GAPS[gap];
+    const bar = element("i");
+    bar.style.setProperty("--shade", SHADE);
+    scale.replaceChildren(element("b", {}, words), small(low), bar, small(high));
+  }
+
   /** @param {Side} side */
   #circles(side) {
     if (side.about.plane) return null; // the plane lies where the codes do, not through the origin
@@ -595,7 +647,15 @@ class MapView {
     for (const [name, button] of Object.entries(this.elements.layers)) {
       press(button, layers.has(name));
     }
+    const gap = this.#gap;
+    const can = gap !== "digit" || (this.options.judge && this.options.datasets[this.sides[0].about.dataset].numerals);
+    if (gap === "digit" && can && !this.sides[0].gaps.judge) this.#askJudge();
+    this.elements.gap.value = gap ?? "";
+    this.elements.gap.title = gap ? GAPS[gap].title : "What a place lacks, on one scale for both maps";
+    this.#showScale(can ? gap : null);
     for (const side of this.sides) {
+      side.gaps.setField(can ? gap : null);
+      side.plane.pointOpacity = gap ? 0.4 : 1;
       side.plane.showPoints = layers.has("points");
       side.plane.setCircles(this.#circles(side));
       side.tiles.toggle(layers.has("tiles"));
@@ -629,13 +689,18 @@ class MapView {
       }
       if (layers.has("ellipses") && about.plane) words.push("Posteriors are not drawn in this plane.");
       else if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
-      if (model.conditional && (layers.has("tiles") || layers.has("arrows"))) {
+      if (model.conditional && (layers.has("tiles") || layers.has("arrows") || this.#gap)) {
         words.push(`Drawn for the label ${this.classes[this.told(side, null)]}.`);
       }
       if (layers.has("arrows")) {
         words.push(about.plane ? "Arrows: u to where the code of its own drawing (binarised) falls in the plane."
           : "Arrows: z to the code of its own drawing (binarised).");
       }
+      const gap = this.#gap;
+      if (gap && side.gaps.field === gap) {
+        const values = side.gaps.inSight;
+        words.push(values.length ? GAPS[gap].told(values) : "The shades are on their way.");
+      } else if (gap) words.push("The judge is not here, or knows no pictures but digits.");
       const far = beyond(side.codes.mean, side.plane.home);
       if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);
       side.caption.removeAttribute("role");

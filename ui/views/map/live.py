@@ -153,9 +153,18 @@ def options(
     ]
     datasets = {
         one.dataset: {"title": one.data.title, "classes": list(one.data.classes), "colours": list(one.data.colours)}
+        | {"numerals": _numerals(one)}
         for one in here.values()
     }
-    return {"models": models, "datasets": datasets, "start": opening, "digit": None, "walk": None, "taken": None}
+    return {
+        "models": models,
+        "judge": networks.judge(),
+        "datasets": datasets,
+        "start": opening,
+        "digit": None,
+        "walk": None,
+        "taken": None,
+    }
 
 
 def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,12 @@ deviation four to seven times as large. The cycle error is
 $\lVert \mathrm{dec}(\mathrm{enc}(\hat x)) - \hat x \rVert$ over all pixels, $\hat x$ binarised before it is
 encoded. A round trip's arrow leads from $z$ to $\mathrm{enc}(\mathrm{dec}(z) \ge \tfrac12)$.
 
+*Shade by* asks of every place what it lacks, on one scale for both maps: whether the judge takes its drawing for a
+digit; whether the drawing comes back (the cycle error again, over $\sqrt{784}$, so that it is one pixel's); and the
+decoder's *sensitivity* $\sqrt{\det J^\top J}$, the area that a square of one robust σ has among the drawings, which is
+large on the cliffs between two digits. *Density* is a kernel estimate in the same σ: each code is a Gaussian
+$n^{-1/6}$ σ wide, and whatever is three times as dense as a Gaussian's peak looks alike.
+
 The *judge* of a walk is a classifier trained on digits and on pictures that are none; it never saw an autoencoder. A
 drawing is a digit to it where $\log p(\text{a digit} \mid x) - \log p(\text{no digit} \mid x)$ reaches a
 threshold, which 98 % of held-out digits do. It errs, too. Of each kind of garbage that it was trained on less than
