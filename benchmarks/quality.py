@@ -142,8 +142,9 @@ def relatives() -> Iterator[str]:
     rows = []
     for slug in checkpoints.available():
         card = checkpoints.read_card(slug)
-        kind, d = card["kind"], card["latent_dim"]
-        if card["dataset"]["name"] != "mnist" or (kind == "vae" and slug != f"mnist-vae-{d}d"):
+        kind = card["kind"]
+        other = card["config"]["model"]["beta"] != 1 or card["likelihood"] == "gaussian"
+        if card["dataset"]["name"] != "mnist" or (kind == "vae" and other):
             continue
         test, moved, draws = card["test"], card["contraction"], card["draws"]
         nats = NO if card["likelihood"] == "gaussian" else f"{test['reconstruction_at_mean']:.2f}"
