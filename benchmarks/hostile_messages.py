@@ -85,6 +85,9 @@ VIEWS: dict[str, View] = {
     "views/generate/generate.mjs, near": View(
         "pages/7_Generate.py", {"generate_part": "Near yours"}, _taken, once=True, module="views/generate/generate.mjs"
     ),
+    "views/generate/densities.mjs": View(  # it has nothing to say, and nothing that is said for it is heard
+        "pages/7_Generate.py", {"generate_part": "Prior and posterior"}, lambda told: {}
+    ),
     "parts/chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
     "views/bound/betas.mjs": View("pages/6_The_bound.py", {"part": "β"}, lambda told: {"beta": 1}),
 }

@@ -108,18 +108,9 @@ class Learned(nn.Module):
         The first has its expectation in closed form; the second, close to 0 where q lies in one component, is summed by
         `rule`.
         """
-        eps, weight = (part.to(mean) for part in rule(mean.shape[-1]))
-        variance = torch.exp(2 * self.log_sigma)
-        spread = ((mean[:, None] - self.mean).square() + logvar.exp()[:, None]) / variance  # (B, K, D)
-        suits = self._constants() - 0.5 * spread.sum(-1)  # (B, K)
-        best, k = suits.max(-1)
-        shares = []
-        for rows in torch.arange(len(mean)).split(max(1, CHUNK // (len(eps) * len(self.logits)))):
-            z = mean[rows, None] + torch.exp(0.5 * logvar[rows])[:, None] * eps  # (b, P, D)
-            joint = self._joint(z)  # (b, P, K)
-            own = joint.gather(-1, k[rows, None, None].expand(-1, len(eps), 1))[..., 0]
-            shares.append(((joint.logsumexp(-1) - own) @ weight.double()).to(mean.dtype))
-        return (-_entropy(logvar) - best - torch.cat(shares))[:, None]
+        size = max(1, CHUNK // (len(self.logits) * max(mean.shape[-1], len(rule(mean.shape[-1])[0]))))
+        expected = [self._expected(*part) for part in zip(mean.split(size), logvar.split(size), strict=True)]
+        return (-_entropy(logvar) - torch.cat(expected))[:, None]
 
     def kl_at(self, mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
         """An unbiased estimate from one draw z (B, D) of q: (B, 1)."""
@@ -130,13 +121,23 @@ class Learned(nn.Module):
         with torch.no_grad():
             return Mixture(self.logits.softmax(0), self.mean.clone(), torch.diag_embed(torch.exp(self.log_sigma)))
 
+    def _expected(self, mean: Tensor, logvar: Tensor) -> Tensor:
+        """E_q log p(z): (B, D), (B, D) → (B,)."""
+        eps, weight = (part.to(mean) for part in rule(mean.shape[-1]))
+        spread = ((mean[:, None] - self.mean).square() + logvar.exp()[:, None]) * torch.exp(-2 * self.log_sigma)
+        best, k = (self._constants() - 0.5 * spread.sum(-1)).max(-1)  # of (B, K)
+        joint = self._joint(mean[:, None] + torch.exp(0.5 * logvar)[:, None] * eps)  # (B, P, K)
+        own = joint.gather(-1, k[:, None, None].expand(-1, len(eps), 1))[..., 0]
+        return best + ((joint.logsumexp(-1) - own) @ weight.to(joint)).to(mean.dtype)
+
     def _constants(self) -> Tensor:
         return self.logits.log_softmax(0) - self.log_sigma.sum(-1) - 0.5 * self.mean.shape[1] * math.log(2 * math.pi)
 
     def _joint(self, z: Tensor) -> Tensor:
-        """log w_k N(z; m_k, s_k²): (…, D) → (…, K), by products of matrices: in double precision, since squares of
-        nearly equal length are subtracted where a component is narrow."""
-        z, mean, precision = z.double(), self.mean.double(), torch.exp(-2 * self.log_sigma.double())
+        """log w_k N(z; m_k, s_k²): (…, D) → (…, K), by products of matrices: in double precision where the device has
+        it, since squares of nearly equal length are subtracted where a component is narrow."""
+        wide = torch.float32 if z.device.type == "mps" else torch.float64
+        z, mean, precision = z.to(wide), self.mean.to(wide), torch.exp(-2 * self.log_sigma.to(wide))
         squares = z.square() @ precision.T - 2 * z @ (mean * precision).T + (mean.square() * precision).sum(-1)
         return self._constants() - 0.5 * squares
 

@@ -366,6 +366,11 @@ def test_a_view_that_is_left_says_nothing_any_more(server, browser, way):
     context.close()
 
 
+# A title from the upper left of the page beside the sidebar: whether that is open in a narrow window Streamlit knows.
+FROM_THE_EDGE = """title => {
+    const [at, page] = [title, title.closest('[data-testid="stMain"]')].map((e) => e.getBoundingClientRect());
+    return [at.x - page.x, at.y - page.y].map(Math.round);
+}"""
 PARTS = ("Sampling", "Observation model", "β")
 # 200 % zoom halves the window; 820 is a tablet, 390 a phone.
 WIDTHS = (1920, 1440, 1280, 1100, 1000, 820, 768, 720, 650, 390)
@@ -404,9 +409,7 @@ def test_every_width_has_room_for_every_word(whole, titles):
         found = [*tab.evaluate(WIDER_THAN_THE_SCREEN), *tab.evaluate(UNREADABLE)]
         if tab.evaluate("document.scrollingElement.scrollWidth - innerWidth") > 0:
             found.append("the page scrolls sideways")
-        title = tab.locator("h1").evaluate(
-            "e => [e.getBoundingClientRect().x, e.getBoundingClientRect().y].map(Math.round)"
-        )
+        title = tab.locator("h1").evaluate(FROM_THE_EDGE)
         if title != titles.setdefault(width, title):
             found.append(f"the title is at {title}, on other pages at {titles[width]}")
         if found:
