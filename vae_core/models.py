@@ -8,7 +8,6 @@ there is not, and numbers that are not finite: a network answers any of them, an
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, final
 
@@ -60,8 +59,9 @@ def _layer(network: nn.Sequential, i: int) -> nn.Linear:
     return layer
 
 
-class Autoencoder(nn.Module, ABC):
-    """Encoder, bottleneck, decoder. Subclasses are final, name their kind and say what the encoder sees in training."""
+class Autoencoder(nn.Module):
+    """Encoder, bottleneck, decoder. Subclasses are final, name their kind and say in what they differ: what the encoder
+    sees in training, what else the objective counts."""
 
     kinds: ClassVar[dict[str, type[Autoencoder]]] = {}
     probabilistic: ClassVar[bool]
@@ -84,9 +84,9 @@ class Autoencoder(nn.Module, ABC):
             start = torch.tensor(1.0 if config.sigma is None else config.sigma).log()
             self.log_sigma = nn.Parameter(start, requires_grad=config.sigma is None)
 
-    @abstractmethod
     def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """What the encoder is shown in training in place of x: (B, 784) → (B, 784)."""
+        return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
 
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
@@ -221,9 +221,6 @@ def _told(a: object) -> str:
 class AE(Autoencoder, kind="ae"):
     """A point code and an unspoilt input (Rumelhart, Hinton & Williams 1986)."""
 
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return x
-
 
 @final
 class DAE(Autoencoder, kind="dae"):
@@ -244,9 +241,6 @@ class Sparse(Autoencoder, kind="sparse"):
     """
 
     WAKING = 0.05  # nats for each unit of the distance
-
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return x
 
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
@@ -281,9 +275,6 @@ class Contractive(Autoencoder, kind="contractive"):
     """
 
     EXACT = 4  # numbers in a code up to which each row of the Jacobian is found; beyond, one random mixture of them
-
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return x
 
     def _code(self, x: Tensor, y: Tensor | None) -> Code:
         h = super()._code(x, y).mean
@@ -327,9 +318,6 @@ class PCA(Autoencoder, kind="pca"):
     """The first D principal components (Hotelling 1933): of all linear codes the one that loses least in squared error
     (Baldi & Hornik 1989). Its pixels are Gaussian, with the σ under which the training images are likeliest."""
 
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return x
-
     @torch.no_grad()
     def begin(self, images: Tensor) -> bool:
         from sklearn.decomposition import PCA as Components
@@ -356,16 +344,10 @@ def _spread(h: Tensor) -> Tensor:
 class VAE(Autoencoder, kind="vae"):
     """A Gaussian code and the KL to N(0, I) (Kingma & Welling 2014)."""
 
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
-
 
 @final
 class CVAE(Autoencoder, kind="cvae"):
     """The VAE with the one-hot label beside x and beside z (Sohn, Lee & Yan 2015; here p(z | y) = p(z))."""
-
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
 
 
 @final
@@ -381,9 +363,6 @@ class Scrubbed(Autoencoder, kind="scrubbed"):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.adversary: nn.Sequential | None = None
-
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
 
     def begin(self, images: Tensor) -> bool:
         with torch.random.fork_rng(devices=[]):
@@ -406,9 +385,6 @@ class Scrubbed(Autoencoder, kind="scrubbed"):
 @final
 class MixtureVAE(Autoencoder, kind="mixture"):
     """The VAE whose prior is a mixture of Gaussians, learned along (`prior.Learned`): it goes where the codes are."""
-
-    def encoder_input(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return flip(x, self.config.encoder_noise, generator) if self.config.encoder_noise else x
 
 
 class _Reversed(torch.autograd.Function):

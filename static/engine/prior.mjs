@@ -12,18 +12,22 @@ const PAIRS = [
   [4.2718258479322815, 4.837184922590644e-05],
   [5.500901704467748, 1.4999271676371623e-07],
 ];
-const RULE = PAIRS.flatMap(([at, weight]) => [[-at, weight], [at, weight]]);
 const POINTS = 256; // in more than two dimensions: draws in pairs ±, always the same
 const LOG_2PI = Math.log(2 * Math.PI);
 
+/** {eps: P × 2, weight: P} of an expectation over N(0, I) in the plane, from a rule's nodes and weights in pairs ±.
+ * @param {number[][]} pairs */
+export function grid(pairs) {
+  const line = pairs.flatMap(([at, weight]) => [[-at, weight], [at, weight]]);
+  return {
+    eps: Float64Array.from(line.flatMap(([a]) => line.flatMap(([b]) => [a, b]))),
+    weight: Float64Array.from(line.flatMap(([, u]) => line.map(([, v]) => u * v))),
+  };
+}
+
 /** {eps: P × D, weight: P} of an expectation over N(0, I). @param {number} D */
 export function rule(D) {
-  if (D === 2) {
-    return {
-      eps: Float64Array.from(RULE.flatMap(([a]) => RULE.flatMap(([b]) => [a, b]))),
-      weight: Float64Array.from(RULE.flatMap(([, u]) => RULE.map(([, v]) => u * v))),
-    };
-  }
+  if (D === 2) return grid(PAIRS);
   const half = new Random(0).normals(new Float64Array((POINTS / 2) * D));
   return { eps: Float64Array.from([...half, ...half.map((v) => -v)]), weight: new Float64Array(POINTS).fill(1 / POINTS) };
 }

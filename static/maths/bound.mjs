@@ -2,22 +2,17 @@
 // vae_core.likelihood.elbo computes, fast enough to follow a hand. No DOM.
 
 import { PIXELS } from "../engine/engine.mjs";
+import { grid } from "../engine/prior.mjs";
 
 // Gauss–Hermite for the weight of N(0, 1), eight nodes, in pairs ±: exact for polynomials up to degree 15
 // (Abramowitz & Stegun 25.4.46; numpy.polynomial.hermite_e.hermegauss, weights divided by their sum).
-const PAIRS = [
+/** {eps: nodes × 2, weight: nodes} of an expectation over N(0, I) in two dimensions. */
+export const GRID = grid([
   [0.5390798113513751, 0.3730122576790773],
   [1.636519042435108, 0.11723990766175904],
   [2.8024858612875416, 0.009635220120788256],
   [4.1445471861258945, 0.00011261453837536762],
-];
-const RULE = PAIRS.flatMap(([at, weight]) => [[-at, weight], [at, weight]]);
-
-/** {eps: Float64Array nodes × 2, weight: Float64Array nodes} of an expectation over N(0, I) in two dimensions. */
-export const GRID = {
-  eps: Float64Array.from(RULE.flatMap(([a]) => RULE.flatMap(([b]) => [a, b]))),
-  weight: Float64Array.from(RULE.flatMap(([, u]) => RULE.map(([, v]) => u * v))),
-};
+]);
 
 /** σ above which eight nodes miss the likelihood's cliffs, by up to a few per cent: such numbers carry a ≈. */
 export const WIDE = 0.2;

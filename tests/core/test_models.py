@@ -1,7 +1,5 @@
 """The family: shapes, what each member adds, and the ELBO against torch and against a numerical integral."""
 
-import inspect
-
 import numpy as np
 import pytest
 import torch
@@ -38,9 +36,8 @@ def test_shapes_and_the_point_or_the_posterior(kind, likelihood, latent_dim):
     assert (terms.kl is None) == (code.logvar is None)
 
 
-def test_one_abstract_class_and_final_children():
+def test_one_base_class_and_final_children():
     """A VAE that inherits the AE would inherit promises it does not keep."""
-    assert inspect.isabstract(models.Autoencoder)
     assert models.Autoencoder.kinds.keys() == KINDS.keys(), "a row without a class, or a class without a row"
     for cls in models.Autoencoder.kinds.values():
         assert cls.__mro__[1] is models.Autoencoder

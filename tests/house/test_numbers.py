@@ -129,7 +129,8 @@ def test_styles_and_sliders_tell_the_cards_of_the_size_that_is_shown(size):
     for kind, name in (("ae", "AE"), ("dae", "DAE"), ("vae", "VAE"), ("cvae", "CVAE")):
         assert f" {name} {checkpoints.read_card(f'mnist-{kind}-{size}d')['draws']['accepted']:.0%}" in told
     assert told.endswith("Hardly one draws anything else." if size == 2 else "The others draw no digit.")
-    near = readout.half_within(checkpoints.load_codes(f"mnist-ae-{size}d"))
+    codes = checkpoints.load_codes(f"mnist-ae-{size}d")
+    near = readout.half_within(codes, readout.scale(codes))
     assert f"half of the AE's within {near:.2f} of its" in sliders.middles(
         [standing(slug(kind, size)) for kind in ("ae", "vae")], size
     )

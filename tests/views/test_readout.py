@@ -97,11 +97,12 @@ def test_reach_is_the_priors_or_the_codes(codes, points):
     assert [part.tolist() for part in readout.scale(codes)] == [[0, 0], [1, 1]]
     middle, sigma = readout.scale(points)
     assert middle[0] == pytest.approx(7, abs=0.5) and sigma[0] == pytest.approx(3, abs=0.3)
-    assert (readout.reach(points) >= 4 * sigma - 1e-6).all()
+    assert (readout.reach(points, readout.scale(points)) >= 4 * sigma - 1e-6).all()
     codes["train_mean"] *= 5  # so that four σ of the prior hold few of them
     for c in (codes, points):
-        away = (c["train_mean"] - readout.scale(c).middle).abs()
-        assert ((away <= readout.reach(c) + 1e-6).double().mean(0) >= 0.95).all()
+        own = readout.scale(c)
+        away = (c["train_mean"] - own.middle).abs()
+        assert ((away <= readout.reach(c, own) + 1e-6).double().mean(0) >= 0.95).all()
 
 
 def test_distance_is_in_the_models_own_robust_sigmas(points):
@@ -110,16 +111,16 @@ def test_distance_is_in_the_models_own_robust_sigmas(points):
     points["train_mean"][:25] *= 100  # a twentieth of them, far out
     quartiles = torch.quantile(points["train_mean"].double(), torch.tensor([0.25, 0.5, 0.75]).double(), dim=0)
     expected = math.hypot(*((z - quartiles[1]) / ((quartiles[2] - quartiles[0]) / 1.349)).tolist())
-    assert readout.distance(points, z) == pytest.approx(expected, rel=1e-4)
-    assert readout.half_within(points) == pytest.approx(
+    assert readout.scale(points).distance(z) == pytest.approx(expected, rel=1e-4)
+    assert readout.half_within(points, readout.scale(points)) == pytest.approx(
         float(((x - x.mean(0)) / x.std(0)).norm(dim=1).median()), rel=0.1
     )
 
 
 def test_a_learned_prior_has_the_scale_of_its_codes(codes):
     """Its Gaussians may lie anywhere: 0 and 1 are N(0, I)'s. A dimension has no KL of its own there."""
-    assert readout.distance(codes, torch.tensor([3.0, 4.0])) == pytest.approx(5)
-    middle, sigma = readout.scale(codes, learned=True)
+    assert readout.scale(codes).distance(torch.tensor([3.0, 4.0])) == pytest.approx(5)
+    middle, sigma = own = readout.scale(codes, learned=True)
     assert sigma.tolist() == latent.robust_scale(codes["train_mean"]).sigma.tolist() != [1, 1]
-    assert readout.distance(codes, middle + 3 * sigma, learned=True) == pytest.approx(3 * math.sqrt(2), rel=1e-4)
+    assert own.distance(middle + 3 * sigma) == pytest.approx(3 * math.sqrt(2), rel=1e-4)
     assert [row[3] for row in readout.posterior(codes, 3, learned=True)] == ["—"] * 2

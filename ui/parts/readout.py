@@ -64,8 +64,8 @@ def posterior(codes: Codes, i: int, learned: bool = False) -> list[tuple[str, st
     for j, mean in enumerate(codes["test_mean"][i]):
         rest = ("—", "—")
         if logvar is not None:
-            kl = losses.gaussian_kl(mean, logvar[i, j])
-            rest = (f"{logvar[i, j].mul(0.5).exp():.2f}", "—" if learned else f"{kl:.2f}")
+            kl = "—" if learned else f"{losses.gaussian_kl(mean, logvar[i, j]):.2f}"
+            rest = (f"{logvar[i, j].mul(0.5).exp():.2f}", kl)
         rows.append((dimension(j), signed(float(mean)), *rest))
     return rows
 
@@ -82,20 +82,14 @@ def scale(codes: Codes, learned: bool = False) -> latent.Scale:
     return latent.own_scale(codes["train_mean"], prior="test_logvar" in codes and not learned)
 
 
-def reach(codes: Codes, learned: bool = False) -> Tensor:
+def reach(codes: Codes, own: latent.Scale) -> Tensor:
     """How far from the middle each dimension's slider goes, (D,): four σ, and 95 % of the training codes.
 
     Not all of them: a deterministic model's farthest would shrink the rest to a spot. A slider stretches for its code.
     """
-    middle, sigma = scale(codes, learned)
-    return torch.maximum(4 * sigma, (codes["train_mean"] - middle).abs().quantile(0.95, dim=0))
+    return torch.maximum(4 * own.sigma, (codes["train_mean"] - own.middle).abs().quantile(0.95, dim=0))
 
 
-def distance(codes: Codes, z: Tensor, learned: bool = False) -> float:
-    """How far z (D,) lies from the middle in the model's own σ (`scale`); a draw from N(0, I) lies at about √D."""
-    return float(scale(codes, learned).distance(z))
-
-
-def half_within(codes: Codes, learned: bool = False) -> float:
+def half_within(codes: Codes, own: latent.Scale) -> float:
     """The distance from the middle, in σ, within which half of the model's training codes lie."""
-    return float(scale(codes, learned).distance(codes["train_mean"]).median())
+    return float(own.distance(codes["train_mean"]).median())

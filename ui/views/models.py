@@ -24,7 +24,7 @@ from ui.parts.tiles import Strip, Tile, numbers, row, sheet, strips
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
 from vae_core import contents
-from vae_core.config import PIXELS, Config
+from vae_core.config import KINDS, PIXELS, Config
 from vae_core.corruption import CORRUPTIONS
 from vae_core.data import DATASETS
 
@@ -441,17 +441,18 @@ def _weights(slug: str, stamp: tuple[int, ...]) -> np.ndarray:
 def _drawn(slug: str, stamp: tuple[int, ...]) -> np.ndarray:
     import torch
 
+    from ui.parts import readout
     from vae_core import checkpoints, latent
 
     model, _ = checkpoints.load(slug)
-    codes = checkpoints.load_codes(slug)["train_mean"]
-    source, seed = latent.own_source(model, codes), torch.Generator().manual_seed(0)
+    codes = checkpoints.load_codes(slug)
+    source, seed = latent.own_source(model, codes["train_mean"]), torch.Generator().manual_seed(0)
     labels = None
     if model.conditional:
         k = min(model.config.n_classes, LABELS)
         z, labels = source.sample(ACROSS, seed).repeat(k, 1), torch.arange(k).repeat_interleave(ACROSS)
     elif model.config.latent_dim == 2:
-        middle, sigma = latent.own_scale(codes, prior=model.config.prior == "N(0, I)")
+        middle, sigma = readout.scale(codes, KINDS[model.config.kind].learned_prior)
         z = middle + sigma * latent.grid(SIDE, REACH)
     else:
         z = source.sample(SIDE * SIDE, seed)

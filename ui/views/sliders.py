@@ -51,13 +51,13 @@ def _play(models: list[Standing], size: int, chosen: Chosen, told: dict[str, int
         if one.key not in hand["codes"]:
             continue
         (model, _), z = store.guard(one.slug), torch.tensor(hand["codes"][one.key])
-        far = readout.distance(store.guard_codes(one.slug), z, learned=one.learned_prior)
+        far = readout.scale(store.guard_codes(one.slug), one.learned_prior).distance(z)
         y = torch.tensor([hand["label"]]) if model.conditional else None
         drawn = latent.decode(model, z[None], y)
         read = ("—", "—")
         if judge is not None:
             read = str(int(judge.label(drawn))), "yes" if bool(judge.is_digit(drawn)) else "no"
-        rows.append((one.title, f"{far:.2f}", *read))
+        rows.append((one.title, f"{float(far):.2f}", *read))
     numbers(("", "σ from the middle", "read as", "is a digit"), rows)
     st.caption(f"{middles(models, size)} A classifier that knows no autoencoder reads.")
     if accepted := accepted_draws(models, size):
@@ -75,7 +75,7 @@ def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
     order, worth = latent.order_dimensions(codes["test_mean"], codes["test_logvar"] if nats else None)
     by_dimension = torch.empty(size, dtype=worth.dtype)
     by_dimension[order] = worth
-    scale = readout.scale(codes, learned=one.learned_prior)
+    scale = readout.scale(codes, one.learned_prior)
     return {
         "kind": one.key,
         "slug": one.slug,
@@ -85,7 +85,7 @@ def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
         "told": told,
         "centre": scale.middle.tolist(),
         "sd": scale.sigma.tolist(),
-        "reach": readout.reach(codes, learned=one.learned_prior).tolist(),
+        "reach": readout.reach(codes, scale).tolist(),
         "order": order.tolist(),
         "worth": by_dimension.tolist(),
         "nats": nats,
@@ -103,9 +103,10 @@ def middles(models: list[Standing], size: int) -> str:
     from scipy.special import gammaincinv
 
     near = [
-        f"half of the {one.name}'s within {readout.half_within(codes, one.learned_prior):.2f} of its"
+        f"half of the {one.name}'s within {readout.half_within(codes, own):.2f} of its"
         for one in models
         for codes in [store.guard_codes(one.slug)]
+        for own in [readout.scale(codes, one.learned_prior)]
         if not one.probabilistic or one.learned_prior
     ]
     own = f" Without that prior σ is that of the codes themselves, robust: {', '.join(near)}." if near else ""
