@@ -25,12 +25,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vae_core.models import Autoencoder, Code
-from vae_core.prior import gauss_hermite, log_normal
+from vae_core.prior import Learned, gauss_hermite, log_normal
 
 REACH = 7.0  # the coarse lattice covers ±REACH; beyond it p(z) alone is below e^−24 of its top
 COARSE = 0.25  # its step
 SIDE = 8  # cells along a tile: the unit that is decoded, kept or given up
 TILES = round(2 * REACH / (COARSE * SIDE))  # tiles along the coarse lattice
+AT_ONCE = 256  # images that the coarse lattice is laid under at once
 FAR = 40  # tiles that the lattice may grow by on each side before an image is given up
 DROP = 20.0  # nats below the best cell at which a place is given up: all of them together are below 1e-6 of the mass
 FINER = 2  # cells of the sum along a decoded cell
@@ -436,14 +437,19 @@ def _quadrature(model: Autoencoder, x: Tensor, y: int | None, halvings: int) -> 
 def _coarse_blocks(model: Autoencoder, x: Tensor, y: int | None) -> tuple[Tensor, Tensor, Tensor]:
     """The coarse lattice of every image as blocks that may hold mass: image (B,), corner (B, 2), values (B, S, S).
 
-    The lattice grows wherever an image's mass could lie beyond its edge.
+    The lattice grows wherever an image's mass could lie beyond its edge; under a learned prior, which may have land far
+    out that no slope at the edge tells of, also to where the encoder puts the image.
     """
     decoded = _coarse_decoded(model, y)
+    far = torch.zeros(len(x))
+    if isinstance(model.prior, Learned):
+        far = model.encode(x, None if y is None else torch.full((len(x),), y)).mean.abs().amax(1)
     axis = torch.arange(TILES)
     tiles = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)  # (T, 2)
     prior = model.prior.log_prob(_centres(tiles, COARSE)).reshape(-1)
-    images, corners, blocks = [], [], []
-    for rows in torch.arange(len(x)).split(256):
+    edge = ((tiles == 0) | (tiles == TILES - 1)).any(1)
+    images, corners, blocks, growing, tops = [], [], [], [], []
+    for rows in torch.arange(len(x)).split(AT_ONCE):
         values = _log_likelihood(model, x[rows], decoded) + prior
         values = values.view(len(rows), len(tiles), SIDE, SIDE)
         keep, top = _worth(values)
@@ -451,34 +457,44 @@ def _coarse_blocks(model: Autoencoder, x: Tensor, y: int | None) -> tuple[Tensor
         images.append(rows[image])
         corners.append(tiles[tile])
         blocks.append(values[image, tile])
-        edge = ((tiles == 0) | (tiles == TILES - 1)).any(1)
-        for i in (keep & edge).any(1).nonzero()[:, 0].tolist():
-            for ring, block in _beyond(model, x[rows[i]], y, top[i]):
-                images.append(rows[i].expand(len(ring)))
-                corners.append(ring)
-                blocks.append(block)
+        grows = (keep & edge).any(1) | (far[rows] > REACH)
+        growing.append(rows[grows])
+        tops.append(top[grows])
+    for image, corner, block in _beyond(model, x, y, far, torch.cat(growing), torch.cat(tops)):
+        images.append(image)
+        corners.append(corner)
+        blocks.append(block)
     return torch.cat(images), torch.cat(corners), torch.cat(blocks)
 
 
-def _beyond(model: Autoencoder, x: Tensor, y: int | None, top: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rings of tiles around the coarse lattice for one image (784,), until nothing on the ring can matter."""
+def _beyond(
+    model: Autoencoder, x: Tensor, y: int | None, far: Tensor, growing: Tensor, top: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Rings of tiles around the coarse lattice for the images `growing` (G,) of x, whose best cells so far are top
+    (G,), until nothing on the ring can matter and the code, `far` (n,) out, lies within."""
     for out in range(1, FAR + 1):
+        if not len(growing):
+            return
         axis = torch.arange(-out, TILES + out)
         tiles = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         ring = tiles[((tiles == -out) | (tiles == TILES + out - 1)).any(1)]
         z = _centres(ring, COARSE).reshape(-1, 2)
-        values = (_log_likelihood(model, x[None], _decode(model, z, y)) + model.prior.log_prob(z)).view(
-            1, len(ring), SIDE, SIDE
+        decoded, prior = _decode(model, z, y), model.prior.log_prob(z)
+        going, tops = [], []
+        for rows, best in zip(growing.split(AT_ONCE), top.split(AT_ONCE), strict=True):
+            values = (_log_likelihood(model, x[rows], decoded) + prior).view(len(rows), len(ring), SIDE, SIDE)
+            keep, best = _worth(values, best)
+            image, tile = keep.nonzero(as_tuple=True)
+            yield rows[image], ring[tile], values[image, tile]
+            grows = keep.any(1) | (far[rows] > REACH + out * SIDE * COARSE)
+            going.append(rows[grows])
+            tops.append(best[grows])
+        growing, top = torch.cat(going), torch.cat(tops)
+    if len(growing):
+        raise LikelihoodError(
+            f"The posterior of this image does not end within ±{REACH + FAR * SIDE * COARSE:g}. "
+            "The model's weights seem broken: train it again."
         )
-        keep, top_here = _worth(values, top)
-        if not keep.any():
-            return
-        top = torch.maximum(top, top_here[0])
-        yield ring[keep[0]], values[0, keep[0]]
-    raise LikelihoodError(
-        f"The posterior of this image does not end within ±{REACH + FAR * SIDE * COARSE:g}. "
-        "The model's weights seem broken: train it again."
-    )
 
 
 def _worth(values: Tensor, top: Tensor | None = None) -> tuple[Tensor, Tensor]:

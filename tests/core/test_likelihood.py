@@ -298,6 +298,35 @@ def test_mass_beyond_the_lattice_is_found():
     torch.testing.assert_close(likelihood.evidence(model, x).log_p, exact, atol=0.01, rtol=1e-5)
 
 
+def test_an_island_of_a_learned_prior_is_found():
+    """The prior's other component lies far from the lattice, and at the lattice's edge nothing tells of it."""
+    model = build(
+        ModelConfig(kind="mixture", encoder=(), decoder=(), likelihood="gaussian", sigma=0.5, components=2), seed=3
+    )
+    place = torch.tensor([[0.5, 0.3], [16.0, -21.0]])  # the second tile is past eight more rings
+    with torch.no_grad():
+        model.decoder[0].weight.copy_(0.04 * torch.randn(784, 2, generator=torch.Generator().manual_seed(0)))
+        model.decoder[0].bias.fill_(0.5)
+        model.prior.mean.copy_(place)
+        model.prior.log_sigma.fill_(-2.0)
+        x = model.decode(place).clamp(0, 1)
+        # An encoder that knows: the least squares' code, with q as narrow as the prior's components.
+        inverse = torch.linalg.pinv(model.decoder[0].weight)
+        model.encoder[0].weight.copy_(torch.cat([inverse, torch.zeros_like(inverse)]))
+        model.encoder[0].bias.copy_(torch.cat([-inverse.sum(1) * 0.5, torch.full((2,), -6.0)]))
+    weight, bias = model.decoder[0].weight.double(), model.decoder[0].bias.double()
+    sigma = torch.exp(model.prior.log_sigma.double())
+    parts = [
+        model.prior.logits.log_softmax(0)[k].double()
+        + LowRankMultivariateNormal(
+            bias + weight @ model.prior.mean[k].double(), weight * sigma[k], torch.full((784,), 0.25).double()
+        ).log_prob(x.double())
+        for k in range(2)
+    ]
+    exact = torch.stack(parts).logsumexp(0)
+    torch.testing.assert_close(likelihood.evidence(model, x).log_p, exact, atol=0.01, rtol=1e-5)
+
+
 def test_questions_that_cannot_be_answered(digits):
     """The message must say what is missing rather than give a wrong number."""
     x = digits.images[:1]
