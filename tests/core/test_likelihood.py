@@ -305,7 +305,7 @@ def test_an_island_of_a_learned_prior_is_found():
     )
     place = torch.tensor([[0.5, 0.3], [16.0, -21.0]])  # the second tile is past eight more rings
     with torch.no_grad():
-        model.decoder[0].weight.copy_(0.04 * torch.randn(784, 2, generator=torch.Generator().manual_seed(0)))
+        model.decoder[0].weight.copy_(0.01 * torch.randn(784, 2, generator=torch.Generator().manual_seed(0)))
         model.decoder[0].bias.fill_(0.5)
         model.prior.mean.copy_(place)
         model.prior.log_sigma.fill_(-2.0)
