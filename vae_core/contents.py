@@ -39,6 +39,7 @@ _CARD = {
     "draws?": {"accepted": float, "draws": int},
     "generation?": {"rows": {str: QUALITY}, "draws": int, "real": int},
     "contraction?": {"mean": float, "median": float, "shift": float},
+    "components?": {"purity": float, "together": float, "used": int},
     "units?": {"active": float, "dead": int, "use": [float], "strength": [float]},
     "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
 }

@@ -19,6 +19,7 @@ from vae_core import aggregate, checkpoints, data, generation, judge, latent, li
 from vae_core.config import PIXELS, Config, ConfigError
 from vae_core.corruption import CORRUPTIONS
 from vae_core.models import Code
+from vae_core.prior import Learned
 from vae_core.storage import Layout, StorageError, is_there, locked, read_tensors, write_json, write_tensors
 
 LEAK_IMAGES = 55_000  # first training images that the reader of labels learns from
@@ -214,6 +215,29 @@ def _no_units(subject: Subject) -> str:
     return f"Units are in use or not where a code ends in a ReLU; that of {subject.slug!r} does not."
 
 
+def _components(subject: Subject) -> dict[str, Any]:
+    prior = subject.model.prior
+    assert isinstance(prior, Learned)
+    test, code = subject.splits[1], subject.codes["test"]
+    found = metrics.components(prior.component(code.mean), test.labels)
+    kept = {"purity": round(found.purity, 4), "together": round(found.together, 4), "used": found.used}
+    return kept | {"images": len(test.labels)}
+
+
+def _components_told(found: dict[str, Any]) -> str:
+    return (
+        f"{found['used']} Gaussians of the prior in use; {found['purity']:.1%} of images have the class that is "
+        f"commonest in theirs, {found['together']:.1%} lie in that which holds most of their class"
+    )
+
+
+def _no_components(subject: Subject) -> str:
+    if isinstance(subject.model.prior, Learned):
+        return ""
+    have = subject.model.config.prior or "none"
+    return f"A prior has components where it is learned; that of {subject.slug!r} is {have}."
+
+
 # Of which images q(z) is taken: the first n of a split, or as many as there are.
 SAMPLES = (("test", 1000), ("test", 10_000), ("train", 10_000), ("train", 60_000))
 PICTURED = 128  # cells along the side of a picture
@@ -337,6 +361,14 @@ MEASURES = {
         _units,
         lambda found: f"{found['active']:.1f} units in use for an image, {found['dead']} of {len(found['use'])} never",
         _no_units,
+    ),
+    "components": Measure(
+        "whether the Gaussians of a learned prior are the classes: to which each test image's mean belongs likeliest",
+        "share of images, Gaussians",
+        "",
+        _components,
+        _components_told,
+        _no_components,
     ),
     "draws": Measure(
         f"how many of {DRAWS:,} random codes the judge takes for digits: from the prior, or from one Gaussian with the "

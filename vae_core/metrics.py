@@ -287,6 +287,22 @@ def units(codes: Tensor) -> Units:
     return Units(above.float().mean(0), codes.clamp(min=0).sum(0) / above.sum(0).clamp(min=1))
 
 
+class Components(NamedTuple):
+    """How groups of images lie to their classes."""
+
+    purity: float  # share of images whose class is the commonest in their group (Manning et al. 2008, eq. 16.1)
+    together: float  # share of images in the group that holds most of their class: 1 where a class keeps together
+    used: int  # groups that hold an image
+
+
+def components(group: Tensor, labels: Tensor) -> Components:
+    """Of images in groups (N,) with labels (N,), int64 from 0."""
+    classes = int(labels.max()) + 1
+    counts = torch.bincount(group * classes + labels, minlength=(int(group.max()) + 1) * classes).view(-1, classes)
+    purity, together = (counts.amax(d).sum().item() / len(labels) for d in (1, 0))
+    return Components(purity, together, int(counts.any(1).sum()))
+
+
 class Leak(NamedTuple):
     """What a classifier reads of the label in codes of images that it did not learn from."""
 

@@ -116,6 +116,11 @@ class Learned(nn.Module):
         """An unbiased estimate from one draw z (B, D) of q: (B, 1)."""
         return (-_entropy(logvar) - self.log_prob(z))[:, None]
 
+    def component(self, z: Tensor) -> Tensor:
+        """The number of the component that codes z (N, D) come from likeliest: (N,) int64."""
+        parts = [self._joint(part).argmax(-1) for part in z.split(max(1, CHUNK // len(self.logits)))]
+        return torch.cat(parts)
+
     def mixture(self) -> Mixture:
         """To draw from."""
         with torch.no_grad():

@@ -39,6 +39,13 @@ def test_the_density_is_a_mixtures(d):
     torch.testing.assert_close(made.log_prob(z).double(), reference(made).log_prob(z.double()), atol=2e-4, rtol=1e-5)
 
 
+def test_a_code_belongs_to_the_component_that_made_it_likeliest():
+    made, z = learned(3), torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    mixture = reference(made)
+    each = mixture.component_distribution.log_prob(z.double()[:, None]) + mixture.mixture_distribution.logits
+    assert made.component(z).equal(each.argmax(1))
+
+
 @pytest.mark.parametrize("d", [2, 20])
 def test_the_kl_is_what_monte_carlo_finds(d):
     made, (mean, logvar) = learned(d), posteriors(d)

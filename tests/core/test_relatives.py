@@ -184,6 +184,16 @@ def test_a_direction_without_spread_counts_for_nothing():
     assert np.isfinite(found).all()
 
 
+def test_components_beside_classes():
+    """Two thirds of a class apart, and a group of two classes: by hand, and purity by scikit-learn's table."""
+    from sklearn.metrics.cluster import contingency_matrix
+
+    group, labels = torch.tensor([0, 0, 1, 1, 1, 5]), torch.tensor([0, 0, 0, 1, 1, 1])
+    found = metrics.components(group, labels)
+    assert found == (5 / 6, 4 / 6, 3)
+    assert contingency_matrix(labels, group).max(0).sum() / 6 == found.purity
+
+
 def test_units_are_counted_where_they_are_above_zero():
     found = metrics.units(torch.tensor([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]]))
     torch.testing.assert_close(found.use, torch.tensor([0.0, 0.5, 0.5]))

@@ -233,6 +233,13 @@ def _used(model: Model) -> str:
     return f"{found['active']:.1f} of {model.one.latent_dim}, never {found['dead']}" if found else "— not measured"
 
 
+def _grouped(model: Model) -> str:
+    if not model.one.learned_prior:
+        return "— its prior has one" if model.one.probabilistic else "— no prior"
+    found = model.found("components")
+    return f"{found['used']}, purity {found['purity']:.0%}" if found else "— not measured"
+
+
 def _restored(kind: str, amount: float) -> Callable[[Model], str]:
     def said(model: Model) -> str:
         found = model.card["denoising"].get(kind, {}).get(f"{amount:g}")
@@ -255,6 +262,7 @@ SCORES = (
     Score("labels that are read from a draw of the code", "low", _leak),
     Score("squared move of the code a pixel, codes of variance 1", "", _moved),
     Score("units of the code in use for an image", "", _used),
+    Score("Gaussians of the prior in use, and how often an image has their commonest class", "", _grouped),
     *(
         Score(f"PSNR in dB after {row.name.lower()} {row.start:g}", "high", _restored(kind, row.start))
         for kind, row in CORRUPTIONS.items()

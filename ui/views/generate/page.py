@@ -170,7 +170,7 @@ def words(models: Iterable[Standing], source: str, components: int, size: int) -
     whence = _prior(found) if source == "prior" else f"{_amount(name)} of its codes"
     unfair = " Nothing in training placed the codes of AE and DAE there." if source == "prior" and plain else ""
     told.append(f"Digits among {generation.DRAWS:,} codes from {whence}: {shares}.{unfair}")
-    return " ".join((*told, *bought(found)))
+    return " ".join((*told, *bought(found), *(grouped(found) if source == "prior" else ())))
 
 
 def bought(found: dict[Standing, dict[str, Any]]) -> Iterator[str]:
@@ -186,6 +186,17 @@ def bought(found: dict[Standing, dict[str, Any]]) -> Iterator[str]:
             f"The {one.name} pays {costs} for a test digit than the {first.name} ({mine:.1f} against {its:.1f}) and "
             f"draws {drawn} from its prior."
         )
+
+
+def grouped(found: Iterable[Standing]) -> Iterator[str]:
+    """Whether the Gaussians of a learned prior are the classes."""
+    for one in found:
+        if kept := store.measured("components", one.slug):
+            yield (
+                f"Of the {one.name}'s prior {kept['used']} Gaussians are in use, and they are not the digits: "
+                f"{kept['purity']:.0%} of test digits are of the kind that their Gaussian mostly holds, but only "
+                f"{kept['together']:.0%} lie in the one that holds most of their kind."
+            )
 
 
 def _plain(one: Standing) -> bool:
