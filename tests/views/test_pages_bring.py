@@ -197,6 +197,28 @@ def test_interpolate_walks_from_a_brought_picture_and_back_to_the_samples(root):
     assert mine in shown(run(at))
 
 
+def test_the_ends_change_places(root):
+    """With all that is known of them: a picture is still a picture there, and named as it was."""
+    at = page(root, "4_Interpolate")
+    at.number_input(key="to_number").set_value(3)
+    at.segmented_control(key="digit_by").set_value("Picture")
+    bring(run(at), "mine.png", picture(1))
+    at.selectbox(key="digit_said").set_value(1)
+    run(at)
+    next(button for button in at.button if button.label == "Swap").click()
+    run(at)
+    assert (at.segmented_control(key="digit_by").value, at.segmented_control(key="to_by").value) == (
+        "Sample",
+        "Picture",
+    )
+    assert at.number_input(key="digit_number").value == 3
+    assert at.selectbox(key="to_said").value == 1
+    told = [c.value for c in at.caption[:2]]
+    assert "test digit 3" in told[0] and "Your picture (mine.png)" in told[1], told
+    next(button for button in at.button if button.label == "Swap").click()
+    assert "label 1 throughout" in shown(run(at))
+
+
 # A digit of one's own -------------------------------------------------------------------------------------------------
 
 

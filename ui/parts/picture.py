@@ -87,6 +87,15 @@ def choose_or_draw(key: str, *, title: str, start: dict[str, int]) -> Chosen:
 
 
 @callback
+def swap(ends: dict[str, Chosen]) -> None:
+    """Two ends of `choose_or_draw` change places, by key: for callbacks. What controls them goes with them."""
+    for key, chosen in zip(ends, reversed(ends.values()), strict=True):
+        digit.share(chosen, key)
+        kind = chosen.how or digit.SAMPLE
+        st.session_state[f"{key}_by"] = next(by for by, what in digit.BY.items() if what == kind)
+
+
+@callback
 def _turn_to(key: str) -> None:
     """Another source: what it had last is the digit again, where it had one."""
     state = st.session_state

@@ -10,7 +10,7 @@ from ui.live import store
 from ui.parts import fetch
 from ui.parts.cast import choose, choose_size
 from ui.parts.digit import KEY, Chosen
-from ui.parts.picture import choose_or_draw, label_for
+from ui.parts.picture import choose_or_draw, label_for, swap
 from ui.parts.tiles import numbers, strips
 from ui.shell.failure import fragment
 from ui.views.interpolate import walk
@@ -24,12 +24,19 @@ def page() -> None:
         first = choose_or_draw(KEY, title="From", start={source: pair[0] for source, pair in START.items()})
     with right:
         second = choose_or_draw("to", title="To", start={source: pair[1] for source, pair in START.items()})
-    with more, st.container(horizontal=True, gap="medium"):
+    with more, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         dim = choose_size("walk")
         way = st.segmented_control(
             "Way", ("linear", "spherical"), required=True, key="walk_way", persist_state="session"
         )
         models = choose("walk", dim)
+        st.button(
+            "Swap",
+            icon=":material/swap_horiz:",
+            help="The ends change places. What stands at From is the digit of every page",
+            on_click=swap,
+            args=({KEY: first, "to": second},),
+        )
 
     ends = torch.tensor(np.stack([first.pixels, second.pixels]))
     walkers, said = [], []
