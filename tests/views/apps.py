@@ -27,10 +27,11 @@ def shown(at: AppTest) -> str:
     return "".join(element.proto.body for element in at.get("html"))
 
 
-def opens_with(at: AppTest) -> str:
-    """What stands in the place of the live view until it has mounted."""
-    (view,) = (c for c in at.get("bidi_component") if c.proto.component_name == "lse_view")
-    return json.loads(view.proto.json)["first"]
+def opens_with(at: AppTest, module: str = "") -> str:
+    """What stands in the place of the live view until it has mounted: of the page's own, or of the named one."""
+    views = [c.proto for c in at.get("bidi_component") if module or c.proto.component_name == "lse_view"]
+    (view,) = (view for view in views if module in view.json)
+    return json.loads(view.json)["first"]
 
 
 def source() -> str:

@@ -72,7 +72,9 @@ def cells(app: AppTest) -> dict[str, list[str]]:
 
 
 def pictures(app: AppTest) -> list[np.ndarray]:
-    found = re.findall(r'src="data:image/png;base64,([^"]+)"', markup(app))
+    """Sheets first, as their views begin."""
+    sheets = "".join(json.loads(view.proto.json).get("first", "") for view in app.get("bidi_component"))
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', sheets + markup(app))
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))) / 255 for png in found]
 
 
@@ -143,7 +145,8 @@ def test_a_network_of_one_layer_each_side_shows_its_weights():
 
 def test_a_conditional_model_draws_a_row_a_label():
     """Rows that swap their labels would look like a model that confuses them."""
-    shown = np.stack(pictures(visit(model="mnist-cvae-20d"))).reshape(-1, 784)
+    (sheet,) = pictures(visit(model="mnist-cvae-20d"))
+    shown = sheet.reshape(10, 28, models.ACROSS, 28).swapaxes(1, 2).reshape(-1, 784)
     read = checkpoints.load_judge().label(torch.tensor(shown, dtype=torch.float32))
     asked = torch.arange(10).repeat_interleave(models.ACROSS)
     assert (read == asked).float().mean() > 0.9

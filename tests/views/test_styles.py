@@ -73,7 +73,7 @@ def test_styles_sheet_lies_as_the_map_does(root):
     """Otherwise a tile of the sheet stands for another z than its place says: z₁ right, z₂ up, row 0 on top."""
     at = page(root, "3_Styles")
     at.segmented_control(key="styles_label").set_value(7)
-    sheet = re.search(r'class="lse-sheet".*?base64,([^"]+)', shown(run(at)))[1]
+    sheet = re.search(r"base64,([^\"]+)", opens_with(run(at), "parts/sheet.mjs"))[1]
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet))), np.float32) / 255
     n = pixels.shape[0] // 28
     for row, column in ((0, 0), (0, n - 1), (n - 1, 0), (4, 9)):

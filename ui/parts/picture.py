@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import streamlit as st
 import torch
 
 from ui.live import bridge, messages, store
-from ui.parts import digit, tiles
+from ui.parts import digit, first, tiles
 from ui.parts.digit import BROUGHT, DRAWN, KEY, Chosen
 from ui.shell.failure import callback
 from vae_core import latent
@@ -27,6 +28,8 @@ export default function ({ data }) {
   document.querySelector(`.st-key-${data.name} button`)?.focus();
 }
 """
+PRESS = "A drawing that you press becomes your digit."
+_SHEET = messages.form({"drawing": messages.drawing})  # what static/parts/sheet.mjs says
 _FILE = messages.form(  # what static/parts/chooser.mjs says
     {"picture": messages.picture, "name": messages.text(200), "id": messages.integer(0, 2**53)}
 )
@@ -157,6 +160,40 @@ def takeable(
                 down = st.button(word, key=f"{key}_take_{i}", on_click=pressed, args=(i,), help=help, width=size + 4)
                 any_down = any_down or down
     return any_down
+
+
+def takeable_sheet(
+    images: np.ndarray,
+    columns: int,
+    *,
+    key: str,
+    alt: str,
+    caption: str,
+    name: str,
+    label: int | None = None,
+    names: Sequence[str] = (),
+    size: int = 560,
+) -> None:
+    """Many drawings (N, 784), row by row from the top, as one picture; what is pressed there becomes the digit, under
+    this name and label. key: another one for other drawings. names: of the rows, plain text."""
+    rows = len(images) // columns
+    before = "".join(f"<span>{html.escape(each)}</span>" for each in names)
+    image = f'<img src="{tiles.sheet_uri(images, columns)}" alt="{html.escape(alt, quote=True)}">'
+    picture = f'<div class="drawings">{image}</div>'
+    body = f'<div class="named"><div class="names">{before}</div>{picture}</div>' if names else picture
+    bridge.view(
+        "parts/sheet.mjs",
+        key=key,
+        reader=_SHEET,
+        options={"columns": columns, "rows": rows},
+        first=first.first(
+            f'<div style="--size:{size}px">{body}</div><p class="quiet caption">{html.escape(caption)}</p>'
+            f'<p class="quiet reading">{PRESS}</p>',
+            "sheet",
+        ),
+        on_message=lambda said: digit.share(digit.drawing(said["drawing"], label, name)),
+        once=True,
+    )
 
 
 @callback

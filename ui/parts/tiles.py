@@ -107,15 +107,10 @@ def strips(lines: Iterable[Strip]) -> None:
     st.html("".join(out))
 
 
-def sheet(images: np.ndarray, columns: int, *, alt: str, caption: str = "", size: int = 560) -> None:
-    """Many digits (N, 784), row by row from the top, as one picture without gaps."""
+def sheet_uri(images: np.ndarray, columns: int) -> str:
+    """Many digits (N, 784), row by row from the top, as one inline picture without gaps."""
     rows = len(images) // columns
-    picture = np.asarray(images).reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28)
-    note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    st.html(
-        f'<figure class="lse-sheet" style="--size:{size}px"><img src="{data_uri(picture)}" '
-        f'alt="{html.escape(alt, quote=True)}">{note}</figure>'
-    )
+    return data_uri(np.asarray(images).reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28))
 
 
 class Bar(NamedTuple):

@@ -20,7 +20,8 @@ from ui.live import networks
 from ui.live.cast import Standing
 from ui.parts.cast import lacks
 from ui.parts.links import LINKS
-from ui.parts.tiles import Strip, Tile, numbers, row, sheet, strips
+from ui.parts.picture import takeable_sheet
+from ui.parts.tiles import Tile, numbers, row
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
 from vae_core import contents
@@ -380,17 +381,26 @@ def drawings(model: Model) -> None:
         return
     prior = "the prior that it has learned" if one.learned_prior else "N(0, I)"
     source = prior if one.probabilistic else "one Gaussian with the mean and covariance of its codes"
+    names: tuple[str, ...] = ()
     if one.conditional:
-        rows = pictures.reshape(-1, ACROSS, 784)
-        names = one.data.classes
-        strips(Strip(names[y], "", row, f"{ACROSS} drawings of {names[y]}") for y, row in enumerate(rows))
-        more = f" {one.n_classes - len(rows)} further labels are not shown." if one.n_classes > len(rows) else ""
-        st.caption(f"A row a label; down a column the code stays, drawn from {source}.{more}")
+        names, alt = one.data.classes[: len(pictures) // ACROSS], f"What {one.title} draws of each label"
+        left_out = one.n_classes - len(names)
+        more = f" {left_out} further labels are not shown." if left_out else ""
+        caption = f"A row a label; down a column the code stays, drawn from {source}.{more}"
     elif one.latent_dim == 2:
+        alt = f"What {one.title} draws over its plane"
         caption = f"z₁ to the right, z₂ upwards, both to {REACH:g} σ from the middle of its codes."
-        sheet(pictures, SIDE, alt=f"What {one.title} draws over its plane", caption=caption)
     else:
-        sheet(pictures, SIDE, alt=f"Random drawings of {one.title}", caption=f"Codes drawn from {source}.")
+        alt, caption = f"Random drawings of {one.title}", f"Codes drawn from {source}."
+    takeable_sheet(
+        pictures,
+        ACROSS if names else SIDE,
+        key=f"sheet {one.slug} {model.weights}",
+        alt=alt,
+        caption=caption,
+        name=f"a drawing of the {one.name}",
+        names=names,
+    )
 
 
 def units(model: Model) -> None:

@@ -15,8 +15,8 @@ from ui.live.cast import Standing
 from ui.parts import digit, fetch, first
 from ui.parts.cast import choose_beside, choose_one, choose_size, shipped
 from ui.parts.digit import Chosen
-from ui.parts.picture import choose_digit, label_for, show_steps, take_sample, takeable
-from ui.parts.tiles import Bar, Tile, bars, row, sheet
+from ui.parts.picture import choose_digit, label_for, show_steps, take_sample, takeable, takeable_sheet
+from ui.parts.tiles import Bar, Tile, bars, row
 from ui.shell.failure import fragment
 from ui.shell.family import slug
 from vae_core import latent
@@ -136,7 +136,16 @@ def _many(one: Standing) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         alt = f"{one.data.classes[shown]} in {len(many)} styles"
-        sheet(pictures, SIDE, alt=alt, caption=caption, size=480)
+        takeable_sheet(
+            pictures,
+            SIDE,
+            key=f"styles sheet {one.slug} {networks.stamp(one.slug)} {shown}",
+            alt=alt,
+            caption=caption,
+            name=f"a drawing of the {one.name}",
+            label=shown if one.data.classes == NUMERALS else None,
+            size=480,
+        )
     with right:
         mixing, beside = _sorted_by_label(one.slug, networks.stamp(one.slug)), slug("vae", dim, one.dataset)
         rival = ""
