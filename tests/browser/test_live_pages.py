@@ -263,8 +263,10 @@ def test_sliders_follow_the_picker_and_remember_the_hand(visit):
     soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(4), atol=STEP))
     expect(tab.get_by_role("button", name="My digit", exact=True)).to_have_attribute("aria-pressed", "true")
 
+    before = tab.locator(".lse-numbers").inner_text()
     tab.locator(".rows input").first.press("PageUp")
     tab.wait_for_function("() => new URLSearchParams(location.search).has('s')")
+    soon(lambda: tab.locator(".lse-numbers").inner_text() != before, True)  # the link is written first
     tab.wait_for_selector(READY)
     left, numbers = painted(tab, ".stage"), tab.locator(".lse-numbers").inner_text()
     go(tab, "Restore", ".lse-numbers")
