@@ -180,6 +180,17 @@ def test_the_keyboard_steps_finely_and_from_mark_to_mark(visit):
     )
 
 
+def test_where_nothing_is_spoilt_nothing_is_measured(visit):
+    """A squared error of 0 has no decibels: a large number in their place would look like a result."""
+    tab = visit("spoil_kind=masking&digit=digits:12")
+    note = tab.locator(".restore .tile").nth(SPOILT).locator("small")
+    expect(note).to_contain_text("dB")
+    tab.locator(SLIDER).press("Home")
+    expect(note).to_have_text("nothing spoilt")
+    shown = painted(tab)
+    assert np.array_equal(shown[SPOILT], shown[CLEAN])
+
+
 def test_a_finger_spoils_on_a_phone(visit):
     """Otherwise the page scrolls under the finger, or is wider than the phone."""
     tab = visit("digit=digits:12", PHONE, touch=True)
