@@ -306,7 +306,7 @@ def everyone(there: list[Standing]) -> None:
         heads = ("code", "weights", "−ELBO, nats", "reconstruction, nats", "squared error")
         numbers(("", *heads), rows)
         if densities:
-            st.caption("* of a density, since the pixels are Gaussian: no nats of black and white pixels compare.")
+            st.caption("\\* of a density, since the pixels are Gaussian: no nats of black and white pixels compare.")
 
 
 # How it was made ------------------------------------------------------------------------------------------------------
