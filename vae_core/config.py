@@ -149,6 +149,9 @@ class ModelConfig:
     )
     corruptions: int = setting(1, "spoilt copies an image and step; DAE", 1, 1000)  # L
     sparsity: float = setting(0.1, "nats a unit of code costs where its drawing has norm 1; sparse", 0, 1e6)
+    threshold: float = setting(
+        0.0, "share of its root mean square that a unit of code must exceed to be more than 0; sparse", 0, 10
+    )
     adversary: float = setting(10.0, "how hard the encoder works against a reader of labels; scrubbed", 0, 1e6)
     contraction: float = setting(1.0, "nats a unit of the squared Jacobian costs; contractive", 0, 1e6)
     components: int = setting(50, "Gaussians in a learned prior; mixture", 1, 1000)  # K
@@ -164,6 +167,8 @@ class ModelConfig:
                 _whole(f"a hidden width of the {name}", width, 1, WIDTH)
             object.__setattr__(self, name, tuple(widths))  # JSON brings lists; equality needs tuples
         self._settle()
+        if self.threshold and (self.kind != "sparse" or self.code != "relu"):
+            raise ConfigError("A threshold is for the units of a sparse AE whose code ends in a ReLU: leave it out.")
         if self.encoder_noise and not self.probabilistic:
             raise ConfigError("An autoencoder with a noisy input is a denoising one: train kind 'dae' instead.")
         if self.numbers > NUMBERS:
@@ -218,6 +223,8 @@ class ModelConfig:
                 found |= {f"{name}.{2 * i}.weight": (n_out, n_in), f"{name}.{2 * i}.bias": (n_out,)}
         if self.likelihood == "gaussian":
             found["log_sigma"] = ()
+        if self.threshold:
+            found["threshold"] = (self.latent_dim,)
         if KINDS[self.kind].learned_prior:
             each = (self.components, self.latent_dim)
             found |= {"prior.logits": (self.components,), "prior.mean": each, "prior.log_sigma": each}

@@ -238,9 +238,22 @@ class Sparse(Autoencoder, kind="sparse"):
     and larger weights; with it the price is that of a decoder whose columns have norm 1, which it gets in the end.
     A unit of a ReLU that answers no image of a batch has no gradient and would sleep for good: it pays for how far it
     is from waking.
+
+    A price makes many units small, few of them 0. With a threshold, what they add little with is left out when training
+    is over (the thresholded ReLU of Konda, Memisevic & Krueger 2015, arXiv 1402.3337).
     """
 
     WAKING = 0.05  # nats for each unit of the distance
+    threshold: Tensor  # (D,): 0 in training
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        if config.threshold:
+            self.register_buffer("threshold", torch.zeros(config.latent_dim))
+
+    def _code(self, x: Tensor, y: Tensor | None) -> Code:
+        z = super()._code(x, y).mean
+        return Code(z * (z > self.threshold) if self.config.threshold else z, None)
 
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
@@ -254,13 +267,18 @@ class Sparse(Autoencoder, kind="sparse"):
 
     @torch.no_grad()
     def settle(self, images: Tensor) -> None:
-        """Columns of norm 1, and codes the longer for it: the drawing stays, where the code is linear or a ReLU's."""
+        """Columns of norm 1, and codes the longer for it: the drawing stays, where the code is linear or a ReLU's. Then
+        the thresholds, of each unit's own root mean square."""
         if self.config.code == "sigmoid":
             return
         norms, last = self._norms().clamp(min=1e-12), _layer(self.encoder, -1)
         _layer(self.decoder, 0).weight.div_(norms)
         last.weight.mul_(norms[:, None])
         last.bias.mul_(norms)
+        if self.config.threshold:
+            self.threshold.zero_()
+            z = self._code(self._seen(images), None).mean
+            self.threshold.copy_(self.config.threshold * z.square().mean(0).sqrt())
 
     def _norms(self) -> Tensor:
         return _layer(self.decoder, 0).weight.norm(dim=0)  # (D,)

@@ -106,7 +106,9 @@ export class Model {
       decoder: [this.latentDim + this.nClasses, ...config.decoder, PIXELS],
     };
     const learned = tensors.has("prior.logits");
-    this.#checked(tensors, widths, learned ? config.components : 0);
+    this.#checked(tensors, widths, learned ? config.components : 0, Boolean(config.threshold));
+    /** What each number of a code must exceed to be more than 0. @type {ArrayLike<number> | null} */
+    this.threshold = tensors.get("threshold")?.values ?? null;
     const part = (/** @type {string} */ name) => tensors.get(`prior.${name}`).values;
     /** p(z) where it is not N(0, I). @type {LearnedPrior | null} */
     this.prior = learned ? new LearnedPrior(part("logits"), part("mean"), part("log_sigma")) : null;
@@ -125,7 +127,10 @@ export class Model {
     const D = this.latentDim;
     const code = out ?? this.newCode(n);
     this.#run(this.encoder, x, PIXELS, labels, n, (row, at) => {
-      for (let d = 0; d < D; d++) code.mean[row * D + d] = this.code(this.f32[at + d]);
+      for (let d = 0; d < D; d++) {
+        const z = this.code(this.f32[at + d]);
+        code.mean[row * D + d] = this.threshold && z <= this.threshold[d] ? 0 : z;
+      }
       if (this.probabilistic) for (let d = 0; d < D; d++) code.logvar[row * D + d] = this.f32[at + D + d];
     });
     return code;
@@ -238,7 +243,7 @@ export class Model {
   // Machinery ----------------------------------------------------------------------------------------------------------
 
   /** Throws unless the tensors are exactly those that the card describes. */
-  #checked(tensors, widths, components) {
+  #checked(tensors, widths, components, threshold) {
     const expected = new Map();
     for (const [part, sizes] of Object.entries(widths)) {
       sizes.slice(1).forEach((size, i) => {
@@ -247,6 +252,7 @@ export class Model {
       });
     }
     if (this.likelihood === "gaussian") expected.set("log_sigma", []);
+    if (threshold) expected.set("threshold", [this.latentDim]);
     if (components) {
       expected.set("prior.logits", [components]);
       for (const part of ["mean", "log_sigma"]) expected.set(`prior.${part}`, [components, this.latentDim]);

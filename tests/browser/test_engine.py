@@ -25,6 +25,7 @@ ZOO = {
     "ae-linear": ModelConfig("ae", 20, (), ()),
     "ae-sigmoid": ModelConfig("ae", 20, (), (), code="sigmoid"),
     "sparse": ModelConfig("sparse", 64, (60,), (50,)),
+    "sparse-threshold": ModelConfig("sparse", 64, (60,), (50,), threshold=0.5),
     "pca": ModelConfig("pca", 20),
     "ae-squared": ModelConfig("ae", 2, (40,), (40,), likelihood="gaussian", seen="binary"),
     "contractive": ModelConfig("contractive", 20, (40,), (40,)),
@@ -57,6 +58,8 @@ def zoo(tmp_path_factory) -> Path:
                     parameter.mul_(3.5)  # otherwise every pixel is nearly 0.5 and no mistake would show
             if config.sigma is None:
                 model.log_sigma.fill_(-1.3)
+            if config.threshold:
+                model.settle(data.load("digits", "test").images)
         run = Config(config, TrainingConfig(dataset="digits"))
         checkpoints.save(model, {"slug": name, "kind": config.kind, "config": run.to_dict()}, root)
     return root

@@ -76,6 +76,26 @@ def test_a_sparse_code_keeps_its_drawing_when_its_columns_get_norm_one():
     assert not torch.allclose(code.mean, after.mean)
 
 
+def test_a_threshold_leaves_out_what_adds_little():
+    """Of each unit by its own size, measured without the threshold; what is more than that stays as it is."""
+    plain, model = make("sparse", latent_dim=16), make("sparse", latent_dim=16, threshold=0.5)
+    for one in (plain, model):
+        one.settle(X)
+    z, left = plain.encode(X).mean, model.encode(X).mean
+    least = 0.5 * z.square().mean(0).sqrt()
+    torch.testing.assert_close(model.threshold, least)
+    torch.testing.assert_close(left, torch.where(z > least, z, 0))
+    assert 0 < (left > 0).sum() < (z > 0).sum()
+    model.settle(X)  # as after each watched epoch
+    torch.testing.assert_close(model.threshold, least)
+
+
+def test_only_a_sparse_code_has_a_threshold():
+    for kind, more in (("ae", {"code": "relu"}), ("vae", {}), ("sparse", {"code": "sigmoid"})):
+        with pytest.raises(ConfigError, match="threshold"):
+            ModelConfig(kind, threshold=0.5, **more)
+
+
 def test_pca_is_scikit_learns(tmp_path):
     """By its full decomposition: same plane, same pictures, and the σ of what is left."""
     config = Config(ModelConfig(kind="pca", latent_dim=7), TrainingConfig(dataset="digits"))
