@@ -1,8 +1,11 @@
 """Where do ten thousand digits lie? Point anywhere: what lies there is drawn."""
 
+from functools import partial
+
 import streamlit as st
 
 from ui.parts.page import frame
+from ui.shell.folded import folded
 from ui.shell.glossary import glossary
 from ui.views.map.page import learning, page
 
@@ -29,8 +32,7 @@ $$
 
 frame("Map", __doc__, width=1720)
 page()
-with st.expander("What you see"):
-    st.markdown(WHAT_YOU_SEE)
+folded("What you see", partial(st.markdown, WHAT_YOU_SEE))
 learning()
 glossary(
     *("code, z", "q", "prior, N(0, I)", "posterior", "nat", "KL", "ELBO", "judge", "robust σ", "cycle error"),

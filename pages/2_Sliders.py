@@ -1,12 +1,15 @@
 """What does each number of a digit mean? Move one, and the digits follow."""
 
+from functools import partial
+
 import streamlit as st
 
 from ui.parts.page import frame
+from ui.shell.folded import folded
 from ui.shell.glossary import glossary
 from ui.views.sliders import page
 
-WHAT_YOU_SEE = """
+WHAT_YOU_SEE = r"""
 The sliders stand in the order of their worth. For a VAE or CVAE that is the mean KL of the dimension in nats: what the
 model pays to say something with it. A dimension it does not need it leaves at the prior, and that slider does next to
 nothing. The AE and the DAE pay nothing for their codes and use every dimension; here the order is that of σ, the spread
@@ -22,12 +25,17 @@ slider holds four σ and 95 % of the codes, and stretches where a digit's code l
 
 The twenty-number models were not trained alike: the VAE's KL was brought in over eight epochs, the CVAE has one more
 layer in its decoder. So a difference between two of them is not the kind of model alone.
+
+$$
+\mathrm{KL}_j = \tfrac12\,\mathbb{E}_x[\mu_j(x)^2 + \sigma_j(x)^2 - \log \sigma_j(x)^2 - 1] \ge 0
+$$
+
+$$
+z \sim N(0, I)\ \text{for a VAE}, \qquad z \sim N(\bar\mu, \bar\Sigma)\ \text{for an AE}
+$$
 """
 
 frame("Sliders", __doc__)
 page()
-with st.expander("What you see"):
-    st.markdown(WHAT_YOU_SEE)
-    st.latex(r"\mathrm{KL}_j = \tfrac12\,\mathbb{E}_x[\mu_j(x)^2 + \sigma_j(x)^2 - \log \sigma_j(x)^2 - 1] \ge 0")
-    st.latex(r"z \sim N(0, I)\ \text{for a VAE}, \qquad z \sim N(\bar\mu, \bar\Sigma)\ \text{for an AE}")
+folded("What you see", partial(st.markdown, WHAT_YOU_SEE))
 glossary("code, z", "μ, σ", "robust σ", "prior, N(0, I)", "KL", "nat", "judge")

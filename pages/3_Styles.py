@@ -1,8 +1,11 @@
 """How does one hand write all ten digits? Drag the hand, and they follow."""
 
+from functools import partial
+
 import streamlit as st
 
 from ui.parts.page import frame
+from ui.shell.folded import folded
 from ui.shell.glossary import glossary
 from ui.views.styles import page
 
@@ -26,6 +29,5 @@ use the same 100 draws of $\varepsilon$ in $z = \mu + \sigma\varepsilon$.
 
 frame("Styles", __doc__)
 page()
-with st.expander("What happens here, in formulas"):
-    st.markdown(FORMULAS)
+folded("What happens here, in formulas", partial(st.markdown, FORMULAS))
 glossary("CVAE", "encoder, decoder", "code, z", "prior, N(0, I)", "KL", "nat", "ELBO")

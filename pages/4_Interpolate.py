@@ -1,16 +1,15 @@
 """What lies between two digits? Choose or draw two, and walk from one to the other."""
 
+from functools import partial
+
 import streamlit as st
 
 from ui.parts.page import frame
+from ui.shell.folded import folded
 from ui.shell.glossary import glossary
 from ui.views.interpolate.page import page
 
-frame("Interpolate", __doc__)
-page()
-with st.expander("What happens here, in formulas"):
-    st.markdown(
-        r"""
+FORMULAS = r"""
 Each model encodes both digits, $z_A$ and $z_B$ (a VAE: the means of its posteriors), and decodes what lies between.
 
 $$
@@ -37,5 +36,8 @@ has one more layer.
 A CVAE has two things to move. In training a label was one digit or another, so a blend of labels is an input that it
 never saw: only the ends of that row mean anything, and the honest way to change the label is to switch it.
 """
-    )
+
+frame("Interpolate", __doc__)
+page()
+folded("What happens here, in formulas", partial(st.markdown, FORMULAS))
 glossary("encoder, decoder", "code, z", "AE", "VAE", "CVAE", "posterior", "prior, N(0, I)", "judge")

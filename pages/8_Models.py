@@ -1,9 +1,12 @@
 """Which models are here, and how good is each?"""
 
+from functools import partial
+
 import streamlit as st
 
 from ui.live import cast
 from ui.parts.page import frame
+from ui.shell.folded import folded
 from ui.shell.glossary import glossary
 from ui.views import models
 
@@ -27,8 +30,7 @@ if there:
     st.subheader("How it was made" if len(shown) == 1 else "How they were made")
     models.commands(shown)
     models.curves(shown)
-    with st.expander("Every setting"):
-        models.recipes(shown)
+    folded("Every setting", partial(models.recipes, shown))
     st.subheader("All models")
     models.everyone(there)
 else:

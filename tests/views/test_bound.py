@@ -128,17 +128,17 @@ def test_the_cvae_answers_given_a_label_and_without(page, digits):
     [
         ("Sampling", "Every click throws new ε."),
         ("Observation model", "A decoder answers with a distribution of images"),
-        ("β", "A β-VAE (Higgins et al. 2017) pays β"),
+        ("β", "Each stop is a model of its own"),
     ],
 )
 def test_every_part_opens_for_both_models(page, part, says):
     """A part is imported when it is chosen: what is broken there shows nowhere else."""
     app = page(part=part, digit=2)
-    assert any(says in text.value for text in app.markdown)
+    assert any(says in text.value for text in (*app.markdown, *app.caption))
     app.session_state["inside_model"] = "cvae"
     app.run()
     assert not app.exception
-    assert any(says in text.value for text in app.markdown)
+    assert any(says in text.value for text in (*app.markdown, *app.caption))
 
 
 def test_a_link_holds_the_number_of_draws(page):

@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from ui.parts.digit import Chosen
 from ui.parts.picture import take_sample, takeable
 from ui.parts.readout import dimension
 from ui.parts.tiles import Bar, Tile, bars, numbers
+from ui.shell.folded import folded
 from ui.views.bound import posterior
 from vae_core import checkpoints, latent, likelihood
 from vae_core.data import DATASETS, NUMERALS
@@ -161,8 +163,7 @@ def exact_account(one: Standing, chosen: Chosen, label: int | None) -> None:
     gap(one, found, card.get("exact"), label)
     if label is not None:
         labels(one, chosen, label)
-    with st.expander("What is computed here, in formulas"):
-        st.markdown(FORMULAS)
+    folded("What is computed here, in formulas", partial(st.markdown, FORMULAS))
 
 
 def view(one: Standing, chosen: Chosen, label: int | None, found: posterior.Found) -> None:

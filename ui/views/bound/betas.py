@@ -24,6 +24,7 @@ from ui.parts import digit, first, scatter
 from ui.parts.digit import Chosen
 from ui.parts.tiles import data_uri, grey
 from ui.shell.family import DIGIT_COLOURS
+from ui.shell.folded import folded
 from ui.shell.pages import STATIC
 from vae_core import checkpoints, latent, likelihood, losses
 from vae_core.config import Config
@@ -333,35 +334,38 @@ def betas(one: Standing | None, chosen: Chosen, label: int | None) -> None:
         )
     if missing:
         st.caption(f"Not on this machine: β = {_listed(missing)}. {_how_to_train(missing)}")
-    with st.expander("What β does, in formulas"):
-        st.markdown("A β-VAE (Higgins et al. 2017) pays β for every nat that its code says, and so minimises")
-        st.latex(
-            r"\mathbb E_{q(z \mid x)}\left[-\log p(x \mid z)\right]"
-            r"+ \beta\, \mathrm{KL}\left(q(z \mid x) \,\|\, \mathcal N(0, I)\right),"
-            r"\qquad \mathrm{KL} = \tfrac12 \sum_j \left(\mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1\right)."
-        )
-        st.markdown("**β = 0**: only the KL asks for a wide q. To second order a wide q costs reconstruction")
-        st.latex(
-            r"\mathbb E_q\left[-\log p(x \mid z)\right] \approx -\log p(x \mid \mu) + \tfrac12 \sum_j h_j \sigma_j^2,"
-            r"\qquad h_j = -\partial^2_{z_j} \log p(x \mid z)\big|_\mu,"
-        )
-        st.markdown(
-            "so that setting the derivative by σ to zero gives the width below. Without a price it is 0: q is a point, "
-            "the decoder may be as steep as it likes, and what is left is an autoencoder. With one, q is as wide as "
-            "the drawing allows."
-        )
-        st.latex(r"\sigma_j^2 = \frac{\beta}{\beta + h_j} \;\to\; 0 \quad (\beta \to 0)")
-        st.markdown(
-            "**Large β**: a dimension is worth its price only while a nat of it saves more than β nats of "
-            "reconstruction. Where it does not, the cheapest q is the prior itself, whose KL is 0, and the decoder "
-            "draws the average: posterior collapse. −ELBO is always taken at β = 1, whatever a model was trained with."
-        )
-        st.markdown("**2σ² is a price, too**: with Gaussian pixels of a fixed σ², an ordinary VAE's loss times 2σ² is")
-        st.latex(r"\mathbb E_q \lVert x - \hat x(z) \rVert^2 + 2\sigma^2\, \mathrm{KL}(q \,\|\, p) + \text{const}:")
-        st.markdown(
-            "a squared error, and a KL that costs 2σ² of it a nat. This is not the slider's β, which weighs the KL "
-            "against nats of reconstruction and is 1 there; whoever chooses σ² = 1 pays 2 of squared error a nat."
-        )
+    folded("What β does, in formulas", _formulas)
+
+
+def _formulas() -> None:
+    st.markdown("A β-VAE (Higgins et al. 2017) pays β for every nat that its code says, and so minimises")
+    st.latex(
+        r"\mathbb E_{q(z \mid x)}\left[-\log p(x \mid z)\right]"
+        r"+ \beta\, \mathrm{KL}\left(q(z \mid x) \,\|\, \mathcal N(0, I)\right),"
+        r"\qquad \mathrm{KL} = \tfrac12 \sum_j \left(\mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1\right)."
+    )
+    st.markdown("**β = 0**: only the KL asks for a wide q. To second order a wide q costs reconstruction")
+    st.latex(
+        r"\mathbb E_q\left[-\log p(x \mid z)\right] \approx -\log p(x \mid \mu) + \tfrac12 \sum_j h_j \sigma_j^2,"
+        r"\qquad h_j = -\partial^2_{z_j} \log p(x \mid z)\big|_\mu,"
+    )
+    st.markdown(
+        "so that setting the derivative by σ to zero gives the width below. Without a price it is 0: q is a point, "
+        "the decoder may be as steep as it likes, and what is left is an autoencoder. With one, q is as wide as "
+        "the drawing allows."
+    )
+    st.latex(r"\sigma_j^2 = \frac{\beta}{\beta + h_j} \;\to\; 0 \quad (\beta \to 0)")
+    st.markdown(
+        "**Large β**: a dimension is worth its price only while a nat of it saves more than β nats of "
+        "reconstruction. Where it does not, the cheapest q is the prior itself, whose KL is 0, and the decoder "
+        "draws the average: posterior collapse. −ELBO is always taken at β = 1, whatever a model was trained with."
+    )
+    st.markdown("**2σ² is a price, too**: with Gaussian pixels of a fixed σ², an ordinary VAE's loss times 2σ² is")
+    st.latex(r"\mathbb E_q \lVert x - \hat x(z) \rVert^2 + 2\sigma^2\, \mathrm{KL}(q \,\|\, p) + \text{const}:")
+    st.markdown(
+        "a squared error, and a KL that costs 2σ² of it a nat. This is not the slider's β, which weighs the KL "
+        "against nats of reconstruction and is 1 there; whoever chooses σ² = 1 pays 2 of squared error a nat."
+    )
 
 
 def first_picture(told: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ The computing functions are pure and take their random stream.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -17,6 +18,7 @@ from ui.live.cast import Standing
 from ui.parts.digit import Chosen
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import leave_out
+from ui.shell.folded import folded
 from vae_core import checkpoints, latent, losses
 from vae_core.models import PIXELS, Autoencoder
 from vae_core.storage import StorageError, is_there
@@ -157,8 +159,7 @@ def observation(one: Standing | None, chosen: Chosen, label: int | None) -> None
         f"last column is one such pixel when half-grey ink ({INK:g}) does land there. So σ here is one number for all "
         "pixels and at least 0.01, and none of these models is trained with a σ for each."
     )
-    with st.expander("Why noise at all"):
-        st.markdown(_MANIFOLD)
+    folded("Why noise at all", partial(st.markdown, _MANIFOLD))
 
 
 _NATS = r"""

@@ -6,6 +6,7 @@ Nats throughout; what is computed is in vae_core/estimators.py.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple, SupportsFloat
 
 import numpy as np
@@ -20,6 +21,7 @@ from ui.parts.links import LENGTHS
 from ui.parts.readout import signed
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import callback
+from ui.shell.folded import folded
 from ui.views.bound import account
 from vae_core import estimators, latent, likelihood
 from vae_core.models import Autoencoder, Code
@@ -124,8 +126,7 @@ def sampling(one: Standing, chosen: Chosen, label: int | None) -> None:
         "Higher is better, and a narrow band is good."
     )
     _gradients(found.slopes, figures)
-    with st.expander("What is drawn and averaged here, in formulas"):
-        st.markdown(_SAMPLING)
+    folded("What is drawn and averaged here, in formulas", partial(st.markdown, _SAMPLING))
 
 
 def _gradients(found: estimators.Slopes, figures) -> None:

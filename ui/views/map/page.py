@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from ui.shell.failure import fragment
 from ui.shell.family import FAMILY
+from ui.shell.folded import folded
 from ui.views.map import live
 from ui.views.map.answers import answers
 
@@ -44,8 +46,7 @@ def page() -> None:
         st.stop()
     _maps(live.start(here))
     _notice()
-    with st.expander("How to move, and what is measured"):
-        st.markdown(HANDS)
+    folded("How to move, and what is measured", partial(st.markdown, HANDS))
 
 
 @fragment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -14,6 +15,7 @@ from ui.parts.links import LENGTHS, TRAINED_ON
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.failure import callback
 from ui.shell.family import slug
+from ui.shell.folded import folded
 from vae_core import estimators, latent
 from vae_core.corruption import CORRUPTIONS
 
@@ -107,8 +109,7 @@ def denoising(chosen: Chosen) -> None:
         "**One draw is unbiased.** Its mean over draws is the expectation itself, whatever L is: only the spread "
         f"changes, as 1/√L. So training may draw L = {trained} for each image and step: many steps do the averaging."
     )
-    with st.expander("The expectation, in formulas"):
-        st.markdown(_DENOISING)
+    folded("The expectation, in formulas", partial(st.markdown, _DENOISING))
 
 
 _DENOISING = r"""

@@ -20,6 +20,7 @@ from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.spoils import SPOILS
 from ui.parts.tiles import grey
 from ui.shell.failure import fragment
+from ui.shell.folded import folded
 from ui.views.restore.rivals import (
     Line,
     Member,
@@ -59,7 +60,7 @@ def restore() -> tuple[str, ...]:
             chosen = choose_digit()
         _live(models, chosen)
         show_steps(chosen)
-        _explain()
+        folded("What happens here, in formulas", partial(st.markdown, _RESTORING))
         words = ("DAE", "nat", "MSE", "PSNR, dB", "ridge regression", "binarised", "code, z")
     fetch.mnist_notice()
     return words
@@ -222,10 +223,7 @@ def many_digits(lines: Sequence[Line], name: str, amount: float, near: float) ->
     return f"{where} Nearest on average: {who}." if who else where
 
 
-def _explain() -> None:
-    with st.expander("What happens here, in formulas"):
-        st.markdown(
-            r"""
+_RESTORING = r"""
 A DAE never sees the digit that it must draw. It gets $\tilde x \sim q_D(\tilde x \mid x)$, its answer is scored on $x$:
 
 $$
@@ -253,4 +251,3 @@ with 20 numbers in the code:
 - No DAE was trained on blur, and it is worse there than doing nothing. Blur without noise is linear, so a regression
   undoes it, nearly to the pixel up to σ = 1.
 """
-        )
