@@ -37,7 +37,7 @@ _CARD = {
     "test": {"reconstruction_at_mean": float, "mse": float, "label_agreement?": float},
     "denoising": _BY_KIND_AND_AMOUNT,
     "draws?": {"accepted": float, "draws": int},
-    "generation?": {"rows": {str: QUALITY}, "draws": int, "real": int},
+    "generation?": {"rows": {str: QUALITY}, "draws": int, "batch": int, "real": int},
     "contraction?": {"mean": float, "median": float, "shift": float},
     "components?": {"purity": float, "together": float, "used": int},
     "units?": {"active": float, "dead": int, "use": [float], "strength": [float]},
@@ -50,6 +50,16 @@ _OF_POSTERIORS = {
         for part in ("gap", "approximation", "amortisation")
         for name in ("nll", "nelbo", part, f"{part}_median")
     },
+}
+_RANGE = {"mean": float, "error": float}
+_OF_ALL = {name: float for name in ("kl", "information", "divergence", "holes", "leaks", "apart")}
+_CARD["posterior?"] = {
+    "rows": {
+        str: {"split": str, "images": int, "monte_carlo": dict.fromkeys(("kl", "information", "divergence"), _RANGE)}
+        | _OF_ALL
+    },
+    "step": float,
+    "reach": float,
 }
 BASELINES = {
     "corrupted": _BY_KIND_AND_AMOUNT,
@@ -89,6 +99,13 @@ def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
                 f"{path} contradicts itself: {name} is {short(card[name])}, and its config makes {own!r}. "
                 "Restore it or train the model again."
             )
+    if units := card.get("units"):
+        for name in ("use", "strength"):
+            if len(units[name]) != config.model.latent_dim:
+                raise StorageError(
+                    f"{path} contradicts itself: units.{name} is of {len(units[name])} units, and the code has "
+                    f"{config.model.latent_dim}. Restore it or measure the model again."
+                )
     if config.slug != folder.name:
         raise StorageError(f"{path} is the card of {config.slug!r}: a folder is named like its model. Rename it.")
     return card, config

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from vae_core import latent
-from vae_core.config import ModelConfig
 from vae_core.judge import DIGITS, Judge, binarise
 from vae_core.models import Autoencoder
 from vae_core.prior import Mixture
@@ -48,21 +47,15 @@ def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:
 class Source(NamedTuple):
     """One way to draw a code."""
 
-    words: str  # after "drawn from"
     find: Callable[[Autoencoder, Tensor, int], Mixture]  # of the model, codes of training images (N, D), and K
-    there: Callable[[ModelConfig], bool] = lambda config: True
     components: bool = False  # whether K matters
 
 
 SOURCES = {
     # N(0, I) unless a model has learned another; without a posterior it is a yardstick only.
-    "prior": Source("the prior", lambda model, codes, k: model.prior.mixture()),
-    "gaussian": Source(
-        "one Gaussian of its codes", lambda model, codes, k: latent.as_mixture(latent.fit_gaussian(codes))
-    ),
-    "mixture": Source(
-        "a mixture of Gaussians of its codes", lambda model, codes, k: fit_mixture(codes, k), components=True
-    ),
+    "prior": Source(lambda model, codes, k: model.prior.mixture()),
+    "gaussian": Source(lambda model, codes, k: latent.as_mixture(latent.fit_gaussian(codes))),
+    "mixture": Source(lambda model, codes, k: fit_mixture(codes, k), components=True),
 }
 
 
@@ -71,14 +64,9 @@ def row_name(source: str, components: int) -> str:
     return f"{source} {components}" if SOURCES[source].components else source
 
 
-def rows(config: ModelConfig) -> dict[str, tuple[str, int]]:
+def rows() -> dict[str, tuple[str, int]]:
     """What is measured of a model: {name: (source, K)}."""
-    found = [
-        (name, k)
-        for name, source in SOURCES.items()
-        if source.there(config)
-        for k in (COMPONENTS if source.components else (1,))
-    ]
+    found = [(name, k) for name, source in SOURCES.items() for k in (COMPONENTS if source.components else (1,))]
     return {row_name(*pair): pair for pair in found}
 
 

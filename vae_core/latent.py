@@ -116,10 +116,13 @@ def robust_scale(codes: Tensor) -> Scale:
 
     1.349 is a Gaussian's interquartile range in its σ, so for one both are mean and standard deviation (Rousseeuw &
     Croux 1993, J. Am. Stat. Assoc. 88). A deterministic model's codes have heavy tails: they make the standard
-    deviation five times as large as the σ of all but a few codes. static/maths/codes.mjs does the same.
+    deviation five times as large as the σ of all but a few codes. A ReLU's unit that is exactly 0 for a quarter of the
+    images or more has no such quartiles: there it is the standard deviation. static/maths/codes.mjs does the same.
     """
     low, middle, high = torch.quantile(codes, torch.tensor([0.25, 0.5, 0.75]), dim=0)
-    return Scale(middle, ((high - low) / 1.349).clamp(min=1e-6))
+    asleep = (codes == 0).float().mean(0) >= 0.25
+    sigma = torch.where(asleep, codes.std(0, correction=0), (high - low) / 1.349)
+    return Scale(middle, sigma.clamp(min=1e-6))
 
 
 def own_scale(train_mean: Tensor, *, prior: bool) -> Scale:

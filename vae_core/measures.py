@@ -81,6 +81,7 @@ class Measure(NamedTuple):
     cannot: Callable[[Subject], str] = lambda subject: ""  # why it is not asked of this model
     whole: Callable[[Subject, Any], bool] = lambda subject, found: True  # whether what a card says is all of it
     beside: Callable[[Subject], dict[str, torch.Tensor]] | None = None  # what a card has no room for: see `path_beside`
+    rows: frozenset[str] = frozenset()  # which of them a card must name
     of_training: bool = False  # training puts it on the card, so it is of the card's own weights
     leeway: float = 2e-3  # relative: what another machine's arithmetic may move
 
@@ -153,6 +154,9 @@ def _no_draws(subject: Subject) -> str:
     return f"The judge knows MNIST's digits; {subject.slug!r} was trained on {subject.dataset}."
 
 
+GENERATED = frozenset({*generation.rows(), "reconstructions"})
+
+
 def _generation(subject: Subject) -> dict[str, Any]:
     """{rows: {a source's name: `generation.quality`}}, and that of the model's reconstructions of the images behind the
     stored training codes: how good drawings are of codes that fall where real ones lie."""
@@ -167,7 +171,7 @@ def _generation(subject: Subject) -> dict[str, Any]:
         name: graded(
             generation.draw(model, generation.SOURCES[source].find(model, codes["train_mean"], k), generation.DRAWS)
         )
-        for name, (source, k) in generation.rows(model.config).items()
+        for name, (source, k) in generation.rows().items()
     }
     labels = codes["train_label"] if model.conditional else None
     found["reconstructions"] = graded(latent.decode(model, codes["train_mean"], labels))
@@ -181,8 +185,7 @@ def _graded_by(root: Path | None) -> dict[str, Any]:
 
 
 def _generation_whole(subject: Subject, found: dict[str, Any]) -> bool:
-    wanted = {*generation.rows(subject.model.config), "reconstructions"}
-    return wanted <= found["rows"].keys() and found.get("judge") == weights_fingerprint("judge", subject.root)
+    return GENERATED <= found["rows"].keys() and found.get("judge") == weights_fingerprint("judge", subject.root)
 
 
 def _generation_told(found: dict[str, Any]) -> str:
@@ -390,6 +393,7 @@ MEASURES = {
         _generation_told,
         _no_draws,
         _generation_whole,
+        rows=GENERATED,
         leeway=0.03,
     ),
     "posterior": Measure(
@@ -432,10 +436,15 @@ def densities(slug: str, root: Path | None = None) -> dict[str, torch.Tensor]:
 
 
 def measured(name: str, slug: str, root: Path | None = None) -> dict[str, Any] | None:
-    """What the card says under this name, or None where it says nothing or speaks of other weights."""
+    """What the card says under this name, or None where it says nothing, not all, or speaks of other weights, the
+    model's or the judge's."""
     found = checkpoints.read_card(slug, root).get(name)
-    fits = isinstance(found, dict) and found.get("weights") == weights_fingerprint(slug, root)
-    return found if fits else None
+    if not isinstance(found, dict) or found.get("weights") != weights_fingerprint(slug, root):
+        return None
+    there = is_there((root or checkpoints.ROOT) / "judge" / "weights.safetensors")
+    if "judge" in found and there and found["judge"] != weights_fingerprint("judge", root):
+        return None
+    return found if MEASURES[name].rows <= found.get("rows", {}).keys() else None
 
 
 def measure(subject: Subject, name: str, *, again: bool = False) -> dict[str, Any] | None:

@@ -255,6 +255,11 @@ class Sparse(Autoencoder, kind="sparse"):
         z = super()._code(x, y).mean
         return Code(z * (z > self.threshold) if self.config.threshold else z, None)
 
+    def begin(self, images: Tensor) -> bool:
+        if self.config.threshold:
+            self.threshold.zero_()  # another checkpoint's, where training goes on from one
+        return False
+
     def penalty(
         self, shown: Tensor, code: Code, z: Tensor, y: Tensor | None, generator: torch.Generator
     ) -> dict[str, Tensor]:

@@ -105,13 +105,21 @@ function quantile(sorted, q) {
   return sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]);
 }
 
-/** Median and interquartile range / 1.349 of each axis, a σ that tails do not move: `robust_scale` of vae_core/latent.py. */
+/** Median and interquartile range / 1.349 of each axis, a σ that tails do not move, or where a quarter is exactly 0 the
+ * standard deviation: `robust_scale` of vae_core/latent.py. */
 export function robustScale(mean) {
   const axes = [0, 1].map((axis) => Float32Array.from({ length: mean.length / 2 }, (_, i) => mean[2 * i + axis]).sort());
+  const sigma = (values) => (4 * values.filter((v) => v === 0).length >= values.length
+    ? deviation(values) : (quantile(values, 0.75) - quantile(values, 0.25)) / 1.349);
   return {
     middle: axes.map((values) => quantile(values, 0.5)),
-    sigma: axes.map((values) => Math.max((quantile(values, 0.75) - quantile(values, 0.25)) / 1.349, 1e-6)),
+    sigma: axes.map((values) => Math.max(sigma(values), 1e-6)),
   };
+}
+
+function deviation(values) {
+  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length);
 }
 
 /** Distances to the nearest code in the codes' own robust σ, so that models can be compared. */

@@ -103,15 +103,6 @@ def test_codes_in_any_unit_can_be_fitted(scale):
     assert len(generation.fit_mixture(codes[:4], 100).weights) == 4
 
 
-def test_a_further_source_is_a_row(monkeypatch):
-    """A model with a prior of its own comes later: its row names what it needs, and is measured with the others."""
-    own = generation.Source("its own prior", lambda model, codes, k: codes, lambda config: config.kind == "vae")
-    monkeypatch.setitem(generation.SOURCES, "own", own)
-    names = {kind: list(generation.rows(ModelConfig(kind=kind))) for kind in ("ae", "vae")}
-    assert names["ae"] == ["prior", "gaussian", "mixture 10", "mixture 30", "mixture 100"]
-    assert names["vae"] == [*names["ae"], "own"]
-
-
 def test_a_conditional_model_draws_each_label_equally_often():
     model = models.build(ModelConfig(kind="cvae", encoder=(8,), decoder=(8,)))
     source = latent.as_mixture(latent.Gaussian(torch.zeros(2), torch.zeros(2, 2)))  # all in one place

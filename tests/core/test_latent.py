@@ -80,6 +80,19 @@ def test_the_robust_scale_is_scipys_and_survives_a_dead_dimension():
     assert (latent.robust_scale(torch.zeros(10, 2)).sigma > 0).all()
 
 
+def test_a_unit_that_mostly_sleeps_has_the_spread_of_its_work():
+    """The quartiles of a sparse unit are 0 and 0: in such a σ every image that uses it would lie a million σ away."""
+    g = torch.Generator().manual_seed(0)
+    codes = torch.randn(20_000, 3, generator=g).abs() * torch.tensor([2.0, 1.0, 3.0])
+    used = torch.tensor([0.1, 0.3, 1.0])
+    codes *= torch.rand(20_000, 3, generator=g) < used
+    sigma = latent.robust_scale(codes).sigma
+    torch.testing.assert_close(sigma[:2], codes.std(0, correction=0)[:2])
+    low, high = torch.quantile(codes[:, 2], torch.tensor([0.25, 0.75]))
+    torch.testing.assert_close(sigma[2], (high - low) / 1.349)
+    assert latent.order_dimensions(codes, None)[0].tolist() == codes.std(0).argsort(descending=True).tolist()
+
+
 def test_dimensions_are_ordered_by_kl_or_by_spread():
     """An idle dimension of a VAE has a large spread of nothing: the KL must decide there."""
     mean = torch.tensor([[0.0, 3.0, 0.1], [0.0, -3.0, -0.1]])

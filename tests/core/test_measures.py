@@ -54,6 +54,23 @@ def test_a_number_of_other_weights_is_not_told(copied):
         measures.measured("leak", slug, copied)
 
 
+def test_a_number_of_another_judge_or_without_its_rows_is_not_told(copied):
+    """A page would print how many drawings a judge accepts that is gone, or ask a row that there is not."""
+    slug = "mnist-cvae-2d"
+    assert measures.measured("generation", slug, copied) is not None
+    card = checkpoints.read_card(slug, copied)
+    rows = card["generation"]["rows"]
+    write_json(
+        copied / slug / "card.json", card | {"generation": card["generation"] | {"rows": {"prior": rows["prior"]}}}
+    )
+    assert measures.measured("generation", slug, copied) is None
+    write_json(copied / slug / "card.json", card)
+    weights = copied / "judge" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    assert measures.measured("generation", slug, copied) is None and measures.measured("draws", slug, copied) is None
+    assert measures.measured("leak", slug, copied) is not None, "nobody judged it"
+
+
 def test_a_leak_needs_a_model_that_is_told_the_label():
     with pytest.raises(ConfigError, match="told the label"):
         measures.measure(measures.Subject("mnist-vae-2d"), "leak")

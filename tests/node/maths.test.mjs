@@ -42,6 +42,8 @@ test("shares, medians and the robust scale are counted", () => {
   const { sigma } = robustScale(mean);
   assert.ok(sigma.every((s) => Math.abs(s - 3) < 0.5), String(sigma)); // of a Gaussian it is its σ
   assert.equal(medians({ mean, label }).length, 10);
+  const asleep = Float32Array.from({ length: 40 }, (_, i) => (i % 2 || i < 30 ? 0 : 2)); // five of twenty are 2 on one axis
+  assert.ok(Math.abs(robustScale(asleep).sigma[0] - Math.sqrt(0.75)) < 1e-6); // 4 · ¼ · ¾
 });
 
 test("a drawing goes into a link and comes back, and another text is none", () => {

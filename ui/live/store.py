@@ -34,6 +34,7 @@ def _model(slug: str, when: tuple[int, ...] | None) -> tuple[Autoencoder, dict[s
         code = latent.embed(found, torch.zeros(1, 784), y)
         drawn = latent.decode(found, code.mean, y)
         sound = drawn.isfinite().all() and (code.logvar is None or code.logvar.exp().isfinite().all())
+        sound = sound and all(part.isfinite().all() for part in found.prior.mixture())
     except InputError:
         sound = False
     if not sound:

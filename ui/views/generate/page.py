@@ -193,9 +193,9 @@ def grouped(found: Iterable[Standing]) -> Iterator[str]:
     for one in found:
         if kept := store.measured("components", one.slug):
             yield (
-                f"Of the {one.name}'s prior {kept['used']} Gaussians are in use, and they are not the digits: "
-                f"{kept['purity']:.0%} of test digits are of the kind that their Gaussian mostly holds, but only "
-                f"{kept['together']:.0%} lie in the one that holds most of their kind."
+                f"Of the {one.name}'s prior {kept['used']} Gaussians are in use: {kept['purity']:.0%} of test digits "
+                f"are of the kind that their Gaussian mostly holds, {kept['together']:.0%} lie in the one Gaussian "
+                "that holds most of their kind."
             )
 
 
