@@ -86,8 +86,14 @@ def one(t: torch.Tensor, value: float) -> None:
 W, C = "weights.safetensors", "codes.safetensors"
 # How a checkpoint is broken, and words of the sentence that says so.
 HARMS: dict[str, tuple[Harm, str]] = {
-    "the units of another code": put("units", value={"active": 1.0, "dead": 0, "use": [0.5], "strength": [1.0]}),
-    "an account without its terms": put("posterior", value={"rows": {"test 9": {}}, "step": 0.1, "reach": 4.0}),
+    "the units of another code": (
+        put("units", value={"active": 1.0, "dead": 0, "use": [0.5], "strength": [1.0]}),
+        "units.use is of 1 units, and the code has 2",
+    ),
+    "an account without its terms": (
+        put("posterior", value={"rows": {"test 9": {}}, "step": 0.1, "reach": 4.0}),
+        "posterior.rows.test 9.split is missing",
+    ),
     "latent_dim is text": (put("latent_dim", value="2"), "latent_dim should be a whole number and is '2'"),
     "latent_dim is null": (put("latent_dim", value=None), "latent_dim should be a whole number and is None"),
     "latent_dim of the config is text": (put("config", "model", "latent_dim", value="2"), "got '2'"),

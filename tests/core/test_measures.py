@@ -59,10 +59,8 @@ def test_a_number_of_another_judge_or_without_its_rows_is_not_told(copied):
     slug = "mnist-cvae-2d"
     assert measures.measured("generation", slug, copied) is not None
     card = checkpoints.read_card(slug, copied)
-    rows = card["generation"]["rows"]
-    write_json(
-        copied / slug / "card.json", card | {"generation": card["generation"] | {"rows": {"prior": rows["prior"]}}}
-    )
+    few = card["generation"] | {"rows": {"prior": card["generation"]["rows"]["prior"]}}
+    write_json(copied / slug / "card.json", card | {"generation": few})
     assert measures.measured("generation", slug, copied) is None
     write_json(copied / slug / "card.json", card)
     weights = copied / "judge" / "weights.safetensors"
