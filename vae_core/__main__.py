@@ -31,7 +31,7 @@ examples
 exit codes: 0 done, 1 it could not be done (one sentence says why), 2 wrong usage, 130 interrupted;
 an interrupted training goes on from its last whole epoch when the same command is given again.
 """
-KINDS_TOLD = "\n".join(["kinds", *(f"  {name:6} {kind.words}" for name, kind in KINDS.items())])
+KINDS_TOLD = "\n".join(["kinds", *(f"  {name:11} {kind.words}" for name, kind in KINDS.items())])
 APP = "http://localhost:8501"  # where `streamlit run app.py` answers
 ELSEWHERE = "Make room, or name a folder that can be written with --root (checkpoints) or --data-dir (data sets)."
 
@@ -322,8 +322,9 @@ def _measures_told() -> str:
     rows = []
     for name, row in MEASURES.items():
         good = f"; {row.good} is good" if row.good else ""
-        rows.append(textwrap.fill(f"{row.words} ({row.unit}{good})", 118, initial_indent=f"  {name:10} "))
-    return "\n".join(["measures", *(row.replace("\n", "\n" + " " * 13) for row in rows)])
+        said = f"{row.words} ({row.unit}{good})"
+        rows.append(textwrap.fill(said, 116, initial_indent=f"  {name:11} ", subsequent_indent=" " * 14))
+    return "\n".join(["measures", *rows])
 
 
 def _train(args: argparse.Namespace, argv: list[str]) -> int:
