@@ -133,7 +133,7 @@ Train one model and save it as checkpoints/NAME with its codes and its card. NAM
 kind, the size of the code and the tag, such as mnist-vae-2d. Losses are nats per image, on pixels binarised at 0.5.
 
 {KINDS_TOLD}
-  judge  the classifier behind every "is a digit"; it has one recipe of its own and takes no option of training""",
+  judge       the classifier behind every "is a digit"; it has one recipe of its own and takes no option of training""",
         """\
   python -m vae_core train vae --latent-dim 2
   python -m vae_core train cvae --dataset digits --epochs 60 --tag mine
