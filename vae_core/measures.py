@@ -291,6 +291,14 @@ def _densities(subject: Subject) -> dict[str, torch.Tensor]:
 DENSITIES = Layout({"q": ("samples", PICTURED, PICTURED), "prior": (PICTURED, PICTURED)})
 
 
+def _posterior_whole(subject: Subject, found: dict[str, Any]) -> bool:
+    try:
+        densities(subject.slug, subject.root)
+    except StorageError:
+        return False
+    return True
+
+
 def _posterior_told(found: dict[str, Any]) -> str:
     return "  ".join(
         f"{name}: KL(q(z)|p) {row['divergence']:.3f}, by Monte Carlo {row['monte_carlo']['divergence']['mean']:.3f} ± "
@@ -404,7 +412,7 @@ MEASURES = {
         _posterior,
         _posterior_told,
         _no_posterior,
-        lambda subject, found: is_there(path_beside("posterior", subject.slug, subject.root)),
+        _posterior_whole,
         _densities,
         leeway=0.01,
     ),
@@ -425,13 +433,17 @@ def path_beside(name: str, slug: str, root: Path | None = None) -> Path:
 
 def densities(slug: str, root: Path | None = None) -> dict[str, torch.Tensor]:
     """Pictures of what the measure `posterior` found: q (rows, n, n), in the order of the card's rows, and prior
-    (n, n), z₁ down, z₂ across. Raises `StorageError` where they are missing, or of other weights."""
+    (n, n), z₁ down, z₂ across. Raises `StorageError` where they are missing, damaged, of other weights, or not as many
+    as the card has rows."""
     path = path_beside("posterior", slug, root)
     tensors, told = read_tensors(path, DENSITIES)
+    remedy = f"`python -m vae_core measure {slug} --what posterior` writes it."
     if told.get("weights") != weights_fingerprint(slug, root):
-        raise StorageError(
-            f"{path} is of other weights. `python -m vae_core measure {slug} --what posterior` writes it."
-        )
+        raise StorageError(f"{path} is of other weights. {remedy}")
+    kept = measured("posterior", slug, root)
+    have, rows = len(tensors["q"]), kept and len(kept["rows"])
+    if kept and have != rows:
+        raise StorageError(f"{path}: expected a picture for each of the card's {rows} rows, got {have}. {remedy}")
     return {name: tensor.float() for name, tensor in tensors.items()}
 
 

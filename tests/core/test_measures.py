@@ -114,6 +114,29 @@ def test_what_is_on_a_card_is_not_measured_again(digits_card, capsys):
     assert (folder / slug / "card.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("damage", ["missing", "truncated", "few", "other weights"])
+def test_pictures_that_cannot_be_used_are_measured_again(digits_card, capsys, damage):
+    """The page names this command where it has none to show; it must not answer that everything is there."""
+    slug, folder, card = digits_card
+    path, before = measures.path_beside("posterior", slug, folder), card()
+    tensors = measures.densities(slug, folder)
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    else:
+        weights = measures.weights_fingerprint(slug, folder) if damage == "few" else "0" * 64
+        kept = tensors | {"q": tensors["q"][:1]} if damage == "few" else tensors
+        save_file(kept, path, {"weights": weights})
+    with pytest.raises(StorageError):
+        measures.densities(slug, folder)
+    code, rows = measured_by_command(slug, folder, capsys, "--what", "posterior")
+    assert code == 0 and rows[-1]["event"] == "done"
+    again = measures.densities(slug, folder)
+    assert all(torch.allclose(again[name], each, atol=1e-3) for name, each in tensors.items())
+    assert measures.agrees("posterior", before["posterior"], card()["posterior"])
+
+
 def test_a_new_corruption_is_measured_of_cards_that_were_there_before(digits_card, capsys, monkeypatch):
     """It used to need each model's training again: no command wrote the cells."""
     slug, folder, card = digits_card
