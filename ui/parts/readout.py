@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +21,11 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def dimension(j: int) -> str:
     """A latent dimension's name: 0 → "z₁"."""
     return f"z{j + 1}".translate(_SUBSCRIPTS)
+
+
+def listed(words: Sequence[str]) -> str:
+    """ "AE", "AE and DAE", "AE, DAE and PCA"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def signed(value: float | Tensor) -> str:

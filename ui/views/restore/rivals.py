@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ui.live import store
 from ui.live.cast import SHIPPED_ON, Standing
+from ui.parts.readout import listed
 from ui.parts.tiles import numbers
 from vae_core import latent, metrics
 from vae_core.chance import normals, uniforms
@@ -125,14 +126,10 @@ def leaders(lines: Sequence[Line]) -> str:
     best = best_cells(lines)
     for c, (head, _, _) in enumerate(COLUMNS if best else ()):
         who = [one.phrase for r, one in enumerate(lines) if (r, c) in best]
-        columns.setdefault(_listed(who), []).append(head.removesuffix(", dB"))
+        columns.setdefault(listed(who), []).append(head.removesuffix(", dB"))
     if len(columns) == 1:
         return f"{next(iter(columns))} in all four measures"
-    return "; ".join(f"{who} in {_listed(heads)}" for who, heads in columns.items())
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return "; ".join(f"{who} in {listed(heads)}" for who, heads in columns.items())
 
 
 def best_cells(lines: Sequence[Line]) -> set[tuple[int, int]]:
