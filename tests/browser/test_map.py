@@ -313,6 +313,55 @@ def test_maps_are_shaded_by_what_a_place_lacks_on_one_scale(visit, networks):
     assert len(tab.sent) == sent
 
 
+def test_shades_of_a_judge_that_does_not_know_the_pictures_are_not_shown(visit):
+    """It would refuse every boot as no digit. Link, list and caption go on saying what was chosen, and why nothing is
+    shaded; whoever comes back to digits has the shades again."""
+    tab = visit("?left=ae&right=vae&layers=points.digit")
+    caption, shade = tab.locator(".caption.cr"), tab.get_by_label("Shade both maps by")
+    expect(caption).to_contain_text("for digits", timeout=PATIENCE)
+    # As Python tells of such a data set, now and in whatever answer is still on its way: no model of one ships.
+    tab.evaluate(
+        """() => {
+            const strange = (options) => {
+                options.datasets.digits.numerals = false;
+                return options;
+            };
+            let options = strange(V.options);
+            Object.defineProperty(V, "options", { get: () => options, set: (now) => (options = strange(now)) });
+        }"""
+    )
+    chosen(tab, "R", "digits-vae-2d")
+    for side in ("cl", "cr"):
+        expect(tab.locator(f".caption.{side}")).to_contain_text("Nothing is shaded: the judge knows no pictures but")
+    expect(tab.locator(".scale")).to_be_hidden()
+    expect(shade).to_have_value("digit")
+    assert tab.evaluate("V.sides.map(({ gaps, plane }) => [gaps.on, plane.pointOpacity])") == [[False, 1], [False, 1]]
+    assert "layers=points.digit" in tab.url
+    chosen(tab, "R", "vae")
+    expect(caption).to_contain_text("for digits", timeout=PATIENCE)
+    expect(tab.locator(".scale")).to_be_visible()
+
+
+def test_a_judge_that_does_not_come_is_said_until_it_is_asked_for_again(visit):
+    """Otherwise the next thing that is said of the map promises shades for good."""
+    tab = visit("?left=ae&right=vae")
+    shade, captions = tab.get_by_label("Shade both maps by"), tab.locator(".caption.cl, .caption.cr")
+    tab.route("**/judge/**", lambda route: route.abort())
+    shade.select_option("digit")
+    lost = "The network judge did not come: the server could not be reached."
+    for caption in captions.all():
+        expect(caption).to_contain_text(lost)
+    tab.get_by_role("button", name="Round trip").click()
+    for caption in captions.all():
+        expect(caption).to_contain_text("z to the code of its own drawing")
+        expect(caption).to_contain_text(lost)
+    expect(tab.locator(".scale")).to_be_hidden()
+    tab.unroute("**/judge/**")
+    shade.select_option("")
+    shade.select_option("digit")
+    expect(captions.last).to_contain_text("for digits", timeout=PATIENCE)
+
+
 def test_layers_say_what_they_are_for_each_model(visit):
     """A circle of N(0, I) is a prior for one model and a yardstick for the other; a point has no ellipse."""
     tab = visit("?left=dae&right=vae&layers=points.circles.ellipses")

@@ -93,6 +93,7 @@ class MapView {
   /** @type {Catch} what the lasso has caught */
   caught;
   listed = null; // the data set of the legend
+  refused = ""; // why the judge has not come
   /** @type {string[]} of both maps' data set */
   classes;
   /** @type {string[]} of the classes */
@@ -449,7 +450,6 @@ class MapView {
     if (view) side.plane.setView(view.centre, view.span);
     else side.plane.fit();
     this.#layerLabels(side);
-    side.plane.setCircles(this.#circles(side));
   }
 
   /** Choices are carried out one after the other: on a slow line somebody chooses on both sides meanwhile. */
@@ -490,7 +490,7 @@ class MapView {
     this.state.right = this.sides[1].kind;
     this.state.place = null; // it was a place of the map that has gone
     this.hover = null;
-    this.#captions();
+    this.#applyLayers();
     this.#pickChanged({ tell: !this.walk.way });
     this.walk.restart();
   }
@@ -600,15 +600,24 @@ class MapView {
   /** @param {string} name of GAPS, or nothing */
   #shadeBy(name) {
     const { layers } = this.state;
+    this.refused = ""; // who chooses it again asks again
     for (const other of Object.keys(GAPS)) layers.delete(other);
     if (name) layers.add(name);
     this.#applyLayers();
     this.remember();
   }
 
-  /** What both maps are shaded by, or null. @returns {string | null} */
+  /** What both maps are to be shaded by, or null. @returns {string | null} */
   get #gap() {
     return Object.keys(GAPS).find((name) => this.state.layers.has(name)) ?? null;
+  }
+
+  /** Why they cannot be shaded by it, in a sentence; "" where they can. */
+  get #lacking() {
+    if (this.#gap !== "digit") return "";
+    if (!this.options.judge) return "Nothing is shaded: the judge is not here.";
+    const { numerals } = this.options.datasets[this.sides[0].about.dataset];
+    return numerals ? this.refused : "Nothing is shaded: the judge knows no pictures but digits.";
   }
 
   /** The judge comes when it is first asked for. */
@@ -621,7 +630,10 @@ class MapView {
         gaps.refresh();
       }
     } catch (error) {
-      for (const { caption } of this.sides) caption.textContent = error.message;
+      if (this.gone) return;
+      this.refused = error.message;
+      this.#applyLayers();
+      this.say(error.message);
     }
   }
 
@@ -648,14 +660,14 @@ class MapView {
       press(button, layers.has(name));
     }
     const gap = this.#gap;
-    const can = gap !== "digit" || (this.options.judge && this.options.datasets[this.sides[0].about.dataset].numerals);
-    if (gap === "digit" && can && !this.sides[0].gaps.judge) this.#askJudge();
+    const field = this.#lacking ? null : gap;
+    if (field === "digit" && !this.sides[0].gaps.judge) this.#askJudge();
     this.elements.gap.value = gap ?? "";
     this.elements.gap.title = gap ? GAPS[gap].title : "What a place lacks, on one scale for both maps";
-    this.#showScale(can ? gap : null);
+    this.#showScale(field);
     for (const side of this.sides) {
-      side.gaps.setField(can ? gap : null);
-      side.plane.pointOpacity = gap ? 0.4 : 1;
+      side.gaps.setField(field);
+      side.plane.pointOpacity = field ? 0.4 : 1;
       side.plane.showPoints = layers.has("points");
       side.plane.setCircles(this.#circles(side));
       side.tiles.toggle(layers.has("tiles"));
@@ -679,7 +691,7 @@ class MapView {
           "decoded from the place in this plane.");
       } else if (layers.has("circles") && model.prior) {
         words.push(`Dashed: 1σ of each of the ${model.prior.K} Gaussians of the prior that this model has learned, the ` +
-          "heavier the darker. Training moved them to the codes as it moved the codes to them; none of them is a digit.");
+          "heavier the darker. Training moved them to the codes as it moved the codes to them.");
       } else if (layers.has("circles")) {
         const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))}%`);
         words.push((model.probabilistic
@@ -697,10 +709,11 @@ class MapView {
           : "Arrows: z to the code of its own drawing (binarised).");
       }
       const gap = this.#gap;
-      if (gap && side.gaps.field === gap) {
+      if (this.#lacking) words.push(this.#lacking);
+      else if (gap) {
         const values = side.gaps.inSight;
         words.push(values.length ? GAPS[gap].told(values) : "The shades are on their way.");
-      } else if (gap) words.push("The judge is not here, or knows no pictures but digits.");
+      }
       const far = beyond(side.codes.mean, side.plane.home);
       if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);
       side.caption.removeAttribute("role");
