@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tabs import listening
 
 from ui.parts.tiles import bits
-from vae_core import checkpoints, data, latent
+from vae_core import checkpoints, data, latent, measures
 
 SIZE = {"width": 1280, "height": 900}
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
@@ -54,9 +54,43 @@ def test_other_codes_are_drawn_at_a_press_and_a_link_draws_them_again(visit):
     tab.wait_for_function("() => location.search.includes('seed=1')")
     after = painted(tab)
     assert not np.array_equal(before, after) and len(tab.sent) == sent
+    expect(tab.locator(".generate [aria-live]")).to_have_text("Other codes are drawn: draw 2.")
     again = visit("seed=1")
     soon(lambda: np.array_equal(painted(again), after) and not np.array_equal(painted(again, 1), after), True)
     assert not tab.wrong and not again.wrong
+
+
+def test_a_view_that_was_left_while_its_networks_came_keeps_its_seed_to_itself(visit):
+    """Who switches parts on a slow line and presses Resample finds that draw again, not the one before it."""
+    tab = visit()
+    seeds = tab.evaluate(
+        f"""async () => {{
+            const {{ models }} = ({VIEW}).options, real = window.fetch;
+            const {{ mount }} = await import(new URL("app/static/views/generate/generate.mjs", document.baseURI).href);
+            const view = (models) => {{
+                const root = document.createElement("div");
+                document.body.append(root);
+                return mount(root, {{ data: {{ options: JSON.stringify({{ part: "draws", models }}) }} }});
+            }};
+            let here;
+            const line = new Promise((done) => (here = done));
+            window.fetch = (...asked) => line.then(() => real(...asked));
+            const slow = models.map((about) =>
+                ({{ ...about, network: {{ ...about.network, weights: about.network.weights + "#slow" }} }}));
+            const left = await view(slow);
+            left.destroy();
+            const now = await view(models);
+            now.root.querySelector("button.main").click();
+            here();
+            await Promise.all([left.started, now.started]);
+            window.fetch = real;
+            now.destroy();
+            const next = await view(models);
+            next.destroy();
+            return [now.state.seed, next.state.seed];
+        }}"""
+    )
+    assert seeds == [1, 1] and not tab.wrong
 
 
 def test_several_gaussians_fitted_to_the_codes_draw_other_digits(visit):
@@ -123,11 +157,19 @@ def test_more_images_fill_the_holes(visit):
     the server hears nothing."""
     tab = visit(PRIOR, ALL)
     section = tab.locator(".densities section").first
-    rows = list(checkpoints.read_card("mnist-vae-2d")["posterior"]["rows"].values())
+    kept = checkpoints.read_card("mnist-vae-2d")["posterior"]
+    rows, reach = list(kept["rows"].values()), kept["reach"]
     expect(section.locator(".note")).to_contain_text(f"{rows[1]['holes']:.0%} of the prior lies in holes")
     before, sent = [picture(tab, k) for k in range(3)], len(tab.sent)
     tab.get_by_role("button", name="1,000 test images").click()
     expect(section.locator(".note")).to_contain_text(f"{rows[0]['holes']:.0%} of the prior lies in holes")
+    # Of so few images q(z) is eight times as high as the prior; what is read there is its height, and what it makes.
+    pictures, account = measures.densities("mnist-vae-2d"), f"({DENSITIES}).accounts[0]"
+    at = np.unravel_index(int(pictures["q"][0].argmax()), (128, 128))
+    z = [(float(k) + 0.5) / 64 * reach - reach for k in at]
+    tab.evaluate(f"(z) => {{ const a = {account}; a.hover = z; a.looked(a); }}", z)
+    p, q = float(pictures["prior"][at]), float(pictures["q"][0][at])
+    expect(section.locator(".here p")).to_contain_text(f", q {q:.3f}, {'a leak' if p < q / 10 else 'no'}")
     tab.get_by_role("button", name="60,000 training images").click()
     expect(section.locator(".note")).to_contain_text(f"KL(q(z) ‖ p) {rows[3]['divergence']:.2f}")
     tab.wait_for_function("() => location.search.includes('images=60000')")

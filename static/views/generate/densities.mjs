@@ -16,11 +16,13 @@ const [HOLE, LEAK] = ["#3f90da", "#e76300"]; // two of Petroff's ten, told apart
 const START = 10_000; // images
 
 /**
- * A model. reach: its pictures cover ±; top: the density of a byte of 255; prior and, in each row, q: bytes as base64,
- * 255 √(density / top), row 0 on top; called: "10,000 test images"; note: what was measured of them.
- * @typedef {{images: number, called: string, note: string, q: string}} Row
- * @typedef {{title: string, name: string, network: import("../../engine/registry.mjs").Network, reach: number, top: number,
- *   prior: string, rows: Row[]}} About
+ * A density. top: its highest; bytes: 255 √(density / top) of each cell as base64, row 0 on top.
+ * @typedef {{top: number, bytes: string}} Picture
+ *
+ * A model. reach: its pictures cover ±; called: "10,000 test images"; note: what was measured of them.
+ * @typedef {{images: number, called: string, note: string, q: Picture}} Row
+ * @typedef {{title: string, name: string, network: import("../../engine/registry.mjs").Network, reach: number,
+ *   prior: Picture, rows: Row[]}} About
  * @typedef {{models: About[]}} Options
  * @typedef {import("../../host.mjs").Component<Options, never>} Component
  */
@@ -33,10 +35,10 @@ export async function mount(root, component) {
   return view;
 }
 
-/** Densities of a picture's cells. @param {string} text @param {number} top */
-function densities(text, top) {
-  const bytes = atob(text);
-  return Float32Array.from({ length: CELLS * CELLS }, (_, i) => top * (bytes.charCodeAt(i) / 255) ** 2);
+/** Densities of a picture's cells. @param {Picture} picture */
+function densities({ top, bytes }) {
+  const values = atob(bytes);
+  return Float32Array.from({ length: CELLS * CELLS }, (_, i) => top * (values.charCodeAt(i) / 255) ** 2);
 }
 
 /** One model: its three planes, and what is decoded of the place that is looked at. */
@@ -49,7 +51,7 @@ class Account {
   /** @param {About} about @param {(account: Account) => void} looked */
   constructor(about, looked) {
     this.about = about;
-    this.prior = densities(about.prior, about.top);
+    this.prior = densities(about.prior);
     this.q = this.prior;
     this.row = about.rows[0];
     const { reach } = about;
@@ -118,9 +120,8 @@ class Account {
   choose(images) {
     const far = ({ images: n }) => Math.abs(Math.log(n / images));
     this.row = this.about.rows.reduce((best, row) => (far(row) < far(best) ? row : best));
-    const { prior, about: { top } } = this;
-    const q = (this.q = densities(this.row.q, top));
-    const most = prior.reduce((a, b) => Math.max(a, b), 0);
+    const { prior, about: { prior: { top: most } } } = this;
+    const q = (this.q = densities(this.row.q));
     const over = (a, b) => a.map((v, i) => Math.min(most, Math.max(0, v - b[i])));
     // The prior's height is full colour everywhere, so that the pictures compare; what is higher looks alike.
     this.expected.set(prior, 255 / most);

@@ -152,12 +152,12 @@ class Generate {
     write(this.reading, "");
     this.#draw();
     this.#remember();
-    this.say(`Other codes are drawn, for the ${this.state.seed + 1}th time.`);
+    this.say(`Other codes are drawn: draw ${this.state.seed + 1}.`);
   }
 
   #remember() {
+    if (this.gone) return; // the next view's memory and address are not ours
     remembered = { ...this.state };
-    if (this.gone) return; // the next page's address is not ours
     const { seed, radius } = this.state;
     link.set({ seed: seed === START.seed ? null : seed, radius: radius === START.radius ? null : radius });
   }

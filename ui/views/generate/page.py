@@ -168,17 +168,24 @@ def words(models: Iterable[Standing], source: str, components: int, size: int) -
     name = measured_as(source, components)
     shares = ", ".join(f"{one.name} {rows[name]['digit']:.1%}" for one, rows in found.items())
     whence = _prior(found) if source == "prior" else f"{_amount(name)} of its codes"
-    unfair = " Nothing in training placed the codes of AE and DAE there." if source == "prior" and plain else ""
-    told.append(f"Digits among {generation.DRAWS:,} codes from {whence}: {shares}.{unfair}")
+    told.append(f"Digits among {generation.DRAWS:,} codes from {whence}: {shares}.")
+    points = [one.name for one in found if not one.probabilistic]
+    if points and source == "prior":
+        told.append(f"Nothing in training placed the codes of {readout.listed(points)} there.")
     return " ".join((*told, *bought(found), *(grouped(found) if source == "prior" else ())))
 
 
 def bought(found: dict[Standing, dict[str, Any]]) -> Iterator[str]:
-    """What each VAE's nats are worth beside those of the first one here: a better bound and better draws are two
-    things."""
-    vaes = [one for one in found if one.probabilistic and not one.conditional]
-    for one in vaes[1:]:
-        first = vaes[0]
+    """What each VAE's nats are worth beside those of the first one here that has its likelihood: a better bound and
+    better draws are two things."""
+    firsts: dict[tuple[str, str], Standing] = {}
+    for one in found:
+        if not one.probabilistic or one.conditional:
+            continue
+        config = store.guard(one.slug)[0].config
+        first = firsts.setdefault((config.likelihood, config.seen), one)  # nats of other pixels do not compare
+        if first is one:
+            continue
         mine, its = (store.guard(each.slug)[1]["test"]["nelbo"] for each in (one, first))
         drawn = f"{found[one]['prior']['digit']:.0%} instead of {found[first]['prior']['digit']:.0%} of digits"
         costs = f"{abs(mine - its):.1f} nats {'more' if mine > its else 'less'}"
@@ -223,10 +230,11 @@ def _table(models: list[Standing]) -> None:
         st.markdown(ones(known["rows"]))
     numbers(HEAD, rows, words=(0, 1))
     if counts:
+        below = " and of at most as many pictures in those below" if known else ""  # of some kinds there are fewer
         st.caption(
-            f"Digits and entropy of {counts['draws']:,} drawings; the other four are means over batches of "
-            f"{counts['batch']:,} of them, each beside {counts['real']:,} of MNIST's test images. Codes "
-            "themselves are those of training images. `python -m vae_core measure --what generation` and "
+            f"Digits and entropy are of {counts['draws']:,} drawings in each row of a model{below}; the other four are "
+            f"means over batches of {counts['batch']:,} of them, each beside {counts['real']:,} of MNIST's test "
+            "images. Codes themselves are those of training images. `python -m vae_core measure --what generation` and "
             "`python -m vae_core judge` measure them."
         )
     st.markdown(WHAT_IT_MEANS)

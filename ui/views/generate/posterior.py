@@ -86,9 +86,13 @@ def words(found: dict[Standing, dict[str, Any]]) -> str:
         f"Each code costs {middle['kl']:.2f} nats: {middle['information']:.2f} tell which of the {middle['images']:,} "
         f"images it was, {middle['divergence']:.2f} part all codes together from the prior."
     )
-    others = [f"{each.name} {_share(pictured(its)[-1]['holes'])}" for each, its in list(found.items())[1:]]
-    if others:
-        told.insert(2, f"Holes of other models, with as many: {', '.join(others)}.")
+    others = [(each.name, pictured(its)[-1]) for each, its in list(found.items())[1:]]
+    if others and {_images(row) for _, row in others} == {_images(last)}:
+        shares = ", ".join(f"{name} {_share(row['holes'])}" for name, row in others)
+        told.insert(2, f"Holes of other models, with {_images(last)}: {shares}.")
+    elif others:
+        shares = ", ".join(f"{name} {_share(row['holes'])} with {_images(row)}" for name, row in others)
+        told.insert(2, f"Holes of other models: {shares}.")
     return " ".join(told)
 
 
@@ -111,25 +115,26 @@ def option(one: Standing, kept: dict[str, Any]) -> dict[str, Any]:
     """A model as static/views/generate/densities.mjs reads it."""
     pictures = store.densities(one.slug)
     assert pictures is not None
-    top = 3 * float(pictures["prior"].max())
     order = list(kept["rows"].values())
     return {
         **{"title": one.title, "name": one.name, "network": bridge.network(one.slug), "reach": kept["reach"]},
-        **{"top": top, "prior": packed(pictures["prior"], top)},
+        "prior": packed(pictures["prior"]),
         "rows": [
             {
                 **{"images": row["images"], "called": _images(row), "note": note(row)},
-                "q": packed(pictures["q"][order.index(row)], top),
+                "q": packed(pictures["q"][order.index(row)]),
             }
             for row in pictured(kept)
         ],
     }
 
 
-def packed(density: torch.Tensor, top: float) -> str:
-    """(n, n), z₁ down and z₂ across → bytes of a picture, row 0 on top: 255 √(density / top), as base64."""
-    seen = (density.T.flip(0) / top).clamp(0, 1).sqrt()
-    return base64.b64encode((255 * seen).round().to(torch.uint8).numpy().tobytes()).decode()
+def packed(density: torch.Tensor) -> dict[str, Any]:
+    """(n, n), z₁ down and z₂ across → {top: the highest density, bytes: 255 √(density / top), row 0 on top, as base64}.
+    Each has a top of its own: q(z) of few images is many times as high as the prior."""
+    top = float(density.max())
+    seen = (255 * (density.T.flip(0) / top).clamp(min=0).sqrt()).round().to(torch.uint8)
+    return {"top": top, "bytes": base64.b64encode(seen.numpy().tobytes()).decode()}
 
 
 def note(row: dict[str, Any]) -> str:
