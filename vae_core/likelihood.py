@@ -8,7 +8,7 @@ Quadrature is the midpoint rule on squares of one size for each image. A coarse 
 can lie; what can matter is decoded at half the step again and again, until the step is at most the posterior's own
 local standard deviation σ. There log p(x, z) is far smoother than p(z | x): a polynomial through the cells of a tile
 gives it on cells half as wide, at most ½ σ, and these are summed. Where that sum and the decoded cells' own do not
-agree, the step is halved on.
+agree, the step is halved on. Components of a learned prior that are narrower than a cell are averaged over it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ COARSE = 0.25  # its step
 SIDE = 8  # cells along a tile: the unit that is decoded, kept or given up
 TILES = round(2 * REACH / (COARSE * SIDE))  # tiles along the coarse lattice
 AT_ONCE = 256  # images that the coarse lattice is laid under at once
+BULK = 3.0  # σ of every Gaussian of a learned prior that it covers too: 1 % of one lies beyond
 FAR = 40  # tiles that the lattice may grow by on each side before an image is given up
 DROP = 20.0  # nats below the best cell at which a place is given up: all of them together are below 1e-6 of the mass
 FINER = 2  # cells of the sum along a decoded cell
@@ -420,7 +421,9 @@ def _quadrature(model: Autoencoder, x: Tensor, y: int | None, halvings: int) -> 
             return
         image, corner, values, near, bend = (part[going] for part in (image, corner, values, near, bend))
         # Between the cells the posterior can be higher than on them: by about ⅛ of the second difference in each
-        # direction where it is smooth; four times as much is allowed for.
+        # direction where it is smooth; four times as much is allowed for. What is averaged over its cells is not.
+        if model.prior.narrower(step):
+            bend = _bend(values - _averaged(model, corner, step))
         slack = bend.clamp(min=0).amax((1, 2))
         half = SIDE // 2
         quarters = near.view(-1, 2, half, 2, half).amax((2, 4))  # (B, 2, 2): [upper, right]
@@ -438,21 +441,23 @@ def _coarse_blocks(model: Autoencoder, x: Tensor, y: int | None) -> tuple[Tensor
     """The coarse lattice of every image as blocks that may hold mass: image (B,), corner (B, 2), values (B, S, S).
 
     The lattice grows wherever an image's mass could lie beyond its edge; under a learned prior, which may have land far
-    out that no slope at the edge tells of, also to where the encoder puts the image.
+    out that no slope at the edge tells of, also to that land and to where the encoder puts the image.
     """
     decoded = _coarse_decoded(model, y)
     far = torch.zeros(len(x))
     if isinstance(model.prior, Learned):
-        far = model.encode(x, None if y is None else torch.full((len(x),), y)).mean.abs().amax(1)
+        code = model.encode(x, None if y is None else torch.full((len(x),), y))
+        far = code.mean.abs().amax(1).clamp(min=model.prior.mixture().reach(BULK))
     axis = torch.arange(TILES)
     tiles = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)  # (T, 2)
-    prior = model.prior.log_prob(_centres(tiles, COARSE)).reshape(-1)
+    prior = model.prior.log_average(_centres(tiles, COARSE), COARSE).reshape(-1)
+    averaged = model.prior.narrower(COARSE)
     edge = ((tiles == 0) | (tiles == TILES - 1)).any(1)
     images, corners, blocks, growing, tops = [], [], [], [], []
     for rows in torch.arange(len(x)).split(AT_ONCE):
-        values = _log_likelihood(model, x[rows], decoded) + prior
-        values = values.view(len(rows), len(tiles), SIDE, SIDE)
-        keep, top = _worth(values)
+        alone = _log_likelihood(model, x[rows], decoded)
+        values = (alone + prior).view(len(rows), len(tiles), SIDE, SIDE)
+        keep, top = _worth(values, alone.view_as(values) if averaged else values)
         image, tile = keep.nonzero(as_tuple=True)
         images.append(rows[image])
         corners.append(tiles[tile])
@@ -471,7 +476,8 @@ def _beyond(
     model: Autoencoder, x: Tensor, y: int | None, far: Tensor, growing: Tensor, top: Tensor
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Rings of tiles around the coarse lattice for the images `growing` (G,) of x, whose best cells so far are top
-    (G,), until nothing on the ring can matter and the code, `far` (n,) out, lies within."""
+    (G,), until nothing on the ring can matter and what they go `far` (n,) out for lies within."""
+    averaged = model.prior.narrower(COARSE)
     for out in range(1, FAR + 1):
         if not len(growing):
             return
@@ -479,11 +485,12 @@ def _beyond(
         tiles = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         ring = tiles[((tiles == -out) | (tiles == TILES + out - 1)).any(1)]
         z = _centres(ring, COARSE).reshape(-1, 2)
-        decoded, prior = _decode(model, z, y), model.prior.log_prob(z)
+        decoded, prior = _decode(model, z, y), model.prior.log_average(z, COARSE)
         going, tops = [], []
         for rows, best in zip(growing.split(AT_ONCE), top.split(AT_ONCE), strict=True):
-            values = (_log_likelihood(model, x[rows], decoded) + prior).view(len(rows), len(ring), SIDE, SIDE)
-            keep, best = _worth(values, best)
+            alone = _log_likelihood(model, x[rows], decoded)
+            values = (alone + prior).view(len(rows), len(ring), SIDE, SIDE)
+            keep, best = _worth(values, alone.view_as(values) if averaged else values, best)
             image, tile = keep.nonzero(as_tuple=True)
             yield rows[image], ring[tile], values[image, tile]
             grows = keep.any(1) | (far[rows] > REACH + out * SIDE * COARSE)
@@ -497,12 +504,13 @@ def _beyond(
         )
 
 
-def _worth(values: Tensor, top: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Which tiles of (n, T, S, S) can hold mass (n, T), and each image's best cell (n,)."""
+def _worth(values: Tensor, bending: Tensor, top: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Which tiles of (n, T, S, S) can hold mass (n, T), and each image's best cell (n,); `bending` is the part of the
+    values that can be higher between the cells than on them."""
     best = values.amax((1, 2, 3))
     if top is not None:
         best = torch.maximum(best, top)
-    slack = _bend(values.flatten(0, 1)).clamp(min=0).amax((1, 2)).view(values.shape[:2])
+    slack = _bend(bending.flatten(0, 1)).clamp(min=0).amax((1, 2)).view(values.shape[:2])
     return values.amax((2, 3)) + slack > best[:, None] - DROP, best
 
 
@@ -518,12 +526,18 @@ def _evaluate(
     at, chunk = 0, DECODED // SIDE**2
     for first in range(0, len(tiles), chunk):
         z = _centres(tiles[first : first + chunk], step).reshape(-1, 2)
-        decoded, prior = _decode(model, z, y), model.prior.log_prob(z)
+        decoded, prior = _decode(model, z, y), model.prior.log_average(z, step)
         for k, count in enumerate(counts[first : first + chunk]):
             cells = slice(k * SIDE**2, (k + 1) * SIDE**2)
             values[at : at + count] = _log_likelihood(model, x[image[at : at + count]], decoded[cells]) + prior[cells]
             at += count
     return image, corner, values.view(-1, SIDE, SIDE)
+
+
+def _averaged(model: Autoencoder, corner: Tensor, step: float) -> Tensor:
+    """The prior's part of the values of blocks (B, 2): (B, S, S)."""
+    tiles, which = torch.unique(corner, dim=0, return_inverse=True)
+    return model.prior.log_average(_centres(tiles, step), step)[which]
 
 
 def _centres(corner: Tensor, step: float, side: int = SIDE) -> Tensor:

@@ -20,6 +20,7 @@ from vae_core.losses import gaussian_kl
 NODES = 12  # Gauss–Hermite nodes of `rule` in each of two dimensions
 POINTS = 256  # of `rule` in more
 CHUNK = 1 << 22  # numbers in a table of densities that is made at once
+LIGHT = 1e-4  # weight below which nobody goes to see where a component lies, or how narrow it is
 
 
 class Mixture(NamedTuple):
@@ -33,13 +34,26 @@ class Mixture(NamedTuple):
         """(n, D)"""
         which = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         eps = torch.randn(n, self.means.shape[1], generator=generator)
-        return self.means[which] + torch.einsum("nij,nj->ni", self.factors[which], eps)
+        z = self.means[which]
+        for k in which.unique().tolist():  # a factor for each draw at once would be n · D² numbers
+            mine = which == k
+            z[mine] += torch.einsum("ij,nj->ni", self.factors[k], eps[mine])
+        return z
 
     def place(self, share: float, eps: Tensor) -> Tensor:
         """A draw (D,) from given numbers: the component in which `share` of all weight ends, there the place of eps
         (D,) of N(0, I). static/engine/prior.mjs does the same."""
         k = min(int((self.weights.cumsum(0) <= share).sum()), len(self.weights) - 1)
         return self.means[k] + self.factors[k] @ eps
+
+    def reach(self, sigmas: float) -> float:
+        """How far out along any axis so many of its components' own σ go, but for LIGHT ones."""
+        far = self.means.abs() + sigmas * self.factors.norm(dim=-1)
+        return float(far[self.weights >= LIGHT].max())
+
+    def narrowest(self) -> float:
+        """The smallest σ in any direction, but for LIGHT components."""
+        return float(torch.linalg.svdvals(self.factors[self.weights >= LIGHT]).min())
 
 
 def gauss_hermite(nodes: int) -> tuple[Tensor, Tensor]:
@@ -71,6 +85,14 @@ class Standard(nn.Module):
         """log p(z): (…, D) → (…)."""
         return log_normal(z)
 
+    def log_average(self, z: Tensor, step: float) -> Tensor:
+        """log p(z): no cell of a lattice is as wide as its one component."""
+        return self.log_prob(z)
+
+    def narrower(self, step: float) -> bool:
+        """Whether a component is narrower than a cell with sides `step`: never."""
+        return False
+
     def kl(self, mean: Tensor, logvar: Tensor) -> Tensor:
         """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, in parts that add up to it: each dimension's."""
         return gaussian_kl(mean, logvar)
@@ -100,6 +122,28 @@ class Learned(nn.Module):
         parts = [self._joint(part).logsumexp(-1) for part in flat.split(max(1, CHUNK // len(self.logits)))]
         return torch.cat(parts).view(z.shape[:-1]).to(z.dtype)
 
+    def log_average(self, z: Tensor, step: float) -> Tensor:
+        """log p on cells with sides `step` around z, (…, D) → (…): components that are narrower than a cell, which its
+        middle may miss, averaged over it, all others at z."""
+        if not self.narrower(step):
+            return self.log_prob(z)
+        narrow = (self.log_sigma.amin(1) < math.log(step)).nonzero()[:, 0]
+        flat, parts = z.reshape(-1, z.shape[-1]), []
+        for part in flat.split(max(1, CHUNK // self.mean.numel())):
+            joint = self._joint(part)
+            mean, sigma = (each[narrow].to(joint) for each in (self.mean, self.log_sigma.exp()))
+            away, half = (part.to(joint)[:, None] - mean).abs(), 0.5 * step
+            # log of Φ − Φ that no distance turns into −∞
+            near, past = (torch.special.log_ndtr((side - away) / sigma) for side in (half, -half))
+            weight = self.logits.log_softmax(0)[narrow].to(joint)
+            joint[:, narrow] = weight + (near + torch.log(-torch.expm1(past - near)) - math.log(step)).sum(-1)
+            parts.append(joint.logsumexp(-1))
+        return torch.cat(parts).view(z.shape[:-1]).to(z.dtype)
+
+    def narrower(self, step: float) -> bool:
+        """Whether a component is narrower than a cell with sides `step`."""
+        return bool(self.log_sigma.min() < math.log(step))
+
     def kl(self, mean: Tensor, logvar: Tensor) -> Tensor:
         """KL(q ‖ p) of q = N(mean, diag exp logvar), (B, D) each, as its one part (B, 1): a mixture does not fall apart
         into dimensions.
@@ -108,7 +152,8 @@ class Learned(nn.Module):
         The first has its expectation in closed form; the second, close to 0 where q lies in one component, is summed by
         `rule`.
         """
-        size = max(1, CHUNK // (len(self.logits) * max(mean.shape[-1], len(rule(mean.shape[-1])[0]))))
+        (k, d), nodes = self.mean.shape, len(rule(mean.shape[-1])[0])
+        size = max(1, CHUNK // max(k * d, k * nodes, nodes * d))  # the largest table of a code
         expected = [self._expected(*part) for part in zip(mean.split(size), logvar.split(size), strict=True)]
         return (-_entropy(logvar) - torch.cat(expected))[:, None]
 

@@ -327,6 +327,55 @@ def test_an_island_of_a_learned_prior_is_found():
     torch.testing.assert_close(likelihood.evidence(model, x).log_p, exact, atol=0.01, rtol=1e-5)
 
 
+def blind_mixture(sigma: list[list[float]], mean: list[list[float]]):
+    """A decoder that knows nothing of its code, under a prior of so many equal Gaussians: log p(x) is log p(x | z)."""
+    config = ModelConfig(kind="mixture", encoder=(2,), decoder=(2,), components=len(mean))
+    model = build(config, seed=0)
+    with torch.no_grad():
+        for part in (*model.encoder.parameters(), *model.decoder.parameters()):
+            part.zero_()  # every pixel is a fair coin, every code 0
+        model.prior.mean.copy_(torch.tensor(mean))
+        model.prior.log_sigma.copy_(torch.tensor(sigma).log())
+    return model.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "mean"),
+    [
+        ([[1.0, 1.0], [0.02, 0.02]], [[0.0, 0.0], [0.0, 0.0]]),
+        ([[1.0, 1.0], [0.05, 0.05]], [[0.0, 0.0], [0.0, 0.0]]),
+        ([[6.0, 6.0], [0.1, 0.1]], [[0.0, 0.0], [0.0, 0.0]]),  # so wide that the step is never halved
+        ([[1.0, 1.0], [0.01, 0.01]], [[0.0, 0.0], [20.3, 0.4]]),  # far from where the encoder points
+        ([[1.0, 1.0], [5.0, 0.01]], [[0.0, 0.0], [-1.0, -1.06]]),  # a ridge
+        ([[0.004, 0.004], [0.004, 0.004]], [[0.3, 0.1], [0.31, 0.1]]),  # nothing that is as wide as a cell
+    ],
+)
+def test_no_gaussian_of_a_learned_prior_falls_between_the_cells(sigma, mean):
+    """A narrow component that a lattice steps over takes its weight with it: half of all mass is log 2."""
+    model = blind_mixture(sigma, mean)
+    found = likelihood.evidence(model, torch.zeros(1, 784), modes=False)
+    assert float(found.log_p) == pytest.approx(-784 * math.log(2), abs=1e-3)
+    assert float(found.lost) < 1e-6
+
+
+def test_land_of_a_learned_prior_that_the_encoder_does_not_point_to_is_found():
+    """All of the image's mass lies in a wide component's flank, 16 units out; the lattice ends at 7, falling."""
+    model = blind_mixture([[1.0, 1.0], [7.0, 7.0]], [[0.0, 0.0], [0.0, 0.0]])
+    edge, width = 16.0, 0.3
+    with torch.no_grad():
+        first, last = model.decoder[0], model.decoder[-1]
+        first.weight[0, 0], first.bias[0] = 1 / width, -edge / width  # beyond the edge z₁ says what 60 pixels are
+        last.weight[:60, 0] = 4.0
+    x = torch.cat([torch.ones(60), torch.zeros(724)])
+    axis = torch.linspace(-60, 60, 24_001, dtype=torch.float64)
+    codes = torch.stack([axis, torch.zeros_like(axis)], 1)
+    along = torch.nn.functional.logsigmoid(model.double().decode(codes)[:, 0]) * 60
+    density = torch.logaddexp(Normal(0, 1.0).log_prob(axis), Normal(0, 7.0).log_prob(axis)) - math.log(2)
+    exact = torch.logsumexp(along + density, 0) + math.log(120 / 24_000) - 724 * math.log(2)
+    found = likelihood.evidence(model.float(), x[None], modes=False)
+    assert float(found.log_p) == pytest.approx(float(exact), abs=0.01)
+
+
 def test_questions_that_cannot_be_answered(digits):
     """The message must say what is missing rather than give a wrong number."""
     x = digits.images[:1]
