@@ -5,13 +5,12 @@ differences of Φ of every q(z | x_i), so that all N of them on n × n cells are
 B (N, n), and none is missed, however narrow. Entropies are then those of q(z) averaged over a cell: too high, the less
 so the smaller the step. The same numbers by Monte Carlo know no lattice.
 
-The prior is handed in as its log density: z (P, 2) → (P,).
+The prior is handed in as a model has it, N(0, I) where none is; what of it is narrower than a cell is averaged over it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -19,13 +18,15 @@ from torch import Tensor
 
 from vae_core import likelihood
 from vae_core.models import Code
-from vae_core.prior import log_normal
+from vae_core.prior import Prior, Standard, log_normal
 
-Density = Callable[[Tensor], Tensor]  # log p of codes (P, 2): (P,)
+NORMAL = Standard(2)
 
 REACH = 7.0  # the lattice covers ±REACH at least: N(0, I) leaves 1e-11 outside
-TAILS = 5.0  # σ of every q(z | x_i) that it covers
+TAILS = 5.0  # σ of every q(z | x_i), and of the prior's components, that it covers
 NARROW = 0.01  # share of the σ that may be smaller than the step
+OF_PRIOR = 0.5  # σ of the prior's narrowest component that a step may be: log p bends within a cell, 0.02 nats at that
+OUTSIDE = 0.01  # share of the prior's mass that a lattice may lack
 CELLS = 4096  # a side: more are not computed
 FEW = 0.1  # a hole is where q(z) is below this share of the prior, a leak where the prior is below it of q(z)
 IMAGES = 4000  # in one product of matrices
@@ -52,22 +53,29 @@ class Estimate(NamedTuple):
     divergence: tuple[float, float]
 
 
-def step(code: Code) -> float:
-    """A lattice's step for posteriors (N, 2): not above σ, but for the narrowest NARROW of them. Raises
-    `LikelihoodError` where so small a step would take more than CELLS cells a side."""
+def step(code: Code, prior: Prior = NORMAL) -> float:
+    """A lattice's step for posteriors (N, 2): not above σ, but for the narrowest NARROW of them, nor above OF_PRIOR σ
+    of the prior. Raises `LikelihoodError` where so small a step would take more than CELLS cells a side."""
     sigma = torch.exp(0.5 * code.logvar).flatten().double()
     found = float(sigma.kthvalue(1 + int(NARROW * (len(sigma) - 1))).values)
-    if 2 * reach(code) > CELLS * found:
-        raise likelihood.LikelihoodError(
-            f"One in a hundred posteriors is narrower than {found:.2g}: a lattice over ±{reach(code):.1f} that "
-            f"resolves them has more than {CELLS:,} cells a side."
-        )
+    found = min(found, OF_PRIOR * prior.mixture().narrowest())
+    _cells(reach(code, prior), found)
     return min(found, 0.05)  # at which N(0, I) itself is far finer than it need be
 
 
-def reach(code: Code) -> float:
+def reach(code: Code, prior: Prior = NORMAL) -> float:
     """How far a lattice goes so that posteriors (N, 2) and the prior lie on it."""
-    return max(REACH, float((code.mean.abs() + TAILS * torch.exp(0.5 * code.logvar)).max()))
+    far = float((code.mean.abs() + TAILS * torch.exp(0.5 * code.logvar)).max())
+    return max(REACH, far, prior.mixture().reach(TAILS))
+
+
+def _cells(far: float, h: float) -> int:
+    if 2 * far > CELLS * h:
+        raise likelihood.LikelihoodError(
+            f"All but the narrowest of a hundred posteriors, and the prior, are resolved by cells of {h:.2g}: a "
+            f"lattice over ±{far:.1f} has more than {CELLS:,} of them a side."
+        )
+    return math.ceil(2 * far / h)
 
 
 def masses(code: Code, edges: Tensor) -> Tensor:
@@ -91,22 +99,29 @@ def lattice(reach: float, cells: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def account(code: Code, log_prior: Density = log_normal, h: float | None = None) -> Account:
-    """Of posteriors (N, 2), by quadrature with cells of side h at most (`step` where none is named)."""
-    far = reach(code)
-    cells = math.ceil(2 * far / (h or step(code)))
+def account(code: Code, prior: Prior = NORMAL, h: float | None = None) -> Account:
+    """Of posteriors (N, 2), by quadrature with cells of side h at most (`step` where none is named). Raises
+    `LikelihoodError` for more than CELLS cells a side, and where the prior is not on them."""
+    far = reach(code, prior)
+    cells = _cells(far, h or step(code, prior))
     edges, middles = lattice(far, cells)
     area = (2 * far / cells) ** 2
     q = masses(code, edges)
-    entropy = cross = holes = leaks = apart = 0.0
+    entropy = cross = holes = leaks = apart = whole = 0.0
     for row, mass in zip(middles, q, strict=True):  # a row at a time: a mixture's density is of K numbers a cell
-        log_p = log_prior(torch.stack([row.expand(cells), middles], -1)).double()
+        log_p = prior.log_average(torch.stack([row.expand(cells), middles], -1), 2 * far / cells).double()
         p = log_p.exp() * area
         entropy -= float(torch.special.xlogy(mass, mass / area).sum())
         cross -= float((mass * log_p).sum())
         holes += float(p[mass < FEW * p].sum())
         leaks += float(mass[p < FEW * mass].sum())
         apart += float((mass - p).abs().sum()) / 2
+        whole += float(p.sum())
+    if abs(whole - 1) > OUTSIDE:
+        raise likelihood.LikelihoodError(
+            f"A lattice over ±{far:.1f} holds {whole:.1%} of the prior's mass, where {1 - OUTSIDE:.0%} was expected: "
+            "the rest lies further out, in components of next to no weight."
+        )
     each = (
         float((0.5 * code.logvar.double()).sum(-1).mean()) + 1 + math.log(2 * math.pi)
     )  # mean entropy of the q(z | x_i)
@@ -114,7 +129,7 @@ def account(code: Code, log_prior: Density = log_normal, h: float | None = None)
 
 
 @torch.inference_mode()
-def estimate(code: Code, log_prior: Density = log_normal, draws: int = DRAWS, seed: int = 0) -> Estimate:
+def estimate(code: Code, prior: Prior = NORMAL, draws: int = DRAWS, seed: int = 0) -> Estimate:
     """Of posteriors (N, 2): a posterior at random, a code at random from it, and so on `draws` times."""
     generator = torch.Generator().manual_seed(seed)
     mean, logvar = code.mean.double(), code.logvar.double()
@@ -129,9 +144,9 @@ def estimate(code: Code, log_prior: Density = log_normal, draws: int = DRAWS, se
     together = torch.cat(
         [(torch.cat([part.square(), part], -1) @ parts + rest).logsumexp(-1) for part in z.split(BATCH)]
     )  # log q(z)
-    prior = log_prior(z).double()
+    log_p = prior.log_prob(z).double()
 
     def told(values: Tensor) -> tuple[float, float]:
         return float(values.mean()), float(values.std() / math.sqrt(draws))
 
-    return Estimate(told(own - prior), told(own - together), told(together - prior))
+    return Estimate(told(own - log_p), told(own - together), told(together - log_p))

@@ -260,7 +260,8 @@ def _posterior(subject: Subject) -> dict[str, Any]:
     """{rows: {"test 1000": {split, images, and `aggregate.Account`; monte_carlo: its first three, each with its
     standard error}}}, the lattice's `step`, and how far the pictures `reach`."""
     rows = {}
-    h, prior = aggregate.step(subject.codes["test"]), subject.model.prior.log_prob
+    prior = subject.model.prior
+    h = aggregate.step(subject.codes["test"], prior)
     for name, (split, code) in _samples(subject).items():
         exact, drawn = aggregate.account(code, prior, h), aggregate.estimate(code, prior)
         rows[name] = {"split": split, "images": len(code.mean)}
@@ -278,13 +279,15 @@ def _pictured(subject: Subject) -> float:
 
 
 def _densities(subject: Subject) -> dict[str, torch.Tensor]:
-    """q(z) of each row, and the prior, averaged over the cells of a picture."""
+    """q(z) of each row averaged over the cells of a picture, and so what of the prior is narrower than one; the rest of
+    it is at their middles."""
     reach = _pictured(subject)
     edges, middles = aggregate.lattice(reach, PICTURED)
     area = (2 * reach / PICTURED) ** 2
     q = torch.stack([aggregate.masses(code, edges) / area for _, code in _samples(subject).values()])
     with torch.inference_mode():
-        prior = subject.model.prior.log_prob(torch.cartesian_prod(middles, middles)).exp().view(PICTURED, PICTURED)
+        z = torch.cartesian_prod(middles, middles)
+        prior = subject.model.prior.log_average(z, 2 * reach / PICTURED).exp().view(PICTURED, PICTURED)
     return {"q": q.half(), "prior": prior.half()}
 
 
@@ -311,7 +314,7 @@ def _no_posterior(subject: Subject) -> str:
     try:
         likelihood.check(subject.model)
         codes = checkpoints.load_codes(subject.slug, subject.root)
-        aggregate.step(Code(codes["test_mean"], codes["test_logvar"]))
+        aggregate.step(Code(codes["test_mean"], codes["test_logvar"]), subject.model.prior)
     except likelihood.LikelihoodError as error:
         return str(error)
     return ""
