@@ -27,7 +27,8 @@ TAILS = 5.0  # σ of every q(z | x_i), and of the prior's components, that it co
 NARROW = 0.01  # share of the σ that may be smaller than the step
 OF_PRIOR = 0.5  # σ of the prior's narrowest component that a step may be: log p bends within a cell, 0.02 nats at that
 OUTSIDE = 0.01  # share of the prior's mass that a lattice may lack
-CELLS = 4096  # a side: more are not computed
+CELLS = 4096  # a side: a smaller step is not taken
+FURTHER = 1.25  # times as many are computed at a given step, for images that lie further out: 300 MB
 FEW = 0.1  # a hole is where q(z) is below this share of the prior, a leak where the prior is below it of q(z)
 IMAGES = 4000  # in one product of matrices
 DRAWS = 10_000  # of Monte Carlo
@@ -59,7 +60,7 @@ def step(code: Code, prior: Prior = NORMAL) -> float:
     sigma = torch.exp(0.5 * code.logvar).flatten().double()
     found = float(sigma.kthvalue(1 + int(NARROW * (len(sigma) - 1))).values)
     found = min(found, OF_PRIOR * prior.mixture().narrowest())
-    _cells(reach(code, prior), found)
+    _cells(reach(code, prior), found, CELLS)
     return min(found, 0.05)  # at which N(0, I) itself is far finer than it need be
 
 
@@ -69,11 +70,12 @@ def reach(code: Code, prior: Prior = NORMAL) -> float:
     return max(REACH, far, prior.mixture().reach(TAILS))
 
 
-def _cells(far: float, h: float) -> int:
-    if 2 * far > CELLS * h:
+def _cells(far: float, h: float, most: float) -> int:
+    """Of side h over ±far. Raises `LikelihoodError` for more than `most`."""
+    if 2 * far > most * h:
         raise likelihood.LikelihoodError(
             f"All but the narrowest of a hundred posteriors, and the prior, are resolved by cells of {h:.2g}: a "
-            f"lattice over ±{far:.1f} has more than {CELLS:,} of them a side."
+            f"lattice over ±{far:.1f} has more than {most:,.0f} of them a side."
         )
     return math.ceil(2 * far / h)
 
@@ -101,9 +103,9 @@ def lattice(reach: float, cells: int) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def account(code: Code, prior: Prior = NORMAL, h: float | None = None) -> Account:
     """Of posteriors (N, 2), by quadrature with cells of side h at most (`step` where none is named). Raises
-    `LikelihoodError` for more than CELLS cells a side, and where the prior is not on them."""
+    `LikelihoodError` for more than FURTHER · CELLS cells a side, and where the prior is not on them."""
     far = reach(code, prior)
-    cells = _cells(far, h or step(code, prior))
+    cells = _cells(far, h or step(code, prior), FURTHER * CELLS)
     edges, middles = lattice(far, cells)
     area = (2 * far / cells) ** 2
     q = masses(code, edges)

@@ -98,7 +98,7 @@ def test_a_speck_of_the_prior_is_averaged_where_no_step_is_made_for_it():
 def test_a_prior_that_no_lattice_holds_is_refused():
     """Otherwise: a table of a million cells a side, or numbers of the part that happens to lie on it."""
     prior = learned(torch.tensor([[0.0, 0.0], [300.0, 0.0]]), torch.ones(2, 2))
-    with pytest.raises(likelihood.LikelihoodError, match="more than 4,096 of them a side"):
+    with pytest.raises(likelihood.LikelihoodError, match="more than 5,120 of them a side"):
         aggregate.account(one(1.0), prior, h=0.05)
     specks = torch.cat([torch.zeros(1, 2), torch.full((400, 2), 50.0)])
     prior = learned(specks, torch.ones(401, 2), [1.0] + 400 * [9e-5])

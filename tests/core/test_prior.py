@@ -58,6 +58,20 @@ def test_the_kl_is_what_monte_carlo_finds(d):
     assert away.abs().max() < 4 and away.abs().mean() < 1.2  # of 24 at once
 
 
+@pytest.mark.parametrize(("times", "error"), [(1, 0.001), (2, 0.01), (3, 0.15), (5, 0.5)])
+def test_the_kl_of_a_q_wider_than_the_components(times, error):
+    """Where q covers many components the rule's nodes are few: off by no more than `kl` says."""
+    made, mean = learned(2), posteriors(2, 6)[0]
+    with torch.no_grad():
+        made.log_sigma.fill_(-math.log(times))
+    side = ((torch.arange(240, dtype=torch.float64) + 0.5) / 240 - 0.5) * 14
+    eps = torch.cartesian_prod(side, side)
+    log_q = prior.log_normal(eps)
+    exact = torch.stack([(log_q.softmax(0) * (log_q - made.log_prob(one + eps))).sum() for one in mean.double()])
+    found = made.kl(mean, torch.zeros_like(mean))[:, 0].double()
+    torch.testing.assert_close(found, exact, atol=error, rtol=1e-4)
+
+
 @pytest.mark.parametrize("d", [2, 20])
 def test_one_gaussian_has_the_closed_form(d):
     made, (mean, logvar) = prior.Learned(1, d), posteriors(d)
