@@ -74,8 +74,8 @@ def _cells(far: float, h: float, most: float) -> int:
     """Of side h over ±far. Raises `LikelihoodError` for more than `most`."""
     if 2 * far > most * h:
         raise likelihood.LikelihoodError(
-            f"All but the narrowest of a hundred posteriors, and the prior, are resolved by cells of {h:.2g}: a "
-            f"lattice over ±{far:.1f} has more than {most:,.0f} of them a side."
+            f"All but one in a hundred posteriors, and the prior, ask for cells of {h:.2g}: a lattice over "
+            f"±{far:.1f} has more than {most:,.0f} of them a side."
         )
     return math.ceil(2 * far / h)
 

@@ -150,8 +150,8 @@ class Learned(nn.Module):
 
         log p(z) = log w_k N(z; m_k, s_k²) − log r_k(z), k the component that suits q best and r_k its share of p(z).
         The first has its expectation in closed form; the second, close to 0 where q lies in one component, is summed by
-        `rule`, which in the plane is exact to 0.001 nats for a q as wide as the components, and for one 2, 3 and 5 times as
-        wide off by up to 0.01, 0.15 and 0.5 nats.
+        `rule`, which in the plane is exact to 0.001 nats for a q as wide as the components, and for one 2, 3 and 5
+        times as wide off by up to 0.01, 0.15 and 0.5 nats.
         """
         (k, d), nodes = self.mean.shape, len(rule(mean.shape[-1])[0])
         size = max(1, CHUNK // max(k * d, k * nodes, nodes * d))  # the largest table of a code
