@@ -49,11 +49,14 @@ class Mixture(NamedTuple):
     def reach(self, sigmas: float) -> float:
         """How far out along any axis so many of its components' own σ go, but for LIGHT ones."""
         far = self.means.abs() + sigmas * self.factors.norm(dim=-1)
-        return float(far[self.weights >= LIGHT].max())
+        return float(far[self._heavy()].max())
 
     def narrowest(self) -> float:
         """The smallest σ in any direction, but for LIGHT components."""
-        return float(torch.linalg.svdvals(self.factors[self.weights >= LIGHT]).min())
+        return float(torch.linalg.svdvals(self.factors[self._heavy()]).min())
+
+    def _heavy(self) -> Tensor:
+        return self.weights >= min(LIGHT, float(self.weights.max()))
 
 
 def gauss_hermite(nodes: int) -> tuple[Tensor, Tensor]:
