@@ -68,6 +68,7 @@ def gauss_hermite(nodes: int) -> tuple[Tensor, Tensor]:
 
 
 @lru_cache
+@torch.inference_mode(False)  # what is kept may be differentiated through later, whoever asked for it first
 def rule(latent_dim: int) -> tuple[Tensor, Tensor]:
     """ε (P, D), weights (P,) for an expectation over N(0, I), always the same: Gauss–Hermite in the plane, else POINTS
     draws in pairs ±. static/engine/prior.mjs has the same ones."""

@@ -73,6 +73,19 @@ def test_the_kl_of_a_q_wider_than_the_components(times, error):
 
 
 @pytest.mark.parametrize("d", [2, 20])
+def test_a_rule_that_was_first_asked_for_without_gradients_has_them_later(d):
+    """A page reads a KL off first, and climbs it then."""
+    made, (mean, logvar) = learned(d), posteriors(d)
+    prior.rule.cache_clear()
+    with torch.inference_mode():
+        before = made.kl(mean, logvar)
+    mean = mean.clone().requires_grad_()
+    after = made.kl(mean, logvar)
+    (slope,) = torch.autograd.grad(after.sum(), mean)
+    assert torch.equal(before, after.detach()) and slope.abs().max() > 0
+
+
+@pytest.mark.parametrize("d", [2, 20])
 def test_one_gaussian_has_the_closed_form(d):
     made, (mean, logvar) = prior.Learned(1, d), posteriors(d)
     with torch.no_grad():
