@@ -123,6 +123,16 @@ def test_the_cvae_answers_given_a_label_and_without(page, digits):
     assert nats(joint) == pytest.approx(float(given[y]) - math.log(10), abs=0.01)
 
 
+def test_a_learned_prior_has_its_account_and_its_climb(page):
+    """Its KL is of the whole code, and a climb differentiates through a rule that was made without gradients."""
+    app = page(digit=5)
+    app.session_state["inside_model"] = "mnist-mixture-2d"
+    app.run()
+    assert not app.exception and not app.error
+    body = "".join(element.proto.body for element in app.get("html"))
+    assert "KL to the learned prior" in body and "approximation gap" in body
+
+
 @pytest.mark.parametrize(
     ("part", "says"),
     [

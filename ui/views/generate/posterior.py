@@ -43,7 +43,7 @@ does. A **leak** is where the prior is below a tenth of $q(z)$, in shares of the
 $\int |q(z) - p(z)|$: 0 where both are one, 1 where they never meet. Of few pictures $q(z)$ is a sum of narrow spots, so
 part of every hole is the finite sample alone; that is why each number names its $N$.
 
-The numbers are sums over a lattice whose step is below 99 % of all σ. In each of its cells lies exactly what each
+The numbers are sums over a lattice whose step is below 99 % of the test images' σ. In each of its cells lies exactly what each
 Gaussian holds of it, a product of two differences of Φ. Monte Carlo draws 10,000 codes from $q(z)$ instead; ± is its
 standard error.
 """
