@@ -99,6 +99,13 @@ def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
                 f"{path} contradicts itself: {name} is {short(card[name])}, and its config makes {own!r}. "
                 "Restore it or train the model again."
             )
+    if account := card.get("posterior"):
+        rows = account["rows"].values()
+        if {row["split"] for row in rows} != {"train", "test"} or any(row["images"] < 1 for row in rows):
+            raise StorageError(
+                f"{path} is not as it should be: posterior.rows are of train and test images. Restore it or measure "
+                "the model again."
+            )
     if units := card.get("units"):
         for name in ("use", "strength"):
             if len(units[name]) != config.model.latent_dim:

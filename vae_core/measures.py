@@ -503,10 +503,14 @@ def _filled(have: Any, found: Any) -> Any:
     return have | {key: _filled(have.get(key), value) for key, value in found.items()}
 
 
+TELLING = {"real training images", "a generator of ones"}  # what a page compares of them
+
+
 def references(root: Path | None = None) -> dict[str, Any] | None:
     """What the judge's card says of generators whose faults are known, or None where it speaks of other weights."""
     found = judge.read_card((root or checkpoints.ROOT) / "judge").get("generation")
-    return found if found and found.get("judge") == weights_fingerprint("judge", root) else None
+    fits = found and found.get("judge") == weights_fingerprint("judge", root)
+    return found if fits and found.get("rows", {}).keys() >= TELLING else None
 
 
 def judge_again(*, root: Path | None = None, data_folder: Path | None = None) -> dict[str, Any]:

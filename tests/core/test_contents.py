@@ -90,6 +90,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
         put("units", value={"active": 1.0, "dead": 0, "use": [0.5], "strength": [1.0]}),
         "units.use is of 1 units, and the code has 2",
     ),
+    "an account without rows": (put("posterior", value={"rows": {}, "step": 0.1, "reach": 4.0}), "of train and test"),
     "an account without its terms": (
         put("posterior", value={"rows": {"test 9": {}}, "step": 0.1, "reach": 4.0}),
         "posterior.rows.test 9.split is missing",

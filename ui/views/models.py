@@ -406,9 +406,12 @@ def drawings(model: Model) -> None:
 def units(model: Model) -> None:
     """Of a sparse code a sheet of its units, the busiest first: what each draws alone, and how often it is in use."""
     found = model.found("units")
-    if not found:
+    if not found or Config.from_dict(model.card["config"]).model.code != "relu":
         return
     use = found["use"]
+    if not any(share > 0 for share in use):
+        st.caption("None of its units is in use for any test image.")
+        return
     order = sorted((j for j in range(len(use)) if use[j] > 0), key=lambda j: -use[j])
     pictures = _drawn_alone(model.one.slug, networks.stamp(model.one.slug), tuple(order))
     st.html(f"<b>What each of its {len(use)} units draws alone</b>")

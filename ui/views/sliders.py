@@ -103,15 +103,18 @@ def middles(models: list[Standing], size: int) -> str:
     from scipy.special import gammaincinv
 
     near = [
-        f"half of the {one.name}'s within {readout.half_within(codes, own):.2f} of its"
+        f"half of the {one.name}'s within {readout.half_within(codes, own):.2f} of its middle"
         for one in models
         for codes in [store.guard_codes(one.slug)]
         for own in [readout.scale(codes, one.learned_prior)]
         if not one.probabilistic or one.learned_prior
     ]
-    own = f" Without that prior σ is that of the codes themselves, robust: {', '.join(near)}." if near else ""
+    own = f"σ is that of the codes themselves, robust: {', '.join(near)}."
+    if len(near) == len(models):
+        return own
     half = math.sqrt(2 * gammaincinv(size / 2, 0.5))  # the median of a χ distribution
-    return f"Half of all draws from N(0, I) lie within {half:.2f} σ of the middle.{own}"
+    others = f" Without that prior {own}" if near else ""
+    return f"Half of all draws from N(0, I) lie within {half:.2f} σ of the middle.{others}"
 
 
 def accepted_draws(models: list[Standing], size: int) -> str:

@@ -276,7 +276,7 @@ export const GAPS = {
     words: "How sensitive is it?", title: "√det JᵀJ of the decoder in the codes' robust σ: shaded where a small step of the code changes the drawing much",
     ends: ["1, hardly moves", "1,000 squared pixels a σ²"],
     dark: (area) => Math.min(1, Math.max(0, Math.log10(area) / 3)),
-    told: (sorted) => `A square of one σ becomes ${middle(sorted).toPrecision(2)} among the drawings, in the median of what is in view.`,
+    told: (sorted) => `A square of one σ becomes ${Number(middle(sorted).toPrecision(2)).toLocaleString("en")} among the drawings, in the median of what is in view.`,
   },
 };
 const middle = (sorted) => sorted[sorted.length >> 1];

@@ -22,7 +22,7 @@ from ui.parts.tiles import numbers
 from ui.shell.failure import fragment
 from ui.shell.folded import folded
 from ui.views.generate.posterior import OF_DENSITIES, prior_and_posterior
-from vae_core import generation, latent
+from vae_core import generation, latent, measures
 
 IN_CONTROL = {"prior": "Prior", "gaussian": "One Gaussian", "mixture": "Several Gaussians"}
 AMOUNTS = {1: "one Gaussian", 10: "ten Gaussians", 30: "thirty Gaussians", 100: "a hundred Gaussians"}
@@ -223,9 +223,9 @@ def _table(models: list[Standing]) -> None:
     for one in models:
         if found := store.measured("generation", one.slug):
             counts = counts or found
-            rows += [(one.title, _called(name, one), *_cells(row)) for name, row in found["rows"].items()]
-    known = store.references()
-    if known:
+            known = ((name, row) for name, row in found["rows"].items() if name in measures.GENERATED)
+            rows += [(one.title, _called(name, one), *_cells(row)) for name, row in known]
+    if known := store.references():
         rows += [(name, "", *_cells(row)) for name, row in known["rows"].items()]
         st.markdown(ones(known["rows"]))
     numbers(HEAD, rows, words=(0, 1))

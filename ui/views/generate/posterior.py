@@ -43,9 +43,9 @@ does. A **leak** is where the prior is below a tenth of $q(z)$, in shares of the
 $\int |q(z) - p(z)|$: 0 where both are one, 1 where they never meet. Of few pictures $q(z)$ is a sum of narrow spots, so
 part of every hole is the finite sample alone; that is why each number names its $N$.
 
-The numbers are sums over a lattice whose step is below 99 % of the test images' σ. In each of its cells lies exactly what each
-Gaussian holds of it, a product of two differences of Φ. Monte Carlo draws 10,000 codes from $q(z)$ instead; ± is its
-standard error.
+The numbers are sums over a lattice whose step is below 99 % of the test images' σ. In each of its cells lies exactly
+what each Gaussian holds of it, a product of two differences of Φ. Monte Carlo draws 10,000 codes from $q(z)$ instead; ±
+is its standard error.
 """
 
 
@@ -154,7 +154,7 @@ def _table(found: dict[Standing, dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> Iterable[str]:
-    mean, error = row["monte_carlo"]["divergence"].values()
+    mean, error = (row["monte_carlo"]["divergence"][name] for name in ("mean", "error"))
     yield from (_images(row), f"{row['kl']:.3f}", f"{row['information']:.3f}", f"{math.log(row['images']):.2f}")
     yield from (f"{row['divergence']:.3f}", f"{mean:.3f} ± {error:.3f}")
     yield from (f"{row[name]:.1%}" for name in ("holes", "leaks", "apart"))
