@@ -509,8 +509,9 @@ TELLING = {"real training images", "a generator of ones"}  # what a page compare
 def references(root: Path | None = None) -> dict[str, Any] | None:
     """What the judge's card says of generators whose faults are known, or None where it speaks of other weights."""
     found = judge.read_card((root or checkpoints.ROOT) / "judge").get("generation")
-    fits = found and found.get("judge") == weights_fingerprint("judge", root)
-    return found if fits and found.get("rows", {}).keys() >= TELLING else None
+    if not found or found.get("judge") != weights_fingerprint("judge", root):
+        return None
+    return found if found.get("rows", {}).keys() >= TELLING else None
 
 
 def judge_again(*, root: Path | None = None, data_folder: Path | None = None) -> dict[str, Any]:

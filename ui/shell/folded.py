@@ -10,7 +10,7 @@ from ui.shell.failure import fragment
 
 
 @fragment
-def folded(label: str, draw: Callable[[], None]) -> None:
+def folded(label: str, draw: Callable[[], object]) -> None:
     """An expander of this name, whose content `draw` writes once it is open."""
     box = st.expander(label, key=f"folded {label}", on_change="rerun")
     if box.open:
