@@ -20,7 +20,6 @@ from ui.live import networks
 from ui.live.cast import Standing
 from ui.parts.cast import lacks
 from ui.parts.links import LINKS
-from ui.parts.picture import takeable_sheet
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
@@ -372,6 +371,8 @@ def _said(value: Any) -> str:
 
 def drawings(model: Model) -> None:
     """A sheet of what it draws: a grid over a code of two numbers, else random codes; a row a label if it is told."""
+    from ui.parts.picture import takeable_sheet
+
     one = model.one
     try:
         pictures = _drawn(one.slug, networks.stamp(one.slug))
