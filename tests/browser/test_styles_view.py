@@ -44,7 +44,7 @@ def test_the_keyboard_moves_the_hand(visit):
     tab.keyboard.press("Home")
     wait_for_link(tab, r"[?&]z=0(,|%2C)0(&|$)")
     soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(torch.zeros(2)), atol=STEP))
-    live = tab.locator(".view [aria-live]")
+    live = tab.locator(".view:not(.sheet) [aria-live]")
     tab.wait_for_function("e => e.textContent.includes('+0.00, +0.00')", arg=live.element_handle())
 
 
@@ -101,7 +101,7 @@ def test_the_hand_is_where_it_was_after_another_page(visit):
     tab.locator('[data-testid="stSidebar"] a[href="Restore"]').click()
     tab.wait_for_selector(f"{READY} h1:has-text('Restore')")
     tab.locator('[data-testid="stSidebar"] a[href="Styles"]').click()
-    tab.wait_for_selector(".view [role=application]")
+    tab.wait_for_selector(".view:not(.sheet) [role=application]")
     wait_for_link(tab, r"[?&]z=")
     soon(lambda: torch.equal(code_in_link(tab), z), True)
     soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=0.02))
