@@ -47,7 +47,9 @@ def visit(server, window):
         if broken:
             tab.route("**/weights.safetensors", cut_weights)
         tab.goto(f"{server}/{address}")
-        tab.wait_for_selector("[role=alert]" if broken else ".view:not(.sheet) [role=application], .view input[type=range]:enabled")
+        tab.wait_for_selector(
+            "[role=alert]" if broken else ".view:not(.sheet) [role=application], .view input[type=range]:enabled"
+        )
         tab.wait_for_selector(READY)
         return tab
 

@@ -496,7 +496,7 @@ def test_an_interrupted_evaluation_promises_nothing(trained, root, tmp_path):
     for i in range(30):
         copy_as(f"{i}", trained[0], tmp_path)
     code, rows, message = interrupt(("evaluate", "--root", tmp_path), root, lambda row: row["event"] == "score")
-    assert code == 130 and "nothing is kept of the rest" in message
+    assert code == 130 and "nothing is kept of the rest" in message, (code, rows[-2:])
     assert 1 <= sum(row["event"] == "score" for row in rows) < 30
 
 
