@@ -53,6 +53,11 @@ class Chosen(NamedTuple):
         """Of its label."""
         return None if self.label is None else self.data.colours[self.label]
 
+    @property
+    def control(self) -> str:
+        """What the control of an end says while this is its digit: one of `BY`."""
+        return next(name for name, kind in BY.items() if kind == (self.how or SAMPLE))
+
     def label_in(self, dataset: Dataset) -> int | None:
         """Its label as a model of that data set may be told it; None where it is no class there."""
         return self.label if dataset.classes == self.data.classes else None

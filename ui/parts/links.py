@@ -242,4 +242,4 @@ def _enter(address: dict[str, str], kept: dict[str, Param | None], keys: Iterabl
         digit.take_from_link(address, key)
         # What the digit is and what its control says are one thing.
         if (chosen := digit.shared(key)) and f"{key}_by" in kept and f"{key}_by" not in address:
-            state[f"{key}_by"] = next(by for by, kind in digit.BY.items() if kind == (chosen.how or digit.SAMPLE))
+            state[f"{key}_by"] = chosen.control

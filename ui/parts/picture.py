@@ -94,8 +94,7 @@ def swap(ends: dict[str, Chosen]) -> None:
     """Two ends of `choose_or_draw` change places, by key: for callbacks. What controls them goes with them."""
     for key, chosen in zip(ends, reversed(ends.values()), strict=True):
         digit.share(chosen, key)
-        kind = chosen.how or digit.SAMPLE
-        st.session_state[f"{key}_by"] = next(by for by, what in digit.BY.items() if what == kind)
+        st.session_state[f"{key}_by"] = chosen.control
 
 
 @callback
