@@ -35,6 +35,12 @@ def soon(read: Callable[[], Any], expected: Any = None) -> None:
         time.sleep(0.05)  # seconds
 
 
+def seen(tab: Any, words: str | re.Pattern[str]) -> Any:
+    """What stands on the page with these words. A view tells them to a screen reader too, half a second later, in a
+    live region that nobody sees: a locator of the words alone would then have found two."""
+    return tab.get_by_text(words).and_(tab.locator(":not([aria-live])"))
+
+
 @pytest.fixture
 def visit(server, window):
     """Open a live page and wait until the hand can take over; `tab.sent` are the frames that left for the server."""

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hands import soon
+from hands import seen, soon
 from PIL import Image, ImageDraw, features
 from playwright.sync_api import expect
 
@@ -85,7 +85,7 @@ def note(tab):
 
 def taken(tab, name: str) -> None:
     """The picture is the page's digit, and the box has made room for it."""
-    expect(tab.get_by_text(re.compile(rf"^Your picture \({re.escape(name)}\)"))).to_be_visible(timeout=PATIENCE)
+    expect(seen(tab, re.compile(rf"^Your picture \({re.escape(name)}\)"))).to_be_visible(timeout=PATIENCE)
     expect(tab.get_by_test_id("stPopoverBody")).to_have_count(0, timeout=PATIENCE)  # or it would hide the digit
     button = tab.get_by_role("button", name="Bring yours")
     expect(button).to_be_focused(timeout=PATIENCE)  # or whoever uses the keyboard starts again at the page's top
@@ -101,13 +101,13 @@ def test_a_photo_becomes_the_digit_of_every_page(tab):
     expect(tab.locator(".lse-step")).not_to_have_count(0)
     tab.get_by_role("combobox", name="Which digit it is").click()
     tab.get_by_role("option", name="it is 4").click()
-    expect(tab.get_by_text("as 4, as you say")).to_be_visible(timeout=PATIENCE)
+    expect(seen(tab, "as 4, as you say")).to_be_visible(timeout=PATIENCE)
     if tab.viewport_size["width"] < 600:
         tab.get_by_test_id("stExpandSidebarButton").click()
     tab.get_by_role("link", name="Restore").click()
-    mine = tab.get_by_text(re.compile(r"^Your picture \(four\.jpg\), said to be a 4\."))
+    mine = seen(tab, re.compile(r"^Your picture \(four\.jpg\), said to be a 4\."))
     expect(mine).to_be_visible(timeout=PATIENCE)
-    expect(tab.get_by_text("The CVAE is told the label, 4 (as you say).")).to_be_visible(timeout=PATIENCE)
+    expect(seen(tab, "The CVAE is told the label, 4 (as you say).")).to_be_visible(timeout=PATIENCE)
     for name in ("Studio", "Restore"):
         if tab.viewport_size["width"] < 600:
             tab.get_by_test_id("stExpandSidebarButton").click()
@@ -118,7 +118,7 @@ def test_a_photo_becomes_the_digit_of_every_page(tab):
     expect(mine).to_be_visible(timeout=PATIENCE)
     expect(tab).to_have_url(re.compile("[?&]d=.*is=4"), timeout=PATIENCE)
     tab.reload()
-    linked = tab.get_by_text("The digit of this link, said to be a 4.")
+    linked = seen(tab, "The digit of this link, said to be a 4.")
     expect(linked).to_be_visible(timeout=PATIENCE)
 
 
@@ -132,7 +132,7 @@ def test_a_phones_photo_travels_small_and_once(tab):
     assert 10_000 < max(tab.sent) < 3_000_000
     before = len(tab.sent)
     tab.get_by_role("button", name="Another").click()
-    expect(tab.get_by_text(re.compile("^Your picture"))).to_have_count(0, timeout=PATIENCE)
+    expect(seen(tab, re.compile("^Your picture"))).to_have_count(0, timeout=PATIENCE)
     assert len(tab.sent) > before and max(tab.sent[before:]) < 10_000
 
 

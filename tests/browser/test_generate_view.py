@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hands import soon
+from hands import seen, soon
 from playwright.sync_api import expect
 from tabs import listening
 
@@ -136,7 +136,7 @@ def test_a_drawing_that_is_pressed_is_the_digit_of_all_pages(visit, touch):
     text = tab.evaluate("() => new URLSearchParams(location.search).get('d')")
     assert np.array_equal(bits(text), (pixels >= 0.5).astype(np.float32))
     tab.locator(".st-key-generate_part").get_by_text("Near yours").click()
-    expect(tab.get_by_text("A drawing of the VAE.")).to_be_visible(timeout=PATIENCE)
+    expect(seen(tab, "A drawing of the VAE.")).to_be_visible(timeout=PATIENCE)
     assert not tab.wrong
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
-from hands import soon
+from hands import seen, soon
 from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 from tabs import listening
@@ -72,7 +72,7 @@ def parameter(tab, name: str) -> str | None:
 def wait_for_t(tab, t: float) -> None:
     """The link and Python's sentence, both of which follow a release, are at t."""
     tab.wait_for_function("t => Number(new URLSearchParams(location.search).get('t')).toFixed(2) === t", arg=f"{t:.2f}")
-    tab.get_by_text(f"At t = {t:.2f} a classifier").wait_for()
+    seen(tab, f"At t = {t:.2f} a classifier").wait_for()
 
 
 def t_of(tab) -> float:
@@ -182,7 +182,7 @@ def test_a_link_opens_the_walk_of_another_model(visit):
     tab.locator(".st-key-walk_dim").get_by_text("20").click()  # of this size there are the shipped ones only
     expect(tab.locator(LIVE)).to_have_count(2, timeout=PATIENCE)
     ready(tab)
-    tab.get_by_text("At t = 0.30 a classifier").wait_for()
+    seen(tab, "At t = 0.30 a classifier").wait_for()
     soon(lambda: np.testing.assert_allclose(painted(tab), at_t(0.3, *samples(2, 3), 20)[[0, 3]], atol=STEP))
 
 
@@ -245,7 +245,7 @@ def test_play_walks_and_pause_tells(visit):
     """Otherwise a button does nothing, or the film loads the server with every frame."""
     tab = visit("from=2&to=3&t=0.2")
     start = len(tab.sent)
-    read = tab.get_by_text("At t = 0.20 a classifier")
+    read = seen(tab, "At t = 0.20 a classifier")
     expect(read).to_be_visible()
     tab.get_by_role("button", name="Play").click()
     expect(read).to_be_hidden()  # words about a place that Play has left
@@ -255,7 +255,7 @@ def test_play_walks_and_pause_tells(visit):
     frames(tab)
     t = t_of(tab)
     wait_for_t(tab, t)
-    expect(tab.get_by_text(f"At t = {t:.2f} a classifier")).to_be_visible()
+    expect(seen(tab, f"At t = {t:.2f} a classifier")).to_be_visible()
     assert len(messages(tab, start)) == 1
     soon(lambda: np.testing.assert_allclose(painted(tab), at_t(t, *samples(2, 3)), atol=ROUNDED))
 
@@ -422,7 +422,7 @@ def test_all_ways_follow_the_pen_and_python_hears_once(visit, finger):
     assert during[0].max() > 0.9  # the visitor's ink is in the plain blend already
     let_go(tab)
     tab.wait_for_function("() => new URLSearchParams(location.search).get('d')")
-    tab.get_by_text("guessed: highest ELBO").wait_for()
+    seen(tab, "guessed: highest ELBO").wait_for()
     ready(tab)
     assert len(messages(tab, start)) == 1
     soon(lambda: tab.evaluate(at_top), scrolled)
@@ -462,7 +462,7 @@ def test_a_pad_by_keyboard_undone_and_cleared(visit):
     pad.focus()
     for key in ["ArrowUp"] * 8 + ["Space"] + ["ArrowDown"] * 16 + ["Space"]:  # a one
         pad.press(key)
-    tab.get_by_text("guessed: highest ELBO").wait_for()
+    seen(tab, "guessed: highest ELBO").wait_for()
     ready(tab)
     one = painted(tab)
     np.testing.assert_allclose(one, between(tab), atol=STEP)

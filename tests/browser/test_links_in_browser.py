@@ -7,7 +7,7 @@ import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from hands import soon
+from hands import seen, soon
 from playwright.sync_api import Error, TimeoutError, expect
 
 from ui.parts import links
@@ -501,7 +501,7 @@ def test_a_walk_in_a_link_is_asked_about_from_the_start(visit):
     )
     tab.goto(tab.url.split("Styles")[0] + "Map?walk=12-345&t=0.3")
     settled(tab)
-    asked = tab.get_by_text(re.compile("^Say whether the AE's drawing is a digit"))
+    asked = seen(tab, re.compile("^Say whether the AE's drawing is a digit"))
     expect(asked).to_be_visible()
     live = "[...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('.map .walk:not([hidden])'))"
     tab.wait_for_function(live)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import torch
-from hands import PATIENCE, PHONE, READY, STEP, code_in_link, drag, drawn, painted, soon, stroke
+from hands import PATIENCE, PHONE, READY, STEP, code_in_link, drag, drawn, painted, seen, soon, stroke
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -276,7 +276,7 @@ def test_sliders_follow_the_picker_and_remember_the_hand(visit):
 
     go(tab, "Restore", ".lse-numbers")
     tab.get_by_role("button", name="Another").click()
-    tab.get_by_text(re.compile("digit 5, an? ")).wait_for()
+    seen(tab, re.compile("digit 5, an? ")).wait_for()
     go(tab, "Sliders", enabled)
     soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(5), atol=STEP))
     soon(lambda: tab.locator(".lse-numbers").inner_text() != numbers, True)
@@ -291,7 +291,7 @@ def test_a_hand_belongs_to_its_size_and_its_digit(visit):
     switch_size(tab, 2)
     soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), drawn_from_digit(3), atol=STEP))
     tab.get_by_role("button", name="Another").click()
-    tab.get_by_text(re.compile("digit 4, an? ")).wait_for()
+    seen(tab, re.compile("digit 4, an? ")).wait_for()
     tab.wait_for_selector(READY)  # the view hears of the digit after the caption, and begins with its code
     tab.get_by_role("button", name="◌ DAE").click()
     tab.get_by_role("button", name="Random code").click()

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
-from hands import soon
+from hands import seen, soon
 from playwright.sync_api import expect
 from sklearn.decomposition import PCA
 from tabs import listening
@@ -640,11 +640,11 @@ def test_a_conditional_model_is_told_one_label_above_and_below(visit, codes):
     assert label != 3
     answer = tab.locator('[data-testid="stMain"] .lse-tile').filter(has_text="CVAE")
     expect(answer).to_contain_text("told 3", timeout=PATIENCE)
-    expect(tab.get_by_text("CVAE draws it, told 3")).to_be_visible()
-    expect(tab.get_by_text(f"Code and nats are those for its own label, {label}.")).to_be_visible()
+    expect(seen(tab, "CVAE draws it, told 3")).to_be_visible()
+    expect(seen(tab, f"Code and nats are those for its own label, {label}.")).to_be_visible()
     tab.get_by_label("Label that the model of the right map is told").select_option("4")
     expect(answer).to_contain_text("told 4", timeout=PATIENCE)
-    expect(tab.get_by_text("CVAE draws it, told 4")).to_be_visible()
+    expect(seen(tab, "CVAE draws it, told 4")).to_be_visible()
     tab.get_by_label("Label that the model of the right map is told").select_option("")
     expect(answer).to_contain_text("its drawing", timeout=PATIENCE)
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import torch
-from hands import soon
+from hands import seen, soon
 from playwright.sync_api import expect
 
 from tests.browser import test_map
@@ -129,7 +129,7 @@ def check(tab, codes, side: str, kind: str) -> int:
     soon(lambda: tab.evaluate(LIT) == [images, images] and len(images) > 20, True)
     rows = tab.evaluate(ROWS)
     assert rows == np.bincount(codes[kind]["test_label"][images].numpy(), minlength=10).tolist()
-    expect(tab.get_by_text(f"{len(images):,} codes caught on the {kind.upper()}'s map.")).to_be_visible()
+    expect(seen(tab, f"{len(images):,} codes caught on the {kind.upper()}'s map.")).to_be_visible()
     # How well they stay together, against all distances.
     for other in ("ae", "vae"):
         mean = codes[other]["test_mean"].float()

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from hands import soon
+from hands import seen, soon
 from playwright.sync_api import expect
 
 from ui.shell.glossary import GLOSSARY, in_text
@@ -499,7 +499,7 @@ def test_an_old_address_opens_the_new_place_in_the_same_state(server, window, ol
     tab.goto(f"{server}/{old}{'&' if '?' in old else '?'}digit=digits:7")
     label = next(label for pages in GROUPS.values() for path, label, _ in pages if address(path) == new.path)
     expect(tab.locator("a[aria-current=page]")).to_have_text(label, timeout=PATIENCE)
-    expect(tab.get_by_text("digit 7, a")).to_be_visible(timeout=PATIENCE)
+    expect(seen(tab, "digit 7, a")).to_be_visible(timeout=PATIENCE)
     assert urlsplit(tab.url).path == f"/{new.path}" and "digits:7" in unquote(tab.url)
     assert parse_qs(new.query).items() <= parse_qs(urlsplit(tab.url).query).items()
 

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 import torch
-from hands import soon
+from hands import seen, soon
 from playwright.sync_api import expect
 
 from ui.parts.tiles import bits
@@ -191,11 +191,11 @@ def test_what_is_drawn_of_nothing(visit):
     soon(lambda: "Draw on the black square" in tab.evaluate("S.at('.verdict').textContent"), True)
     expect(tab.get_by_text("The true posterior, exactly")).to_have_count(0, timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1, 400, 404)}); S.pad.release()")
-    tab.get_by_text("this one has 4.").wait_for(timeout=PATIENCE)
+    seen(tab, "this one has 4.").wait_for(timeout=PATIENCE)
     tab.evaluate("S.pad.show({picture: new Float32Array(784).fill(1)}); S.pad.release()")
     tab.evaluate("settle()")
     tab.wait_for_function(REFINED, timeout=PATIENCE)
-    tab.get_by_text("CVAE: log p(x | y = 3) =").wait_for(timeout=PATIENCE)
+    seen(tab, "CVAE: log p(x | y = 3) =").wait_for(timeout=PATIENCE)
 
 
 def test_by_keyboard_into_the_link_and_nothing_is_sent_while_drawing(visit, networks):
@@ -208,7 +208,7 @@ def test_by_keyboard_into_the_link_and_nothing_is_sent_while_drawing(visit, netw
     soon(lambda: tab.evaluate("[!!A.ae.posterior, !!A.dae.posterior]"), [False, False])
     tab.wait_for_function("() => new URLSearchParams(location.search).get('posterior') === '1'", timeout=PATIENCE)
     exact = likelihood.posterior(networks["vae"], torch.from_numpy(bits(FIRST)))
-    tab.get_by_text(f"log p(x) = −{-exact.log_p:.2f} nats").wait_for(timeout=PATIENCE)
+    seen(tab, f"log p(x) = −{-exact.log_p:.2f} nats").wait_for(timeout=PATIENCE)
     tab.wait_for_selector(IDLE, timeout=PATIENCE)
     x, y, width, height = tab.evaluate(
         "(() => { const b = S.pad.canvas.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()"

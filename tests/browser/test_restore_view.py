@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
-from hands import soon
+from hands import seen, soon
 from playwright.sync_api import expect
 from tabs import listening
 
@@ -129,7 +129,7 @@ def test_the_pictures_follow_in_the_same_task_and_python_hears_once(visit):
     tab.mouse.up()
     tab.wait_for_function(f"() => ({VIEW}).heard")
     nearest = "0.63 was not measured: these are of 0.6, the nearest that was (of two the lesser)."
-    expect(tab.get_by_text(nearest)).to_be_visible()
+    expect(seen(tab, nearest)).to_be_visible()
     expect(tab.locator("html")).not_to_have_attribute("data-moved", "")
     assert len(tab.sent) == sent + 1
     tab.wait_for_url(re.compile("spoil_masking=0.63"))
@@ -150,7 +150,7 @@ def test_a_pointer_near_a_mark_is_on_it_and_there_the_regression_draws(visit):
     tab.get_by_label("Corruption").select_option("blur")
     expect(note).to_contain_text("not kept here")
     expect(tab.get_by_role("button", name="Spoil again")).to_be_disabled()
-    expect(tab.get_by_text("Blur has no chance in it")).to_be_visible()
+    expect(seen(tab, "Blur has no chance in it")).to_be_visible()
 
 
 def test_the_keyboard_steps_finely_and_from_mark_to_mark(visit):
@@ -230,7 +230,7 @@ def test_a_link_gives_the_same_picture_elsewhere_and_a_hostile_one_the_default(v
     soon(lambda: np.testing.assert_allclose(painted(tab)[CVAE], drawn("mnist-cvae-20d", spoilt, 3), atol=STEP))
     other = visit(urlsplit(tab.url).query)
     soon(lambda: np.testing.assert_array_equal(painted(other), painted(tab)))
-    expect(other.get_by_text("The CVAE is told the label, 3 (as you chose).")).to_be_visible()
+    expect(seen(other, "The CVAE is told the label, 3 (as you chose).")).to_be_visible()
     default = visit("digit=digits:12")
     hostile = visit("digit=digits:12&spoil_kind=fog&spoil_masking=1e9&spoil_seed=-1&spoil_told=cvae:x")
     soon(lambda: np.testing.assert_array_equal(painted(default), painted(hostile)))
@@ -240,7 +240,7 @@ def test_what_was_left_is_there_after_another_page(visit):
     tab = visit("digit=digits:12")
     tab.locator(SLIDER).press("PageDown")
     tab.wait_for_function(f"() => ({VIEW}).heard")
-    expect(tab.get_by_text("Masking at 0.4. Nearest on average")).to_be_visible()
+    expect(seen(tab, "Masking at 0.4. Nearest on average")).to_be_visible()
     left = painted(tab)
     tab.locator('[data-testid="stSidebar"] a[href="Styles"]').click()
     tab.wait_for_selector(f"{READY} h1:has-text('Styles')")
@@ -305,7 +305,7 @@ def test_the_old_address_of_denoising_opens_it_here_in_its_state(server, browser
     expect(tab.get_by_role("heading", name="One digit, L corruptions")).to_be_visible(timeout=PATIENCE)
     expect(tab.locator("h1")).to_have_text("Restore")
     expect(tab.locator(".st-key-denoising_kind input")).to_have_value("Gaussian noise")
-    expect(tab.get_by_text(re.compile("^These 5: "))).to_be_visible()
+    expect(seen(tab, re.compile("^These 5: "))).to_be_visible()
     assert urlsplit(tab.url).path == "/Restore" and "part=Denoising" not in tab.url.replace("spoil_part", "")
     tab.get_by_role("radio", name="Try it").click()
     tab.wait_for_function(THERE)

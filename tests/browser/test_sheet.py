@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from hands import seen
 from PIL import Image
 from playwright.sync_api import expect
 from tabs import listening
@@ -61,7 +62,7 @@ def test_a_drawing_on_models_becomes_the_digit(visit, touch, model, rows, column
     tab.wait_for_function("() => new URLSearchParams(location.search).has('d')")
     text = tab.evaluate("() => new URLSearchParams(location.search).get('d')")
     assert np.array_equal(bits(text), expected)
-    expect(tab.get_by_text(f"A drawing of the {'VAE' if model == 'mnist-vae-2d' else 'CVAE'}.")).to_be_visible()
+    expect(seen(tab, f"A drawing of the {'VAE' if model == 'mnist-vae-2d' else 'CVAE'}.")).to_be_visible()
     assert not tab.wrong
 
 
