@@ -96,6 +96,7 @@ def load(slug: str, root: Path | None = None) -> tuple[Autoencoder, dict[str, An
     card, config = _read(slug, root)
     path = (root or ROOT) / slug / "weights.safetensors"
     tensors, _ = read_tensors(path, contents.weights_layout(config.model))  # before a network is allocated
+    contents.check_answers(path, {name: tensor.numpy() for name, tensor in tensors.items()})
     return _with_weights(config.model, tensors), card
 
 
@@ -283,6 +284,7 @@ def _train(
     }
     weights = {name: tensor.half() for name, tensor in model.state_dict().items()}
     files = {"weights.safetensors": tensor_bytes("weights.safetensors", weights)}
+    contents.check_answers(root / config.slug, {name: tensor.numpy() for name, tensor in weights.items()})
     model = _with_weights(config.model, weights)  # what is scored is what ships: the weights after rounding
     card["half_precision_moved"] = round(
         metrics.summary(metrics.per_image(model, test.images, test.labels))[_headline(model)] - full[_headline(model)],

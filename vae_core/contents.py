@@ -5,6 +5,7 @@ Nothing here imports torch: a page that paints first reads its pictures and code
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from vae_core.storage import Layout, StorageError, check_tensors, read_arrays, r
 
 FORMAT = 1  # of the files; a reader refuses a newer one
 MNIST_TEST = 10_000
+ANSWER = 1e18  # that a network's answers must stay below: their squares are still float32
+FAR = 1e3  # of a code: a learned prior's means and logits stay within
+STEEP = 20.0  # of a log σ: from 2e-9 to 5e8
 
 # A pattern: a type (float takes whole numbers, too), None, a tuple of patterns that will all do, [pattern] for a list,
 # {str: pattern} for an object with any names, or an object with these names; one that ends in "?" may be missing, and
@@ -166,10 +170,39 @@ def check_split(slug: str, n: int) -> None:
         )
 
 
+def check_answers(path: Path, weights: Mapping[str, np.ndarray]) -> None:
+    """Finite weights may give answers that are not: raise `StorageError` for a network that could.
+
+    A layer answers at most max_i (Σ_j |w_ij| a + |b_i|) where nothing that comes in is above a; an activation makes it
+    no more than that, or than 1. Pixels are within 1, codes within FAR. The shipped networks stay below 3e10.
+    """
+    for part, most in (("encoder", 1.0), ("decoder", FAR)):
+        for layer in range(0, len(weights), 2):  # an activation stands between two layers
+            if (matrix := weights.get(f"{part}.{layer}.weight")) is None:
+                break
+            gain = np.abs(matrix).sum(1, dtype=np.float64)
+            most = float((gain * max(most, 1.0) + np.abs(weights[f"{part}.{layer}.bias"])).max())
+        if not most < ANSWER:
+            raise StorageError(
+                f"{path}: the {part}'s answers may reach {most:.0e}, and numbers beyond {ANSWER:.0e} can no longer be "
+                "computed with. Restore it or train the model again."
+            )
+    bounds = {"log_sigma": STEEP, "threshold": FAR, "prior.mean": FAR, "prior.logits": FAR, "prior.log_sigma": STEEP}
+    for name in bounds.keys() & weights.keys():
+        if (most := float(np.abs(weights[name]).max())) > bounds[name]:
+            raise StorageError(
+                f"{path}: {name} holds {most:.3g}; at most {bounds[name]:g} can be computed with. Restore it or train "
+                "the model again."
+            )
+
+
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
     """Every tensor of the network by name, half precision as stored."""
     _, config = read_card(folder)
-    return read_arrays(folder / "weights.safetensors", weights_layout(config.model))
+    path = folder / "weights.safetensors"
+    weights = read_arrays(path, weights_layout(config.model))
+    check_answers(path, weights)
+    return weights
 
 
 def read_codes(folder: Path) -> dict[str, np.ndarray]:

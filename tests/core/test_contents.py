@@ -140,6 +140,10 @@ HARMS: dict[str, tuple[Harm, str]] = {
         ),
         "encoder.0.bias holds numbers that are not finite or are beyond 1e",
     ),
+    "weights whose answers are beyond float32": (
+        tensors(W, lambda t: t.update({k: torch.full(v.shape, 1e6) for k, v in t.items() if "encoder" in k})),
+        "the encoder's answers may reach",
+    ),
     "codes whose squares are beyond float32": (
         tensors(C, lambda t: t.update(test_mean=torch.full(t["test_mean"].shape, 3e38))),
         "test_mean holds numbers that are not finite or are beyond 1e",
@@ -175,6 +179,40 @@ def root(tmp_path) -> Path:
     for slug in (VICTIM, OTHER):
         shutil.copytree(checkpoints.ROOT / slug, tmp_path / slug)
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("tensor", "value"),
+    [("prior.log_sigma", 100), ("prior.log_sigma", -100), ("prior.mean", 1e12), ("prior.logits", -1e6)],
+)
+def test_a_prior_that_cannot_be_computed_with_is_refused(tensor, value, tmp_path):
+    """Finite numbers each, of which exp makes an infinity, or a lattice that takes half a minute."""
+    slug = "mnist-mixture-2d"
+    shutil.copytree(checkpoints.ROOT / slug, tmp_path / slug)
+    tensors(W, lambda t: t.update({tensor: torch.full(t[tensor].shape, float(value))}))(tmp_path / slug)
+    for read in (lambda: checkpoints.load(slug, tmp_path), lambda: contents.read_weights(tmp_path / slug)):
+        with pytest.raises(StorageError, match=rf"{tensor} holds 1e\+.*|{tensor} holds 100; at most"):
+            read()
+
+
+@pytest.mark.parametrize("slug", ["mnist-cvae-20d", "mnist-ae-20d-one-layer", "mnist-sparse-64d"])
+def test_no_network_answers_more_than_is_reckoned_with(slug, monkeypatch):
+    """The bound that refuses a network is one: whatever comes in, no answer is beyond it."""
+    model, _ = checkpoints.load(slug)
+    weights = {k: v.numpy() for k, v in model.state_dict().items()}
+    torch.manual_seed(0)
+    x = torch.rand(200, 784).round()
+    z = contents.FAR * (2 * torch.rand(200, model.config.latent_dim) - 1).sign()
+    y = torch.randint(10, (200,)) if model.conditional else None
+    given = [] if y is None else [torch.nn.functional.one_hot(y, 10).float()]
+    for part, inside in (("encoder", x), ("decoder", z)):
+        most = float(getattr(model, part)(torch.cat([inside, *given], dim=1)).abs().max())
+        only = {k: v for k, v in weights.items() if k.startswith(part)}
+        contents.check_answers(Path(slug), only)
+        monkeypatch.setattr(contents, "ANSWER", most)
+        with pytest.raises(StorageError, match=f"the {part}'s answers may reach"):
+            contents.check_answers(Path(slug), only)
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("name", HARMS)
