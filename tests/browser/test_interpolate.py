@@ -527,6 +527,7 @@ def test_two_tabs_walk_by_themselves(visit):
     wait_for_t(there, 0)
     soon(lambda: np.testing.assert_allclose(painted(there), at_t(0, *samples(2, 3)), atol=STEP))
     soon(lambda: np.testing.assert_allclose(painted(here), first, atol=STEP))
+    here.bring_to_front()
     here.get_by_role("button", name="Clear").click()
     here.locator("[data-testid=stAlert]").get_by_text("Draw the digit").wait_for()
     soon(lambda: there.locator("[data-testid=stAlert]").count() == 0 and painted(there).max() > 0.5, True)

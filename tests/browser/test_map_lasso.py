@@ -182,6 +182,7 @@ def test_a_loop_of_the_mouse_lights_up_on_both_maps_and_travels_in_the_link(visi
     assert check(again, codes, "L", "ae") == count
     expect(again.get_by_role("button", name="Lasso")).to_have_attribute("aria-pressed", "true")
     soon(lambda: again.evaluate("V.caught.tiles.map(t => t.image).filter(i => i !== null)"), shown)
+    tab.bring_to_front()
     leave_and_come_back(tab)
     assert check(tab, codes, "L", "ae") == count
     # With fewer classes fewer are caught: a shadow is not.

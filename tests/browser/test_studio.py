@@ -615,8 +615,10 @@ def test_two_tabs_do_not_meet(visit):
     """Two tabs of one browser share modules in its cache, and nothing else."""
     first = visit()
     second = visit()
+    first.bring_to_front()  # a tab behind another draws a frame now and then
     draw(first)
     first.get_by_text("Who lives next door").wait_for(timeout=PATIENCE)
+    second.bring_to_front()
     assert np.array_equal(state(second)["clean"], page.bits(page.FIRST))
     soon(lambda: second.get_by_text("Who lives next door").count(), 0)
     draw(second, [(0.5, 0.2), (0.5, 0.8)])
@@ -1116,12 +1118,14 @@ def test_every_control_comes_back(visit):
     come_back(tab)
     ways = {"page": tab, "link": visit(f"?{query}")}
     for way, there in ways.items():
+        there.bring_to_front()
         there.get_by_text("Who lives next door").wait_for(timeout=PATIENCE)
         there.get_by_text("The true posterior, exactly").wait_for(timeout=PATIENCE)
         got = everything(there)
         assert {k: v for k, v in got.items() if v != want[k]} == {}, way
     sorted_search = "query => [location.search, query].map(q => [...new URLSearchParams(q)].sort().join())"
     same = f"query => (([a, b]) => a === b)(({sorted_search})(query))"
+    tab.bring_to_front()
     tab.wait_for_function(same, arg=query, timeout=PATIENCE)
     tab.reload()
     tab.wait_for_function(FIND, timeout=PATIENCE)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vae_core import checkpoints, data, judge, measures, metrics
+from vae_core import checkpoints, data, measures, metrics
 from vae_core.__main__ import main
 from vae_core.config import ConfigError
 from vae_core.corruption import CORRUPTIONS
@@ -215,17 +215,6 @@ def test_weights_that_change_while_they_are_measured_get_no_number(digits_card, 
     with pytest.raises(StorageError, match="has changed while it was measured"):
         measures.measure(measures.Subject(slug, folder), "slow")
     assert card() == before
-
-
-def test_the_judge_measured_again_keeps_its_threshold_and_weights(copied, mnist_dir):
-    """Later numbers rest on the judge as it is; only its rates may be told anew."""
-    before = read_json(copied / "judge" / "card.json")
-    weights = measures.weights_fingerprint("judge", copied)
-    rates = measures.judge_again(root=copied, data_folder=mnist_dir)
-    after = read_json(copied / "judge" / "card.json")
-    assert after["test"] == rates and measures.weights_fingerprint("judge", copied) == weights
-    assert {k: v for k, v in after.items() if k != "test"} == {k: v for k, v in before.items() if k != "test"}
-    assert set(rates["later_garbage_accepted"]["grey"]) == set(judge.LATER)
 
 
 def test_the_shipped_leak_is_found_again(copied, mnist_dir):
