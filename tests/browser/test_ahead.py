@@ -17,7 +17,7 @@ ASKED = """() => performance.getEntriesByType("resource")
 
 
 def named(link: str) -> set[str]:
-    return {each.partition(STATIC)[2] for each in re.findall(r"<([^>]+)>", link)}
+    return {each.partition(STATIC)[2] for each in re.findall(r"<([^>]+)>", link) if STATIC in each}
 
 
 @pytest.mark.parametrize("page", LIVE)
@@ -34,6 +34,22 @@ def test_a_document_names_what_its_view_imports(server, browser, page):
         tab.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
         asked = {name for name, _ in tab.evaluate(ASKED)}
         assert asked <= first | BELOW, asked - first
+    finally:
+        context.close()
+
+
+def test_the_code_of_streamlits_elements_comes_before_it_is_asked_for(server, browser):
+    """It was asked for when the page was drawn: 230 kB in two ways to the server, before a view could begin."""
+    assert {name.partition(".")[0] for name in ahead.theirs()} > set(ahead.ELEMENTS)
+    context = browser.new_context()
+    try:
+        tab = context.new_page()
+        tab.goto(server)
+        tab.locator("canvas").first.wait_for(timeout=PATIENCE)
+        start = dict(tab.evaluate("performance.getEntriesByType('resource').map(e => [e.name, e.startTime])"))
+        asked = {url.rpartition("/")[2]: at for url, at in start.items()}
+        late = {name for name in ahead.theirs() if asked[name] > asked["health"]}  # where Streamlit begins
+        assert not late
     finally:
         context.close()
 

@@ -1,8 +1,9 @@
 """What a live page will import is named with its document, so that it comes while Streamlit itself still loads.
 
 Otherwise the browser hears of a view's first module when Streamlit has drawn the page, and of each further one when it
-has read the one before: three ways to the server in a row. Asked for again, a module is there. The document also
-holds the sheet, so that a title is drawn where it stays.
+has read the one before: three ways to the server in a row. Asked for again, a module is there. The same holds of the
+code of Streamlit's own elements, which come when the first of their kind is drawn. The document also holds the sheet,
+so that a title is drawn where it stays.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from starlette.routing import Route
 from ui.live.networks import base_path
 from ui.shell.pages import GROUPS, LOOK, STATIC, address
 
+STREAMLIT = Path(st.__file__).parent / "static"
+ELEMENTS = ("BidiComponent", "Html", "PageLink")  # Streamlit's code of what stands on each page with a view
 SHARED = ("host.mjs", "parts/coming.mjs")  # imported by the loader, whatever the view
 _IMPORT = re.compile(r'^\s*(?:import|export)\b[^;"]*?"(\.[^"]+\.mjs)"', re.MULTILINE)
+_THEIRS = re.compile(r'(?:from|import)"\./([^"]+\.js)"')
 _STYLE = re.compile(r'fetch\(new URL\("([^"]+\.css)", import\.meta\.url\)\)')
 
 
@@ -48,6 +52,24 @@ def needed(page: str) -> tuple[list[Path], list[Path]]:
     return sorted(modules), sorted(set(styles))
 
 
+def theirs() -> list[str]:
+    """The modules of ELEMENTS and all that they import, but for what Streamlit's own document names, by their names in
+    its static/js; none where another version of Streamlit calls them otherwise: they then come as late as before."""
+    named, folder = _index(), STREAMLIT / "static/js"
+    waiting = [path.name for name in ELEMENTS for path in folder.glob(f"{name}.*.js")]
+    found: list[str] = []
+    while waiting:
+        name = waiting.pop()
+        if name not in found and f"/{name}" not in named and (folder / name).is_file():
+            found.append(name)
+            waiting += _THEIRS.findall((folder / name).read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+def _index() -> str:
+    return (STREAMLIT / "index.html").read_text(encoding="utf-8")
+
+
 @cache
 def _links() -> dict[str, str]:
     """The `Link` header of each page's document by its address."""
@@ -56,7 +78,10 @@ def _links() -> dict[str, str]:
         modules, styles = needed(page)
         rows = [(each, "modulepreload") for each in modules]
         rows += [(each, "preload; as=fetch; crossorigin") for each in styles]
-        return ", ".join(f"<{_served(each)}>; rel={how}; fetchpriority=low" for each, how in rows)
+        named = [(_served(each), how) for each, how in rows]
+        if modules:
+            named += [(f"{base_path()}/static/js/{name}", "modulepreload") for name in theirs()]
+        return ", ".join(f"<{each}>; rel={how}; fetchpriority=low" for each, how in named)
 
     return {address(page): links(page) for rows in GROUPS.values() for page, *_ in rows}
 
@@ -73,9 +98,8 @@ def document() -> str:
     jumped to its place. It stands in the body: of two rules of the same weight the later one counts, and Streamlit
     writes its own into the head.
     """
-    index = (Path(st.__file__).parent / "static/index.html").read_text(encoding="utf-8")
     root = '<div id="root">'
-    return index.replace(root, f"<style>{LOOK.read_text(encoding='utf-8')}</style>{root}")
+    return _index().replace(root, f"<style>{LOOK.read_text(encoding='utf-8')}</style>{root}")
 
 
 def _route(page: str) -> Route:
