@@ -28,6 +28,7 @@ Pattern = Any
 _SCORES = {"nats": float, "mse": float, "psnr": float, "wrong": float}
 QUALITY = dict.fromkeys(("digit", "entropy", "precision", "recall", "density", "coverage"), float)
 _BY_KIND_AND_AMOUNT = {str: {str: _SCORES}}
+_RANGE = {"mean": float, "error": float}
 _CARD = {
     "format": int,
     "slug": str,
@@ -45,6 +46,15 @@ _CARD = {
     "contraction?": {"mean": float, "median": float, "shift": float},
     "components?": {"purity": float, "together": float, "used": int},
     "units?": {"active": float, "dead": int, "use": [float], "strength": [float]},
+    "posterior?": {
+        "rows": {
+            str: {"split": str, "images": int}
+            | dict.fromkeys(("kl", "information", "divergence", "holes", "leaks", "apart"), float)
+            | {"monte_carlo": dict.fromkeys(("kl", "information", "divergence"), _RANGE)}
+        },
+        "step": float,
+        "reach": float,
+    },
     "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
 }
 _OF_POSTERIORS = {
@@ -54,16 +64,6 @@ _OF_POSTERIORS = {
         for part in ("gap", "approximation", "amortisation")
         for name in ("nll", "nelbo", part, f"{part}_median")
     },
-}
-_RANGE = {"mean": float, "error": float}
-_OF_ALL = {name: float for name in ("kl", "information", "divergence", "holes", "leaks", "apart")}
-_CARD["posterior?"] = {
-    "rows": {
-        str: {"split": str, "images": int, "monte_carlo": dict.fromkeys(("kl", "information", "divergence"), _RANGE)}
-        | _OF_ALL
-    },
-    "step": float,
-    "reach": float,
 }
 BASELINES = {
     "corrupted": _BY_KIND_AND_AMOUNT,

@@ -2,11 +2,10 @@
 // every page.
 
 import { call, told } from "../host.mjs";
-import { toText } from "../maths/digit.mjs";
+import { SIDE, toText } from "../maths/digit.mjs";
 import { element, write } from "./controls.mjs";
 import { announcer } from "./paint.mjs";
 
-const SIDE = 28;
 const BLANK = toText(new Float32Array(SIDE * SIDE));
 
 /**

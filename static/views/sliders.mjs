@@ -284,7 +284,10 @@ class Sliders {
     this.rows.replaceChildren(...this.sliders.slice(0, first).map((s) => s.box));
     this.idleRows.replaceChildren(...this.sliders.slice(first).map((s) => s.box));
     this.idle.hidden = first === this.size;
-    this.summary.textContent = first < busy ? `${this.size - first} more, which vary less`
+    const sum = (/** @type {number[]} */ js) => js.reduce((all, j) => all + lead.worth[j], 0);
+    const left = Math.round((100 * sum(lead.order.slice(first))) / sum(lead.order));
+    this.summary.textContent = first < busy
+      ? `${this.size - first} more: together ${left}% of ${lead.nats ? "the KL" : "the codes' variance"}`
       : `Idle dimensions: ${this.size - busy}, each with less than ${IDLE} nats of KL`;
     this.#changed();
   }

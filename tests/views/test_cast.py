@@ -71,6 +71,28 @@ def test_a_link_puts_other_models_on_the_sliders():
     assert app.multiselect(key="sliders_cast").set_value([]).run() and names(app)  # somebody stays
 
 
+@pytest.mark.parametrize(
+    ("page", "link", "size"),
+    [
+        ("2_Sliders", {"sliders_cast": "mnist-sparse-64d"}, 64),
+        ("3_Styles", {"styles_model": "mnist-scrubbed-20d"}, 20),
+        ("2_Sliders", {"sliders_cast": "vae"}, 20),
+    ],
+)
+def test_who_is_named_in_a_link_tells_the_size(page, link, size):
+    """Written by hand, without the size, it opened the page without them and said nothing."""
+    app = visit(page, **link)
+    key = next(iter(link)).rpartition("_")[0]
+    assert not app.exception and app.session_state[f"{key}_dim"] == size
+    assert not [caption for caption in app.caption if "cannot stand here" in caption.value]
+
+
+def test_who_is_named_and_does_not_fit_is_said_once():
+    app = visit("2_Sliders", sliders_cast="vae~mnist-sparse-64d", sliders_dim="20")
+    said = [caption.value for caption in app.caption if "cannot stand here" in caption.value]
+    assert len(said) == 1 and "not 20 numbers in its code" in said[0] and names(app) == ["vae"]
+
+
 @pytest.mark.parametrize("text", ["nobody", "..~/etc", "vae~" * 9, "mnist-vae-2d-beta4~nobody", ""])
 def test_names_that_are_none_leave_the_page_as_it_opens(text):
     """A link of somebody else's machine names models that are not here; a hostile one names what is no model."""

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui.live import bridge, cast
 from ui.live.cast import Standing
-from ui.parts.links import CAST, SIZES
+from ui.parts.links import CAST, LINKS, SIZES
 from ui.shell.failure import callback
 from ui.shell.family import slug
 
@@ -70,6 +70,9 @@ def choose(page: str, size: int, most: int = MOST) -> list[Standing]:
     asked = [name for name in wanted if cast.slug_of(name, size) in whole]
     can = [name for name in can if name in asked or name not in wanted]
     state[key] = asked or can[:most]
+    for name in named:
+        if name in there:
+            st.caption(f"{told(there[name])} cannot stand here: {reasons[name]}.")
     if not can:
         st.error(
             "No model for this page is here. Restore the folder checkpoints, or run `python -m vae_core train vae`."
@@ -161,10 +164,15 @@ def choose_beside(page: str, one: Standing) -> Standing | None:
 def choose_size(page: str) -> int:
     """Show the control for how many numbers a code has: the sizes of which a model fits, the shipped ones first."""
     key, state = f"{page}_dim", st.session_state
-    there = {one.latent_dim for one in cast.everybody() if not lacks(page, one)}
+    fit = [one for one in cast.everybody() if not lacks(page, one)]
+    there = {one.latent_dim for one in fit}
     sizes = [size for size in SIZES if size in there] + sorted(there - set(SIZES)) or list(SIZES)
     if state[key] not in sizes:
-        state[key] = sizes[0]
+        # A link that names models and no size: theirs, but of the shipped ones, which have two.
+        asked = [*state.get(f"{page}_cast", ()), state.get(f"{page}_model")]
+        named = [one.latent_dim for one in fit if one.key in asked and one.key != one.kind]
+        start = next(param.start for kept in LINKS.values() if (param := kept.get(key)))
+        state[key] = next(size for size in (*named, start, sizes[0]) if size in sizes)
     return st.segmented_control("Numbers in the code", sizes, required=True, key=key, persist_state="session")  # pyright: ignore[reportReturnType]: required
 
 

@@ -222,7 +222,7 @@ def hold(page: str) -> None:
     for name, param in kept.items():
         if isinstance(param, Param):
             state.setdefault(name, param.start)
-            values[name] = None if state[name] == param.start else param.write(state[name])
+            values[name] = None if state[name] in (None, param.start) else param.write(state[name])
     if page == "Interpolate":
         values |= dict.fromkeys(OLD)
     for key, python_writes in digits.items():
@@ -238,6 +238,9 @@ def _enter(address: dict[str, str], kept: dict[str, Param | None], keys: Iterabl
                 state[name] = param.read(address[name])
             except ValueError:  # links get cut
                 continue
+        page, _, what = name.rpartition("_")
+        if what in ("cast", "model") and (size := f"{page}_dim") in kept.keys() - address.keys():
+            state[size] = None  # who is named tells it
     for key in keys:
         digit.take_from_link(address, key)
         # What the digit is and what its control says are one thing.

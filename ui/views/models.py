@@ -163,13 +163,18 @@ class Score(NamedTuple):
     told: Callable[[Model], str]  # the number, or "—" and why there is none
 
 
+DENSITY = " of a density"
+NATS = ("nelbo", "reconstruction_at_mean")  # of what is seen: with Gaussian pixels they compare with no others
 _FOR_THE_JUDGE = "— the judge knows MNIST alone"
 
 
 def _of_test(name: str, form: str = "{:.2f}", lacking: str = "— not measured") -> Callable[[Model], str]:
     def said(model: Model) -> str:
         if model.one.probabilistic or name in ("reconstruction_at_mean", "mse"):
-            return form.format(model.card["test"][name]) if name in model.card["test"] else lacking
+            if name not in model.card["test"]:
+                return lacking
+            of = DENSITY if name in NATS and model.card.get("likelihood") == "gaussian" else ""
+            return form.format(model.card["test"][name]) + of
         return "— its code is a point"
 
     return lambda model: said(model).replace("-", "−")
@@ -260,7 +265,7 @@ SCORES = (
     Score("random codes that draw a digit", "high", _draws),
     Score("drawings that show the label asked for", "high", _agreement),
     Score("labels that are read from a draw of the code", "low", _leak),
-    Score("squared move of the code a pixel, codes of variance 1", "", _moved),
+    Score("how far the code moves with the pixels, ‖∂z/∂x‖², codes scaled to variance 1", "", _moved),
     Score("units of the code in use for an image", "", _used),
     Score("Gaussians of the prior in use, and how often an image has their commonest class", "", _grouped),
     *(
@@ -298,7 +303,7 @@ def everyone(there: list[Standing]) -> None:
             told_of = (score.told(model) for score in (SCORES[0], SCORES[3], SCORES[5]))
             cells = ["—" if cell.startswith("—") else cell for cell in told_of]
             if model.card.get("likelihood") == "gaussian":
-                cells[:2] = [cell if cell == "—" else f"{cell} *" for cell in cells[:2]]
+                cells[:2] = [cell.replace(DENSITY, " *") for cell in cells[:2]]
                 densities = True
             rows.append((one.title, str(one.latent_dim), f"{model.card['parameters']:,}", *cells))
         st.html(f"<b>{html.escape(_capital(_title(dataset)))}</b>")

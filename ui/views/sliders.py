@@ -264,7 +264,11 @@ def slider_picture(options: list[dict], chosen: Chosen, labels: list[str], hand:
     head = f"<span>Sliders of the</span><select disabled><option>{lead['title']}</option></select>"
     if not one:
         head += f'<span class="quiet">{OTHERS}</span>'
-    more = f"{len(z) - FIRST} more, which vary less" if busy > FIRST else f"Idle dimensions: {idle}" if idle else ""
+    more = f"Idle dimensions: {idle}" if idle else ""
+    if busy > FIRST:
+        left = sum(lead["worth"][j] for j in lead["order"][FIRST:]) / sum(lead["worth"])
+        of = "the KL" if nats else "the codes' variance"
+        more = f"{len(z) - FIRST} more: together {left:.0%} of {of}"
     rest = f"<details><summary>{more}</summary></details>" if more else ""
     return (
         f'<div class="bar">{bar}</div><div class="sliders"><div class="stage{one}">{tiles}</div><div>'

@@ -140,8 +140,9 @@ def packed(density: torch.Tensor) -> dict[str, Any]:
 def note(row: dict[str, Any]) -> str:
     """What was measured of one q(z)."""
     return (
-        f"{_images(row)}: {_share(row['holes'])} of the prior lies in holes, {_share(row['leaks'])} of the codes leak. "
-        f"E KL {row['kl']:.2f} nats = mutual information {row['information']:.2f} + KL(q(z) ‖ p) "
+        f"{_images(row)}: {_share(row['holes'])} of the prior lies in holes, where hardly a code does; "
+        f"{_share(row['leaks'])} of the codes leak out, to where the prior hardly is. "
+        f"E KL {row['kl']:.2f} nats ≈ mutual information {row['information']:.2f} + KL(q(z) ‖ p) "
         f"{row['divergence']:.2f}."
     )
 
