@@ -93,7 +93,8 @@ def test_every_checkpoint_opens():
         assert shown["squared error of a pixel"][0] == f"{card['test']['mse']:.4f}"
         bound = shown["−ELBO, nats per image"][0]
         if one.probabilistic:
-            assert bound == f"{card['test']['nelbo']:.2f}{' given y' * one.conditional}".replace("-", "−")
+            of = " of a density" * (card["likelihood"] == "gaussian") + " given y" * one.conditional
+            assert bound == f"{card['test']['nelbo']:.2f}".replace("-", "−") + of
         else:
             assert bound.startswith("— ")  # and why
         terms = {term for row in card["history"] for term, value in row.items() if value is not None}
