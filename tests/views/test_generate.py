@@ -109,13 +109,14 @@ def test_a_learned_prior_is_drawn_from_and_its_nats_are_told():
     torch.testing.assert_close(sent.means, own.means)
     torch.testing.assert_close(sent.weights, own.weights)
     told = generate.words([plain, one], "prior", 10, 20)
+    assert "from the prior that it has learned" in told
+    told = generate.beside([plain, one], "prior")
     mine, its = (checkpoints.read_card(each.slug)["test"]["nelbo"] for each in (one, plain))
     assert f"{its - mine:.1f} nats less" in told and f"{mine:.1f} against {its:.1f}" in told
-    assert "from the prior that it has learned" in told
     kept = checkpoints.read_card(one.slug)["components"]
     assert f"{kept['purity']:.0%} of test digits" in told and f"{kept['together']:.0%} lie in the one Gaussian" in told
     assert f" {kept['used']} Gaussians are in use" in told
-    assert "Gaussians are in use" not in generate.words([plain, one], "gaussian", 10, 20), "of one Gaussian of codes"
+    assert "Gaussians are in use" not in generate.beside([plain, one], "gaussian"), "of one Gaussian of codes"
 
 
 def test_nats_of_other_pixels_are_not_compared():

@@ -12,7 +12,7 @@ const SLOTS = 36; // tiles a side of the atlas: more than two screens of them
 const APART = 28; // CSS pixels between two arrows, at least
 const TOGETHER = 4; // tiles in one call of the decoder: its weights are then read once for all; half a millisecond
 const BUDGET = 5; // milliseconds after which a slice ends: with what is drawn around it, it stays below 8
-export const SHADE = "#3f90da"; // of what a place lacks: told from both themes' ground and from the accent
+export const SHADE = "#2a9d5c"; // of what a place lacks: told from both themes' ground, from the accent and from any class
 const ELLIPSES = 1500; // at most on one map
 const GRID = 144; // cells a side of the density
 const DENSEST = 0.5; // codes a square of one robust σ, of all, from which on the density is drawn alike: three times a Gaussian's peak
@@ -343,6 +343,12 @@ export class Gaps extends Computed {
   #at(i, j) {
     const { finest, values } = this;
     return values.get(`${finest}:${i}:${j}`) ?? values.get(`${finest + 2}:${Math.round(i / 4)}:${Math.round(j / 4)}`);
+  }
+
+  /** Which share of the view is known as finely as it will be. */
+  get done() {
+    const all = [...inView(this.plane, this.finest)];
+    return all.filter(([i, j]) => this.values.has(`${this.finest}:${i}:${j}`)).length / all.length;
   }
 
   /** The values in view, ascending. */

@@ -713,6 +713,8 @@ class MapView {
       else if (gap) {
         const values = side.gaps.inSight;
         words.push(values.length ? GAPS[gap].told(values) : "The shades are on their way.");
+        const { done } = side.gaps;
+        if (values.length && done < 1) words.push(`So far ${Math.floor(100 * done)}% of the view has been looked at closely.`);
       }
       const far = beyond(side.codes.mean, side.plane.home);
       if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);

@@ -111,6 +111,8 @@ def _draws(models: list[Standing], size: int, source: str, components: int) -> N
             drawn_from = {"source": packed(one, source, components), "note": note(one, source, components)}
         told.append(_option(one) | drawn_from)
     _show("draws", models, told)
+    if more := beside(models, source):
+        st.markdown(more)
     folded("All numbers, and generators whose faults are known", partial(_table, models))
 
 
@@ -172,7 +174,13 @@ def words(models: Iterable[Standing], source: str, components: int, size: int) -
     points = [one.name for one in found if not one.probabilistic]
     if points and source == "prior":
         told.append(f"Nothing in training placed the codes of {readout.listed(points)} there.")
-    return " ".join((*told, *bought(found), *(grouped(found) if source == "prior" else ())))
+    return " ".join(told)
+
+
+def beside(models: Iterable[Standing], source: str) -> str:
+    """Below the drawings: what the nats of each VAE bought, and what the Gaussians of a learned prior are."""
+    found = {one: kept["rows"] for one in models if (kept := store.measured("generation", one.slug))}
+    return "\n".join(f"- {line}" for line in (*bought(found), *(grouped(found) if source == "prior" else ())))
 
 
 def bought(found: dict[Standing, dict[str, Any]]) -> Iterator[str]:
