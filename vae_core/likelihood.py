@@ -619,8 +619,7 @@ def _modes(z: Tensor, log_density: Tensor, step: float) -> tuple[Tensor, Tensor]
     """Local maxima of the posterior, the heaviest first: (M, 2), and the share of the mass (M,) in each one's basin."""
     seen = log_density > log_density.max() - DROP
     z, value = z[seen], log_density[seen].numpy()
-    index = torch.round((z + REACH) / step - 0.5).long()
-    index = (index - index.amin(0) + 1).numpy()
+    index = _squeezed(torch.round((z + REACH) / step - 0.5).long().numpy())
     picture = np.full(index.max(0) + 2, -np.inf)
     picture[index[:, 0], index[:, 1]] = value
     from scipy.ndimage import maximum_filter
@@ -644,6 +643,16 @@ def _modes(z: Tensor, log_density: Tensor, step: float) -> tuple[Tensor, Tensor]
         peaks, share = np.stack(np.unravel_index(tops, picture.shape), 1), share[heavy]
     lookup = {tuple(at): i for i, at in enumerate(index.tolist())}
     return torch.stack([z[lookup[tuple(at)]] for at in peaks.tolist()]).float(), torch.tensor(share)
+
+
+def _squeezed(index: np.ndarray) -> np.ndarray:
+    """Cells (n, 2) of a lattice from 1 up, where rows and columns in which none lies count as one: neighbours stay
+    neighbours, and two islands need no sea of memory between them."""
+    axes = []
+    for axis in index.T:
+        there, place = np.unique(axis, return_inverse=True)
+        axes.append(np.cumsum([1, *np.minimum(np.diff(there), 2)])[place])
+    return np.stack(axes, 1)
 
 
 def _draws(code: Code, n: int, generator: torch.Generator) -> Tensor:

@@ -22,6 +22,20 @@ def digits():
     return data.load("digits", "test")
 
 
+@pytest.mark.parametrize("apart", [30, 10**9], ids=["near", "far"])
+def test_islands_are_two_modes_however_far_apart(apart):
+    """A picture from one to the other would be the memory of the whole server; a saddle between makes them one."""
+    i, j = (
+        part.reshape(-1).double() for part in torch.meshgrid(torch.arange(-9, 10), torch.arange(-9, 10), indexing="ij")
+    )
+    bump = -0.1 * (i**2 + (j - 1) ** 2)
+    z = torch.cat([torch.stack([i, j], 1), torch.stack([i + apart, j - apart], 1)]) / 1000
+    modes, share = likelihood._modes(z - likelihood.REACH + 0.0005, torch.cat([bump, bump + math.log(3)]), 0.001)
+    torch.testing.assert_close(share, torch.tensor([0.75, 0.25]).double(), atol=1e-9, rtol=0)
+    at = torch.tensor([[apart, 1 - apart], [0, 1]]).double() / 1000
+    torch.testing.assert_close(modes.double() + likelihood.REACH - 0.0005, at, atol=1e-3, rtol=1e-6)
+
+
 @pytest.fixture(scope="module", params=["mnist-vae-2d", "mnist-cvae-2d"])
 def shipped(request, digits):
     """A shipped model, bundled digits, and their labels where the model is told them."""
