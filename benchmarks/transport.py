@@ -59,19 +59,16 @@ def length(frame: dict) -> float:
     return len(frame["payloadData"]) * (0.75 if frame["opcode"] == 2 else 1)
 
 
-def measure(
-    browser: Browser, address: str, app: str, rounds: int, slow: bool
-) -> dict[str, list[tuple[float, float, float]]]:
-    found: dict[str, list[tuple[float, float, float]]] = {"first visit": [], "reload": []}
-    for _ in range(rounds):
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        page = context.new_page()
-        page.set_default_timeout(4 * PATIENCE)
-        if slow:
-            context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW)
-        found["first visit"].append(visit(page, app, partial(page.goto, address, wait_until="commit")))
-        found["reload"].append(visit(page, app, partial(page.reload, wait_until="commit")))
-        context.close()
+def measure(browser: Browser, address: str, app: str, slow: bool) -> dict[str, tuple[float, float, float]]:
+    """A first visit and a reload."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(4 * PATIENCE)
+    if slow:
+        context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW)
+    first = visit(page, app, partial(page.goto, address, wait_until="commit"))
+    found = {"first visit": first, "reload": visit(page, app, partial(page.reload, wait_until="commit"))}
+    context.close()
     return found
 
 
@@ -90,23 +87,22 @@ def main() -> None:
         browser = p.chromium.launch(executable_path=chromium, args=FLAGS)
         print("| | median | 95 % | rounds | |\n| --- | ---: | ---: | ---: | --- |")
         with served(folder, "app.py") as empty, served(ROOT, "app.py") as ours:
-            measure(browser, ours, "Studio", 1, slow=False)  # the server's own first time
+            measure(browser, ours, "Studio", slow=False)  # the server's own first time
             for slow, rounds in ((False, args.rounds), (True, args.slow_rounds)):
                 if not rounds:
                     continue
-                results = {
-                    app: measure(browser, address, app, rounds, slow)
-                    for app, address in (("empty app", empty), ("Studio", ours))
-                }
-                for app, found in results.items():
-                    for which, values in found.items():
+                addresses = {"empty app": empty, "Studio": ours}
+                turns = [  # by turns, so that both meet the machine as it is
+                    {app: measure(browser, address, app, slow) for app, address in addresses.items()}
+                    for _ in range(rounds)
+                ]
+                for app in addresses:
+                    for which in ("first visit", "reload"):
                         network = "1.6 Mbit/s" if slow else "this machine"
-                        spent, early, size = (list(column) for column in zip(*values, strict=True))
+                        spent, early, size = (list(c) for c in zip(*(turn[app][which] for turn in turns), strict=True))
                         note = f"{statistics.median(early):.2f} of {statistics.median(size):.2f} MB"
                         row(f"{app}, {which}, {network}", spent, note=note)
-                medians = {
-                    app: statistics.median(ms for ms, *_ in found["first visit"]) for app, found in results.items()
-                }
+                medians = {app: statistics.median(turn[app]["first visit"][0] for turn in turns) for app in addresses}
                 print(f"\nThe Studio answers after {medians['Studio'] / medians['empty app']:.2f} times as long.\n")
         browser.close()
 
