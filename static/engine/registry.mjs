@@ -84,6 +84,15 @@ export const codes = ({ slug, codes: address }) => once(address, slug, (bytes) =
   return { mean: values("test_mean"), logvar: values("test_logvar"), label: Uint8Array.from(values("test_label") ?? []) };
 });
 
+/**
+ * Model and codes. The codes, a fifteenth of the bytes, are asked for first: the weights then end the waiting.
+ * @param {Network} network @returns {Promise<[Model, Codes]>} rejects with an EngineError
+ */
+export function both(network) {
+  const its = codes(network);
+  return Promise.all([model(network), its]);
+}
+
 /** Calls `told` with every part of any file that comes, until the answer is called. */
 export function watch(told) {
   listeners.add(told);

@@ -73,9 +73,7 @@ class Styles {
 
   async start() {
     const { slug, network, place } = this.options;
-    const [style, model, codes] = await Promise.all([
-      styleSheet(this.root), registry.model(network), registry.codes(network),
-    ]);
+    const [style, [model, codes]] = await Promise.all([styleSheet(this.root), registry.both(network)]);
     if (this.gone) return;
     if (!model.conditional) throw new EngineError(`One hand, all classes: that needs a conditional model, and ${slug} takes no label.`);
     this.model = model;

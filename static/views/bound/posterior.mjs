@@ -101,7 +101,7 @@ class BoundView {
 
   async #load() {
     const { slug, network } = this.options;
-    const [model, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
+    const [model, codes] = await registry.both(network);
     if (!model.probabilistic || model.latentDim !== 2) {
       throw new EngineError(`The bound is drawn for a posterior in two dimensions; ${slug} has none.`);
     }

@@ -95,11 +95,10 @@ class Walk {
   async start() {
     const { models } = this.options;
     const [style, ...loaded] = await Promise.all([
-      styleSheet(this.root),
-      ...models.map(async ({ network }) => ({ model: await registry.model(network), codes: await registry.codes(network) })),
+      styleSheet(this.root), ...models.map(({ network }) => registry.both(network)),
     ]);
     if (this.gone) return;
-    this.members = models.map((about, i) => ({ ...about, ...loaded[i] }));
+    this.members = models.map((about, i) => ({ ...about, model: loaded[i][0], codes: loaded[i][1] }));
     this.#build(style);
     if (kept !== null) link.set({ t: Number(this.t.toFixed(3)) });
     this.#take();

@@ -266,7 +266,7 @@ class MapView {
 
   async #fetch(kind) {
     const { slug, network, plane } = this.known.get(kind);
-    const [whole, codes] = await Promise.all([registry.model(network), registry.codes(network)]);
+    const [whole, codes] = await registry.both(network);
     const wanted = plane ? plane.centre.length : 2;
     if (whole.latentDim !== wanted) {
       throw new EngineError(`The map expected ${wanted} latent dimensions of ${slug}, which has ${whole.latentDim}. ` +

@@ -200,7 +200,7 @@ class Studio {
   /** Everything that needs the networks. */
   async start() {
     await arrivals(this.options.models.map(({ network }) => network), {
-      load: (network) => Promise.all([registry.model(network), registry.codes(network)]),
+      load: registry.both,
       here: (i, [model, codes]) => {
         if (this.gone) return;
         this.answers[i].start(model, codes, this.options.models[i].network.colours);
