@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from vae_core import checkpoints, latent, metrics
+from vae_core import checkpoints, latent, likelihood, metrics
 from vae_core.corruption import CORRUPTIONS
 from vae_core.storage import StorageError
 
@@ -192,6 +192,25 @@ def posterior() -> Iterator[str]:
     yield from table([*head, "holes", "leaks", "apart"], rows)
 
 
+def ladder() -> Iterator[str]:
+    """What better and better q leave of the gap, of the models that were integrated."""
+    kept = {slug: found for slug in checkpoints.available() if (found := checkpoints.read_card(slug).get("ladder"))}
+    rows = [
+        [
+            *(name, str(way.encodings), str(way.drawings)),
+            *(
+                f"{row[key]:.2f}"
+                for found in kept.values()
+                for key in ("gap", "median")
+                for row in [found["rows"][name]]
+            ),
+        ]
+        for name, way in likelihood.LADDER.items()
+    ]
+    models = [f"{slug.removeprefix('mnist-')}, {key}" for slug in kept for key in ("mean gap", "median")]
+    yield from table(["q of", "encodings", "drawings", *models], rows)
+
+
 def gaps() -> Iterator[str]:
     """What the bound misses over all images, and over those whose best ELBO was looked for."""
     for kind in ("vae", "cvae"):
@@ -227,7 +246,7 @@ def runs() -> Iterator[str]:
 
 
 def main() -> None:
-    for part in (scores, denoising, every_amount, relatives, generation, posterior, gaps, spreads, runs):
+    for part in (scores, denoising, every_amount, relatives, generation, posterior, ladder, gaps, spreads, runs):
         print("\n".join(part()), end="\n\n")
 
 

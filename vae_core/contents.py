@@ -58,6 +58,7 @@ _CARD = {
     "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
 }
 _OF_POSTERIORS = {
+    "ladder?": {"rows": {str: {"gap": float, "median": float, "first": float}}, "images": int},
     "test": {"reconstruction": float, "kl": float, "nelbo": float},
     "exact?": {
         name: float

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from vae_core.models import Autoencoder, Code
 from vae_core.prior import Learned, gauss_hermite, log_normal
+from vae_core.training import augment
 
 REACH = 7.0  # the coarse lattice covers ±REACH; beyond it p(z) alone is below e^−24 of its top
 COARSE = 0.25  # its step
@@ -48,6 +49,32 @@ DECODED = 4096  # codes decoded at a time
 NODES = 12  # Gauss–Hermite nodes in each dimension
 MOST_NODES = 48  # for a q so wide that the decoder bends within it
 SETTLED = 0.01  # nats that twice the nodes may still move an expectation
+WAY_NODES = 6  # of a climb on its way; where it ends is measured with NODES
+MOVED = 0.6  # strength of the small maps (`training.augment`) under which an image is encoded again
+TOGETHER = 100  # images that climb at once
+
+
+class Way(NamedTuple):
+    """How a rung of the ladder finds its q: the best of so many encodings, and so many steps of the climb from it."""
+
+    encodings: int  # of the image itself, and of it moved a little
+    steps: int
+
+    @property
+    def drawings(self) -> int:
+        """How many codes are decoded to find it: each encoding's mean, WAY_NODES² for each gradient."""
+        chosen = self.encodings if self.encodings > 1 else 0
+        return chosen + (self.steps + 1) * WAY_NODES**2 if self.steps else chosen
+
+
+# The ladder of inference, from the encoder's one pass upwards; its names stand on cards and in tables.
+LADDER = {
+    "the encoder": Way(1, 0),
+    "best of 5 encodings": Way(5, 0),
+    "best of 5, 1 step": Way(5, 1),
+    "best of 5, 2 steps": Way(5, 2),
+    "best of 33, 2 steps": Way(33, 2),
+}
 
 _coarse: WeakKeyDictionary[Autoencoder, dict[tuple, Tensor]] = WeakKeyDictionary()
 
@@ -103,6 +130,14 @@ class Climb(NamedTuple):
     @property
     def end(self) -> Code:
         return Code(self.mean[-1], self.logvar[-1])
+
+
+class Ladder(NamedTuple):
+    """q on every rung of LADDER, of N images."""
+
+    mean: Tensor  # (R, N, 2)
+    logvar: Tensor  # (R, N, 2)
+    elbo: Tensor  # (R, N), never falling
 
 
 # The exact posterior --------------------------------------------------------------------------------------------------
@@ -305,6 +340,52 @@ def climb(
         path.append((mean.detach(), log_sigma.detach(), best))
     means, sigmas, values = (torch.stack(part) for part in zip(*path, strict=True))
     return Climb(means, 2 * sigmas, values)
+
+
+def ladder(model: Autoencoder, x: Tensor, y: Tensor | None = None, nodes: int = NODES) -> Ladder:
+    """Better and better q for images (N, 784) with labels (N,): the rungs of LADDER.
+
+    An image is encoded as it is and moved a little (every image under the same small maps), and the encoding whose mean
+    has the highest log p(x, z) of the *unmoved* image is where the climb starts. A rung that is no better than the one
+    below it, by the ELBO of the unmoved image with so many nodes, keeps the q of that one.
+    """
+    _check(model, y)
+    rows = torch.arange(len(x)).split(TOGETHER)
+    parts = [_rungs(model, x[some], None if y is None else y[some], nodes) for some in rows]
+    return Ladder(*(torch.cat(part, 1) for part in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def _rungs(model: Autoencoder, x: Tensor, y: Tensor | None, nodes: int) -> Ladder:
+    tried, fit = _encodings(model, x, y, max(way.encodings for way in LADDER.values()))
+    image, climbs = torch.arange(len(x)), {}
+    rungs: list[Ladder] = []
+    for way in LADDER.values():
+        if way.encodings not in climbs:
+            k = fit[:, : way.encodings].argmax(1)
+            start = Code(tried.mean[image, k], tried.logvar[image, k])
+            steps = max(other.steps for other in LADDER.values() if other.encodings == way.encodings)
+            climbs[way.encodings] = climb(model, x, start, y, steps, WAY_NODES)
+        found: Climb = climbs[way.encodings]
+        code = Code(found.mean[way.steps], found.logvar[way.steps])
+        rung = Ladder(*code, elbo(model, x, code, y, nodes))
+        if rungs:
+            better = rung.elbo > rungs[-1].elbo
+            kept = zip(rung, rungs[-1], strict=True)
+            rung = Ladder(*(torch.where(better if new.dim() == 1 else better[:, None], new, old) for new, old in kept))
+        rungs.append(rung)
+    return Ladder(*(torch.stack(part) for part in zip(*rungs, strict=True)))
+
+
+def _encodings(model: Autoencoder, x: Tensor, y: Tensor | None, n: int) -> tuple[Code, Tensor]:
+    """q of each image as it is and under n − 1 small maps, (N, n, 2) each; log p(x, μ) of the image as it is (N, n)."""
+    moved = [augment(one.expand(n - 1, -1), MOVED, torch.Generator().manual_seed(0)) for one in x]
+    seen = torch.cat([x[:, None], torch.stack(moved)], 1).flatten(0, 1)
+    label = None if y is None else y.repeat_interleave(n)
+    code = model.encode(model.observe(seen), label)
+    nll = model.nll(model.observe(x).repeat_interleave(n, 0), model.decode(code.mean, label))
+    fit = (model.prior.log_prob(code.mean) - nll).view(-1, n)
+    return Code(code.mean.view(-1, n, 2), code.logvar.view(-1, n, 2)), fit
 
 
 # Estimates ------------------------------------------------------------------------------------------------------------

@@ -320,6 +320,39 @@ def _no_posterior(subject: Subject) -> str:
     return ""
 
 
+LADDER_FIRST = 100  # images whose gap stands apart, so that it is found again in seconds
+
+
+def _ladder(subject: Subject) -> dict[str, Any]:
+    """{rows: {a rung's name: mean and median of log p(x) − ELBO, and the mean over the `first` LADDER_FIRST}}."""
+    few, model = slice(0, checkpoints.CLIMBED), subject.model
+    test = data.Split(*(part[few] for part in subject.splits[1]))
+    found = likelihood.ladder(model, test.images, test.labels if model.conditional else None)
+    gap = checkpoints.load_exact(subject.slug, subject.root)["log_p"][few].double() - found.elbo
+    first = gap[:, :LADDER_FIRST].mean(1)
+    rows = {
+        name: {"gap": round(float(mean), 4), "median": round(float(median), 4), "first": round(float(of_first), 4)}
+        for name, mean, median, of_first in zip(
+            likelihood.LADDER, gap.mean(1), gap.median(1).values, first, strict=True
+        )
+    }
+    return {"rows": rows, "images": gap.shape[1]}
+
+
+def _no_ladder(subject: Subject) -> str:
+    try:
+        likelihood.check(subject.model)
+        checkpoints.load_exact(subject.slug, subject.root)
+    except likelihood.LikelihoodError as error:
+        return str(error)
+    except StorageError:
+        return (
+            f"The ladder is measured against log p(x), which nobody has integrated: `python -m vae_core integrate "
+            f"{subject.slug}` does."
+        )
+    return ""
+
+
 # The register: `python -m vae_core measure` adds to a card whatever of these is not on it.
 MEASURES = {
     "test": Measure(
@@ -418,6 +451,17 @@ MEASURES = {
         _posterior_whole,
         _densities,
         leeway=0.01,
+    ),
+    "ladder": Measure(
+        f"the gap log p(x) − ELBO over the first {checkpoints.CLIMBED:,} test images under better and better q: of the "
+        "encoder's one pass, of the best of several encodings, and after steps of the climb from there",
+        "nats per image",
+        "low",
+        _ladder,
+        lambda found: "  ".join(f"{name}: gap {row['gap']:.2f}" for name, row in found["rows"].items()),
+        _no_ladder,
+        rows=frozenset(likelihood.LADDER),
+        leeway=0.03,
     ),
 }
 

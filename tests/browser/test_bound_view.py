@@ -71,9 +71,9 @@ def picture(i: int, slug: str = SLUGS[None], steps: int = 12) -> dict:
     ledger = likelihood.ledger(model, x, label, code, posterior)
     ends = [Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True)]
     reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
-    return part.options(
-        cast.standing(slug), chosen, label, Found(code, posterior, ledger, climb, names, reached), extent
-    )
+    ladder = likelihood.ladder(model, x[None], None if label is None else torch.tensor([label]))
+    found = Found(code, posterior, ledger, climb, names, reached, ladder)
+    return part.options(cast.standing(slug), chosen, label, found, extent)
 
 
 def elbo(told: dict, mean, logvar, nodes: int = 12, **_) -> float:
@@ -329,6 +329,34 @@ def test_buttons_put_q_where_they_say(visit):
     soon(lambda: left < q_of(page)[0][0] < right and bottom < q_of(page)[0][1] < top, True)
     page.get_by_role("button", name="Encoder's q").click()
     soon(lambda: q_of(page), (told["q"]["mean"], told["q"]["logvar"]))
+
+
+def test_a_rung_is_climbed_onto_and_sigma_shrinks_by_keyboard(visit):
+    """A rung that put q elsewhere would promise an ELBO that the bar does not show. A q that shrinks to a point
+    reconstructs as at its mean, and its KL grows by 2 log 2 nats a step: what the sentence beside the button says."""
+    told = picture(TWO)
+    page, top = visit(told), told["rungs"][-1]
+    rung = page.get_by_role("button", name="Best of 33, 2 steps")
+    rung.press("Enter")
+    soon(lambda: q_of(page), (pytest.approx(top["mean"]), pytest.approx(top["logvar"])))
+    soon(lambda: number(page, ".sum .elbo b"), pytest.approx(top["elbo"], abs=0.006))
+    expect(rung).to_have_attribute("aria-pressed", "true")
+    gaps = [float(text) for text in page.locator(".ladder tbody td:nth-child(5)").all_inner_texts()]
+    assert gaps == sorted(gaps, reverse=True) and gaps[0] > gaps[-1]
+    page.wait_for_url("**q=*")
+
+    def cost():
+        return page.evaluate("({kl: view.now.kl[0] + view.now.kl[1], r: view.now.reconstruction, at: view.now.atMean})")
+
+    halve, before = page.get_by_role("button", name="Halve σ"), cost()
+    for pressed in (1, 2, 3):
+        halve.press("Enter")
+        shrunk = [v - 2 * pressed * math.log(2) for v in top["logvar"]]
+        soon(lambda shrunk=shrunk: q_of(page)[1], pytest.approx(shrunk, abs=1e-3))
+    soon(lambda: cost()["kl"], pytest.approx(before["kl"] + 3 * 2 * math.log(2), abs=0.01))
+    after = cost()
+    assert abs(after["r"] - after["at"]) < 0.1 * abs(before["r"] - before["at"])
+    expect(page.locator(".try .value")).to_contain_text("KL +")
 
 
 def test_q_climbs_the_path_that_is_chosen(visit):

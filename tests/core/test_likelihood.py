@@ -13,6 +13,7 @@ from vae_core.latent import embed
 from vae_core.likelihood import LikelihoodError
 from vae_core.models import Code, build
 from vae_core.storage import StorageError
+from vae_core.training import augment
 
 DIGITS = 24
 
@@ -236,6 +237,63 @@ def test_no_climb_ends_below_its_start(shipped):
         end = likelihood.elbo(model, x[i].expand(len(start.mean), -1), path.end, label)
         assert (end[[0, *range(2, len(end))]] <= p.log_p + 0.02).all()
         assert path.elbo[-1, 0] > path.elbo[0, 0]
+
+
+def test_the_ladder_never_falls(shipped):
+    """A rung that lost on one digit would still look like progress in the mean; none may cross log p(x) either."""
+    model, x, y = shipped
+    found = likelihood.ladder(model, x, y)
+    assert found.elbo.shape == (len(likelihood.LADDER), len(x))
+    assert (found.elbo.diff(dim=0) >= 0).all()
+    assert (found.elbo <= likelihood.evidence(model, x, y, modes=False).log_p + 0.02).all()
+    for mean, logvar, told in zip(*found, strict=True):  # each is the ELBO of the q beside it, of the image as it is
+        torch.testing.assert_close(likelihood.elbo(model, x, Code(mean, logvar), y), told, atol=1e-3, rtol=0)
+    own = embed(model, x, y)
+    torch.testing.assert_close(found.mean[0], own.mean, atol=1e-4, rtol=0)
+    # An image climbs by itself: who stands beside it changes nothing.
+    alone = likelihood.ladder(model, x[5:6], None if y is None else y[5:6])
+    torch.testing.assert_close(alone.elbo[:, 0], found.elbo[:, 5], atol=0.01, rtol=0)
+
+
+def read_linearly(off: tuple[float, float]):
+    """A linear Gaussian VAE whose posterior has axes along the plane's, and whose encoder knows it, but for how far
+    (in the posterior's σ) its means are `off`."""
+    model = build(ModelConfig(kind="vae", encoder=(), decoder=(), likelihood="gaussian", sigma=0.5), seed=3)
+    with torch.no_grad():
+        weight, _ = torch.linalg.qr(torch.randn(784, 2, generator=torch.Generator().manual_seed(0)))
+        model.decoder[0].weight.copy_(weight * torch.tensor([2.0, 5.0]))
+        model.decoder[0].bias.zero_()
+        variance = 1 / (1 + torch.tensor([4.0, 25.0]) / 0.25)
+        by = variance[:, None] * model.decoder[0].weight.T / 0.25
+        model.encoder[0].weight.copy_(torch.cat([by, torch.zeros(2, 784)]))
+        model.encoder[0].bias.copy_(torch.cat([torch.tensor(off) * variance.sqrt(), variance.log()]))
+    return model.eval().requires_grad_(False)
+
+
+def test_each_rung_of_the_ladder_leaves_what_algebra_says():
+    """A blank picture looks the same however it is moved. A mean that is off by e σ costs ½ e² nats; the first step is
+    of length ½ and halves e, the next of length ¾ quarters it."""
+    found = likelihood.ladder(read_linearly((1.0, -0.8)), torch.zeros(1, 784))
+    lost = found.elbo.double()[:, 0] - likelihood.evidence(read_linearly((0.0, 0.0)), torch.zeros(1, 784)).log_p
+    e = 0.5 * (1 + 0.64)
+    assert lost.tolist() == pytest.approx([-e, -e, -e / 4, -e / 64, -e / 64], abs=2e-3)
+
+
+def test_an_encoding_of_the_moved_image_is_chosen_for_the_image_as_it_is(digits):
+    """An encoder that is right about one moved copy alone: without the copies the climb would start in the dark, and
+    an encoding that is good for the *copy* is no answer."""
+    model, x = read_linearly((0.0, 0.0)), digits.images[:1]
+    right = embed(model, x)
+    copies = max(way.encodings for way in likelihood.LADDER.values()) - 1
+    moved = augment(x[0].expand(copies, -1), likelihood.MOVED, torch.Generator().manual_seed(0))
+    away = moved[2] - x[0]
+    wrong = right.mean[0] + 6 * torch.exp(0.5 * right.logvar[0])
+    with torch.no_grad():
+        model.encoder[0].weight[:2] = (right.mean[0] - wrong)[:, None] * away / away.square().sum()
+        model.encoder[0].bias[:2] = wrong - model.encoder[0].weight[:2] @ x[0]
+    found = likelihood.ladder(model, x)
+    assert float(found.elbo[1, 0] - found.elbo[0, 0]) == pytest.approx(36, abs=0.1)
+    torch.testing.assert_close(found.mean[1], right.mean, atol=1e-3, rtol=0)
 
 
 def test_two_mirrored_modes_share_the_mass():

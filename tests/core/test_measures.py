@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vae_core import checkpoints, data, measures, metrics
+from vae_core import checkpoints, data, likelihood, measures, metrics
 from vae_core.__main__ import main
 from vae_core.config import ConfigError
 from vae_core.corruption import CORRUPTIONS
@@ -223,6 +223,27 @@ def test_the_shipped_leak_is_found_again(copied, mnist_dir):
     found = measures.measure(measures.Subject("mnist-cvae-2d", copied, mnist_dir), "leak", again=True)
     for name in ("mean", "draw"):
         assert found[name]["accuracy"] == pytest.approx(before[name]["accuracy"], abs=0.005)
+
+
+@pytest.mark.parametrize("slug", ["mnist-vae-2d", "mnist-cvae-2d"])
+def test_the_shipped_ladder_is_found_again(slug, mnist_dir):
+    """What the page calls the mean over 1,000 digits; here over those of them that a test has time for."""
+    subject, told = measures.Subject(slug, data_folder=mnist_dir), measures.measured("ladder", slug)
+    assert told is not None and told["images"] == checkpoints.CLIMBED
+    images, labels = (part[: measures.LADDER_FIRST] for part in subject.splits[1])
+    found = likelihood.ladder(subject.model, images, labels if subject.model.conditional else None)
+    gap = (checkpoints.load_exact(slug)["log_p"][: len(images)] - found.elbo).mean(1)
+    assert gap.tolist() == pytest.approx([row["first"] for row in told["rows"].values()], rel=0.03, abs=0.01)
+    gaps = [row["gap"] for row in told["rows"].values()]
+    assert gaps == sorted(gaps, reverse=True)
+
+
+def test_a_ladder_needs_the_integral(digits_card):
+    slug, folder, _ = digits_card
+    with pytest.raises(ConfigError, match="has no prior"):
+        measures.measure(measures.Subject("mnist-ae-2d"), "ladder")
+    with pytest.raises(ConfigError, match=f"integrate {slug}` does"):
+        measures.measure(measures.Subject(slug, folder), "ladder")
 
 
 def test_the_shipped_regressions_score_as_the_baselines_say(mnist_dir):

@@ -88,6 +88,27 @@ def test_the_account_is_what_the_integral_says(page, digits):
     assert min(lost) >= 0
 
 
+@pytest.mark.parametrize("kind", ["vae", "cvae"])
+def test_the_ladder_is_of_the_digit_that_is_shown(page, digits, kind):
+    """Its first rung is the account's own ELBO, the next are what the core finds; means are the card's."""
+    slug = f"mnist-{kind}-2d"
+    app = page(digit=14, inside_model=kind)
+    view, model = told(app), checkpoints.load(slug)[0]
+    y = digits.labels[14:15] if model.conditional else None
+    found = likelihood.ladder(model, digits.images[14:15], y, 2 * likelihood.NODES)
+    elbos = [rung["elbo"] for rung in view["rungs"]]
+    assert elbos == pytest.approx(found.elbo[:, 0].tolist(), abs=0.01)
+    assert elbos == sorted(elbos) and elbos[-1] <= view["log_p"] + 0.01
+    assert nats(table(app)["ELBO"]) == pytest.approx(elbos[0], abs=0.01)
+    kept = checkpoints.read_card(slug)["ladder"]
+    assert [rung["mean_gap"] for rung in view["rungs"]] == [row["gap"] for row in kept["rows"].values()]
+    assert [rung["name"] for rung in view["rungs"]] == list(kept["rows"]) and view["averaged"] == kept["images"]
+    costs = [rung["cost"] for rung in view["rungs"]]
+    assert (
+        costs[0] == "1 encoding" and costs[2] == "5 encodings, 77 drawings"
+    )  # five of means, 6² for each of two slopes
+
+
 @pytest.mark.parametrize("kind", list(account.LISTS))
 def test_a_list_leads_to_its_digit(page, kind):
     """The three lists are ordered by what they say, and a press takes that very digit."""

@@ -108,6 +108,16 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "The search for the best q of one single picture, by climbing the ELBO step by step: half of "
         "expectation–maximisation, a way to train that does without an encoder.",
     ),
+    "ladder of inference": (
+        "ladders?|rungs?",
+        "Better and better q for one picture, each for more work: of the encoder asked once, asked again about the "
+        "picture moved a little, and after a few steps of the E-step.",
+    ),
+    "Jensen's inequality": (
+        "Jensen(?:['’]s inequality)?",
+        "The mean of logarithms is at most the logarithm of the mean: why the ELBO, a mean of log weights, stays below "
+        "log p(x), the logarithm of their mean.",
+    ),
     "β": ("β", "What one nat of KL costs in training: at 1 the objective is −ELBO, at 0 the KL is free."),
     "mode": ("modes?|peaks?", "A peak of a distribution, higher than all around it."),
     "Bernoulli": (

@@ -10,6 +10,7 @@ import { button, element, numbersOf, pixelsOf, press, signed, styleSheet, toLink
 import { announcer, frameLoop } from "../../parts/paint.mjs";
 import { Account, about, cents, nats } from "./account.mjs";
 import { Climb } from "./climb.mjs";
+import { Ladder, Shrink } from "./ladder.mjs";
 import { Maps, buildPlace } from "./maps.mjs";
 import { Pictures } from "./pictures.mjs";
 
@@ -38,6 +39,8 @@ let linked = true; // a q in the link is of the digit and the model that the doc
  * @property {{bounds: number[], n: number, data: string}[]} heat the whole map's, the close-up's, one a mode
  * @property {{z: number[], mass: number}[]} modes
  * @property {import("./climb.mjs").Path[]} paths
+ * @property {import("./ladder.mjs").Rung[]} rungs
+ * @property {number} averaged of how many images a rung's mean gap is
  * @property {Record<string, string>} words the glossary's sentences
  *
  * @typedef {import("../../host.mjs").Component<Options, never>} Component it says nothing
@@ -70,6 +73,10 @@ class BoundView {
     this.pictures = null;
     /** @type {Climb} */
     this.climb = null;
+    /** @type {Ladder} */
+    this.ladder = null;
+    /** @type {Shrink} */
+    this.shrink = null;
     /** @type {Maps} */
     this.maps = null;
     /** @type {(text: string) => void} to a screen reader */
@@ -157,7 +164,7 @@ class BoundView {
 
   /** The account of q; that of the encoder's and of the best is Python's, with as many nodes as it takes. */
   #cost(q) {
-    const known = [this.options.q, this.options.best].find((one) => same(q, one));
+    const known = [this.options.q, this.options.best, ...this.options.rungs].find((one) => same(q, one));
     const now = this.bound.at(q);
     if (!known) return { ...now, wide: Math.max(...sigmas(q)) > WIDE };
     return { ...now, elbo: known.elbo, reconstruction: -known.elbo - now.kl.reduce((sum, part) => sum + part, 0), wide: false };
@@ -168,6 +175,7 @@ class BoundView {
     const { given, log_p, best, paths } = this.options;
     this.told = this.component.data.options;
     this.climb.know(paths);
+    this.ladder.know(this.options);
     this.account.know({ given, log_p, own: this.own.elbo, best: best.elbo });
     this.maps.know(this.options);
     this.#showButtons();
@@ -185,12 +193,18 @@ class BoundView {
       choose: (end) => this.maps.inSight(end.mean) || this.maps.showBoth(end),
     });
     this.where = element("p", { className: "where" });
+    this.ladder = new Ladder((rung) => {
+      this.#leap(rung);
+      if (!this.maps.inSight(rung.mean)) this.maps.showBoth(rung);
+    });
+    this.shrink = new Shrink(() => this.#leap({ mean: this.q.mean, logvar: this.q.logvar.map((v) => v - 2 * Math.LN2) }));
     const hint = element("div", { className: "hint" }, this.where, element("p", { className: "quiet help", textContent:
       "Drag the ring to move μ, the dots to stretch σ; a click brings μ. Keys: arrows move, Shift + arrows stretch, " +
-      "Home is the encoder's q." }));
+      "Home is the encoder's q." }), this.shrink.box);
     const facts = element("div", { className: "facts" }, this.pictures.box, this.account.table);
     const places = element("div", { className: "places" }, buildPlace("whole"), buildPlace("near"), hint, facts);
-    const desk = element("div", { className: "desk" }, this.bar, this.account.box, this.account.verdict, places, this.climb.box);
+    const desk = element("div", { className: "desk" }, this.bar, this.account.box, this.account.verdict, places,
+      this.ladder.box, this.climb.box);
     this.box = element("div", { className: "view bound" }, desk);
     this.root.replaceChildren(views, own, this.box);
     this.say = announcer(this.box);
@@ -225,11 +239,8 @@ class BoundView {
     const { best, modes, q } = this.options;
     const go = (words, title, where, frame) => {
       const made = button(words, () => {
-        this.climb.stop();
-        this.climb.step = null;
-        this.#put(where);
+        this.#leap(where);
         frame();
-        this.#settle();
       }, title);
       this.bar.append(made);
       return /** @type {[HTMLElement, Gaussian]} */ ([made, where]);
@@ -254,6 +265,14 @@ class BoundView {
     this.q = clamped(q);
     this.maps.q = this.q; // before the next frame: more of a drag may come
     this.request();
+  }
+
+  /** A button puts q somewhere: it is on no path any more. */
+  #leap(q) {
+    this.climb.stop();
+    this.climb.step = null;
+    this.#put(q);
+    this.#settle();
   }
 
   /** The hand has let go: the link hears of it. */
@@ -281,6 +300,8 @@ class BoundView {
     const digits = Math.min(...sigma) < 0.1 ? 3 : 2;
     write(this.where, `μ = (${q.mean.map((v) => signed(v, digits)).join(", ")})\n` +
       `σ = (${sigma.map((v) => v.toFixed(digits)).join(", ")})`);
+    this.ladder.show(q);
+    this.shrink.show(now, own, q.logvar.every((v) => v <= LIMITS.logvar[0]));
     for (const [made, where] of this.presets) press(made, same(q, where));
     this.#drawClimb();
     this.say(`ELBO ${about(now.elbo, now)} nats, ${about(gap, now)} below log p of x. ${this.where.textContent}`);

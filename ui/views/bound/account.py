@@ -61,7 +61,7 @@ well.
 The E-step climbs the ELBO in $(\mu, \log \sigma)$ along natural gradients. A step that would lose is not taken and the
 next one is half as long, so no climb falls.
 """
-STEPS, WAY_NODES = 40, 6  # of a climb; its ends are measured as everything else is
+STEPS = 40  # of a climb; its ends are measured as everything else is
 MOST_MODES = 6  # that a climb each starts from
 # One integral at a time in the whole process: what one takes of the processor is known, what a class asks at once would
 # take everybody's.
@@ -120,11 +120,13 @@ def _find(name: str, stamp: tuple[int, ...], pixels: bytes, label: int | None) -
         torch.cat([code.logvar, torch.zeros(1, 2), code.logvar.expand(len(modes), -1)]),
     )
     with _turn():
-        climb = likelihood.climb(model, x, start, label, STEPS, WAY_NODES)
+        climb = likelihood.climb(model, x, start, label, STEPS, likelihood.WAY_NODES)
         ends = (Code(mean[None], logvar[None]) for mean, logvar in zip(*climb.end, strict=True))
         reached = tuple(likelihood.settled_elbo(model, x, end, label) for end in ends)
+        y = None if label is None else torch.tensor([label])
+        ladder = likelihood.ladder(model, x[None], y, 2 * likelihood.NODES)  # as many as settle the account's own
     names = [f"from mode {k + 1}" for k in range(len(modes))] if len(modes) > 1 else ["from the mode"]
-    return posterior.Found(code, found, ledger, climb, ("from the encoder", "from the prior", *names), reached)
+    return posterior.Found(code, found, ledger, climb, ("from the encoder", "from the prior", *names), reached, ladder)
 
 
 @st.cache_data(max_entries=4, show_spinner="Integrating under every label …")

@@ -27,12 +27,12 @@ PARTS = {
     "Posterior": Part(
         "How near to the line can you bring the bar? Pull the ring: the bar never crosses it.",
         True,
-        (*BOUND, "q", "posterior", "gap", "E-step", "mode", "prior, N(0, I)"),
+        (*BOUND, "q", "posterior", "gap", "E-step", "ladder of inference", "mode", "prior, N(0, I)"),
     ),
     "Sampling": Part(
         "How far off is an answer that comes from one throw of the dice, as in training?",
         True,
-        (*BOUND, "q", "L, K draws; IWAE", "reparameterised, score function", "standard error"),
+        (*BOUND, "q", "L, K draws; IWAE", "Jensen's inequality", "reparameterised, score function", "standard error"),
     ),
     "Observation model": Part(
         "Which pictures does a network really have in mind when it draws a soft grey one?",

@@ -46,6 +46,7 @@ class Found(NamedTuple):
     climb: likelihood.Climb
     starts: tuple[str, ...]  # what each climb starts from; the encoder's q is the first
     reached: tuple[float, ...]  # the ELBO where each ends
+    ladder: likelihood.Ladder  # of the one digit
 
     @property
     def best(self) -> float:
@@ -74,17 +75,20 @@ def options(
     label: int | None,
     found: Found,
     extent: tuple[Tensor | np.ndarray, float] = (np.zeros(2), 4.0),
+    measured: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What static/views/bound/posterior.mjs reads, as JSON can say it.
 
     extent: centre (2,) and half the width of the whole map, as `scatter.extent` gives them. label: a conditional
-    model's, else None.
+    model's, else None. measured: the card's `ladder`, where there is one.
 
     {slug, label, given, colours, digit, q, best, log_p, heat: [whole map, close-up, one a mode where there are
-    several], modes, paths}: given is what p is taken of, colours are those of all labels; means, log variances and ELBO
-    of q and of the best, nats, shares of mass; a heat map is 255 · density / its highest, row 0 on top.
+    several], modes, paths, rungs, averaged}: given is what p is taken of, colours are those of all labels; means, log
+    variances and ELBO of q and of the best, nats, shares of mass; averaged is how many images mean gaps are of; a heat
+    map is 255 · density / its highest, row 0 on top.
     """
     posterior, code = found.posterior, found.code
+    gaps = {name: row["gap"] for name, row in measured["rows"].items()} if measured else {}
     paths = [_path(found.climb, i, name) for i, name in enumerate(found.starts)]
     views = close_ups(posterior, code)
     (x, y), half = np.asarray(extent[0], float).tolist(), float(extent[1])
@@ -107,12 +111,23 @@ def options(
             {"z": z.tolist(), "mass": float(mass)} for z, mass in zip(posterior.modes, posterior.mass, strict=True)
         ],
         "paths": paths,
+        "rungs": [
+            _q(Code(mean, logvar), float(elbo)) | {"name": name, "cost": cost(way), "mean_gap": gaps.get(name)}
+            for (name, way), mean, logvar, elbo in zip(likelihood.LADDER.items(), *found.ladder, strict=True)
+        ],
+        "averaged": measured["images"] if measured else 0,
         "words": {"evidence": sentence("evidence, log p(x)"), "elbo": sentence("ELBO"), "gap": sentence("KL")},
     }
 
 
 def _q(code: Code, elbo: float) -> dict[str, Any]:
     return {"mean": code.mean[0].tolist(), "logvar": code.logvar[0].tolist(), "elbo": elbo}
+
+
+def cost(way: likelihood.Way) -> str:
+    """How often the networks are asked on the way to a rung."""
+    encodings = "1 encoding" if way.encodings == 1 else f"{way.encodings} encodings"
+    return f"{encodings}, {way.drawings} drawings" if way.drawings else encodings
 
 
 def close_ups(posterior: Posterior, code: Code) -> list[Bounds]:
@@ -221,7 +236,8 @@ def _square(box: Bounds, margin: float = 0.06) -> Bounds:
 def show(one: Standing, chosen: Chosen, label: int | None, found: Found) -> None:
     """Show the live view, which says nothing: where a hand leaves q stands in the link."""
     extent = scatter.extent(store.guard_codes(one.slug)["test_mean"].numpy())
-    told = options(one, chosen, label, found, extent) | {"network": bridge.network(one.slug)}
+    measured = store.measured("ladder", one.slug)
+    told = options(one, chosen, label, found, extent, measured) | {"network": bridge.network(one.slug)}
     key, picture = f"bound {one.slug}", lambda: first_picture(told, chosen)
     first.show("views/bound/posterior.mjs", key, told, picture, "bound")
 
@@ -243,6 +259,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
     )
     given = "x" if told["label"] is None else "x, y"
     whole, close = told["heat"][:2]
+    ladder = '<section class="ladder"><h3>The ladder of inference</h3><div class="room"></div></section>'
     climb = '<section class="climb"><h3>Let q climb: the E-step</h3><div class="room"></div></section>'
     return (
         f"<style data-bound>{SHEET.read_text(encoding='utf-8')}</style>"
@@ -256,7 +273,7 @@ def first_picture(told: dict[str, Any], chosen: Chosen) -> str:
         f'<figure class="place whole"><figcaption><b>The whole map</b></figcaption>{_map(told, whole)}</figure>'
         f'<figure class="place near"><figcaption><b>Close-up</b></figcaption>{_map(told, close)}</figure>'
         '<div class="hint"></div>'
-        f'<div class="facts"><div class="tiles">{tiles}</div></div></div>{climb if told["paths"] else ""}</div>'
+        f'<div class="facts"><div class="tiles">{tiles}</div></div></div>{ladder}{climb if told["paths"] else ""}</div>'
     )
 
 

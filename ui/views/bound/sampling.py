@@ -123,7 +123,8 @@ def sampling(one: Standing, chosen: Chosen, label: int | None) -> None:
         f"over many images anyway. Weighting lifts the bound from {_nats(found.weighted[0][0])} with one draw to "
         f"{_nats(found.weighted[0][-1])} nats with {LENGTHS[-1]}, towards {evidence} = {_nats(book.log_p)}. "
         f"{_reached(book.log_p - found.weighted[0][-1])} "
-        "Higher is better, and a narrow band is good."
+        "Higher is better, and a narrow band is good. That neither mean rises above the line is Jensen's inequality: a "
+        f"mean of logarithms is at most the logarithm of the mean, and the weights' mean is {evidence[4:]}."
     )
     _gradients(found.slopes, figures)
     folded("What is drawn and averaged here, in formulas", partial(st.markdown, _SAMPLING))
@@ -171,7 +172,8 @@ $$
 \mathrm{ELBO} = \mathbb E\, \tfrac1L \sum_l \log w_l \;\le\; \mathbb E \log \tfrac1L \sum_l w_l \;\le\; \log p(x).
 $$
 
-The middle one is the importance-weighted bound (Burda et al., arXiv 1509.00519): it is the ELBO at $L = 1$ and rises
+Both signs are Jensen's inequality, $\mathbb E \log w \le \log \mathbb E\, w$, since $\mathbb E\, w = p(x)$. The middle
+one is the importance-weighted bound (Burda et al., arXiv 1509.00519): it is the ELBO at $L = 1$ and rises
 with $L$. Repeats are disjoint groups of the same 10,000 draws, so 500 draws were repeated 20 times.
 
 **Reparameterised** (Kingma & Welling, arXiv 1312.6114): move the gradient through the draw, which asks the decoder in
