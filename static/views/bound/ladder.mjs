@@ -1,8 +1,8 @@
 // The ladder of inference: better and better q for one digit, what each costs to find, and what it leaves of the gap.
 
-import { place } from "../../maths/bound.mjs";
+import { WIDE, place, sigmas } from "../../maths/bound.mjs";
 import { button, element, press, write } from "../../parts/controls.mjs";
-import { cents, nats } from "./account.mjs";
+import { about, cents, nats } from "./account.mjs";
 
 /**
  * @typedef {import("../../maths/bound.mjs").Gaussian & {name: string, cost: string, elbo: number, mean_gap: number | null}} Rung
@@ -17,7 +17,7 @@ export class Ladder {
     this.buttons = [];
     this.rows = element("tbody");
     this.averaged = element("span");
-    const head = ["q of", "what it costs", "", "ELBO", "gap", "mean gap"].map((textContent) => element("th", { textContent }));
+    const head = ["q of, and what it costs", "gap, log scale", "ELBO", "gap", "mean gap"].map((textContent) => element("th", { textContent }));
     this.box = element("section", { className: "ladder", hidden: true },
       element("h3", { textContent: "The ladder of inference" }),
       element("p", { textContent:
@@ -25,7 +25,7 @@ export class Ladder {
         "it comes close to the line. Press a rung to put q there." }),
       element("table", {}, element("thead", {}, element("tr", {}, ...head)), this.rows),
       element("p", { className: "quiet", textContent:
-        "Nats, less gap is better; bars are on the logarithmic scale above. Each q is scored on the digit as it is, and each rung keeps the better q of its own and the " +
+        "Nats, less gap is better. Each q is scored on the digit as it is, and each rung keeps the better q of its own and the " +
         "one below it, so the ladder never falls. Uphill is the E-step below; a drawing on its way needs its slope, too, " +
         "three times the work. " }, this.averaged));
   }
@@ -39,16 +39,21 @@ export class Ladder {
     write(this.averaged, averaged ? `Mean gap: over the first ${averaged.toLocaleString("en")} test images.`
       : `Mean gaps of this model are not known: python -m vae_core measure ${slug} --what ladder.`);
     this.box.hidden = !rungs.length;
-    this.buttons = rungs.map((rung) => [
-      button(rung.name[0].toUpperCase() + rung.name.slice(1), () => this.choose(rung), `q of ${rung.name}`), rung]);
+    this.buttons = rungs.map((rung) => {
+      const made = button(rung.name[0].toUpperCase() + rung.name.slice(1), () => this.choose(rung));
+      made.append(" ", element("small", { textContent: rung.cost })); // the space is for a screen reader
+      return [made, rung];
+    });
     const most = Math.max(...rungs.map(({ elbo }) => place(log_p - elbo)), 0.05);
-    this.rows.replaceChildren(...this.buttons.map(([made, { cost, elbo, mean_gap }]) => {
+    this.rows.replaceChildren(...this.buttons.map(([made, rung]) => {
+      const { elbo, mean_gap } = rung;
+      const rough = { wide: Math.max(...sigmas(rung)) > WIDE };
       const gap = cents(log_p) - cents(elbo);
       const bar = element("span");
       bar.style.width = `${(100 * place(Math.max(gap, 0))) / most}%`;
-      const cells = [nats(elbo), nats(Math.abs(gap) < 0.005 ? 0 : gap), mean_gap === null ? "—" : nats(mean_gap)];
-      return element("tr", {}, element("th", { scope: "row" }, made), element("td", { className: "quiet", textContent: cost }),
-        element("td", { className: "lost" }, bar), ...cells.map((textContent) => element("td", { textContent })));
+      const cells = [about(elbo, rough), about(Math.abs(gap) < 0.005 ? 0 : gap, rough), mean_gap === null ? "—" : nats(mean_gap)];
+      return element("tr", {}, element("th", { scope: "row" }, made), element("td", { className: "lost" }, bar),
+        ...cells.map((textContent) => element("td", { textContent })));
     }));
   }
 

@@ -164,7 +164,8 @@ class BoundView {
 
   /** The account of q; that of the encoder's and of the best is Python's, with as many nodes as it takes. */
   #cost(q) {
-    const known = [this.options.q, this.options.best, ...this.options.rungs].find((one) => same(q, one));
+    const narrow = this.options.rungs.filter((rung) => Math.max(...sigmas(rung)) <= WIDE); // the others have too few nodes
+    const known = [this.options.q, this.options.best, ...narrow].find((one) => same(q, one));
     const now = this.bound.at(q);
     if (!known) return { ...now, wide: Math.max(...sigmas(q)) > WIDE };
     return { ...now, elbo: known.elbo, reconstruction: -known.elbo - now.kl.reduce((sum, part) => sum + part, 0), wide: false };
