@@ -7,7 +7,7 @@ import streamlit as st
 from ui.parts.page import frame
 from ui.shell.folded import folded
 from ui.shell.glossary import glossary
-from ui.views.map.page import learning, page
+from ui.views.map.page import page
 
 WHAT_YOU_SEE = r"""
 An autoencoder is only asked to draw each digit back, so it may put the codes wherever that works. It leaves empty
@@ -33,7 +33,6 @@ $$
 frame("Map", __doc__, width=1720)
 page()
 folded("What you see", partial(st.markdown, WHAT_YOU_SEE))
-learning()
 glossary(
     *("code, z", "q", "prior, N(0, I)", "posterior", "nat", "KL", "ELBO", "judge", "robust σ", "cycle error"),
     "sensitivity",

@@ -41,7 +41,6 @@ ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
 TRAIN_CODES = 10_000  # first training images whose means are kept
 CLIMBED = 1000  # first test images whose best ELBO is looked for
 FOLLOWED = 500  # first test images whose means are kept through the training
-FOLLOWED_EPOCHS = (0, 1, 2, 5, 10, 20, 40, 60, 80, 100, 150, 200)
 
 
 def available(root: Path | None = None) -> list[str]:
@@ -227,7 +226,7 @@ def _train(
         followed = {int(k): v for k, v in read_tensors(follow_file)[0].items() if k.isdecimal()}
 
     def after_epoch(epoch: Epoch, model: Autoencoder) -> None:
-        if epoch.epoch in FOLLOWED_EPOCHS or epoch.epoch == config.training.epochs:
+        if epoch.epoch in contents.FOLLOWED_EPOCHS or epoch.epoch == config.training.epochs:
             probe = model.eval()
             device_of = next(probe.parameters()).device
             code = embed(probe, test.images[:FOLLOWED].to(device_of), test.labels[:FOLLOWED].to(device_of))

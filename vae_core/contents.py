@@ -16,6 +16,7 @@ from vae_core.storage import Layout, StorageError, check_tensors, read_arrays, r
 
 FORMAT = 1  # of the files; a reader refuses a newer one
 MNIST_TEST = 10_000
+FOLLOWED_EPOCHS = (0, 1, 2, 5, 10, 20, 40, 60, 80, 100, 150, 200)  # after which codes are kept; and after the last
 ANSWER = 1e18  # that a network's answers must stay below: their squares are still float32
 FAR = 1e3  # of a code: a learned prior's means and logits stay within
 STEEP = 20.0  # of a log σ: from 2e-9 to 5e8

@@ -11,7 +11,10 @@ import { readTensors } from "./safetensors.mjs";
  * of its data set's classes.
  * @typedef {{slug: string, card: object, weights: string, codes: string,
  *   bytes: {weights: number, codes: number}, classes: string[], colours: string[]}} Network
- * @typedef {import("./engine.mjs").Code & {label: Uint8Array}} Codes n × D, n × D, n; of the test split
+ *
+ * Codes of the test split, n × D, n × D, n; of some models also those of its first images after these epochs, one epoch's
+ * after the other's (followed).
+ * @typedef {import("./engine.mjs").Code & {label: Uint8Array, epochs?: number[], followed?: Float32Array | null}} Codes
  */
 
 const entries = new Map(); // address → {promise, have}: bytes that have come
@@ -79,9 +82,12 @@ export const judge = ({ weights, threshold }) => once(weights, "judge", (bytes) 
 
 /** @param {Network} network @returns {Promise<Codes>} of the test split; rejects with an EngineError */
 export const codes = ({ slug, codes: address }) => once(address, slug, (bytes) => {
-  const tensors = readTensors(bytes, ["test_mean", "test_logvar", "test_label"]);
+  const tensors = readTensors(bytes, ["test_mean", "test_logvar", "test_label", "epochs", "epoch_mean"]);
   const values = (name) => tensors.get(name)?.values ?? null;
-  return { mean: values("test_mean"), logvar: values("test_logvar"), label: Uint8Array.from(values("test_label") ?? []) };
+  return {
+    mean: values("test_mean"), logvar: values("test_logvar"), label: Uint8Array.from(values("test_label") ?? []),
+    epochs: Array.from(values("epochs") ?? []), followed: values("epoch_mean"),
+  };
 });
 
 /**

@@ -6,7 +6,7 @@ export class EngineError extends Error {
   name = "EngineError";
 }
 
-const BYTES = { F16: 2, F32: 4, U8: 1 };
+const BYTES = { F16: 2, F32: 4, I32: 4, U8: 1 };
 const AGAIN = "Reload the page, or restore the file.";
 
 let halves = null; // every half-precision number as float32, indexed by its 16 bits
@@ -28,8 +28,8 @@ function halfTable() {
 
 /**
  * ArrayBuffer or view of a whole file → Map of name → {shape, values}, values a Float32Array in row-major order.
- * Only those of `names`, where it is given, and they may be missing. A U8 tensor comes as floats, too.
- * Throws EngineError for a cut-off or foreign file, and for numbers of another type than F16, F32 and U8.
+ * Only those of `names`, where it is given, and they may be missing. U8 and I32 tensors come as floats, too.
+ * Throws EngineError for a cut-off or foreign file, and for numbers of another type than F16, F32, I32 and U8.
  */
 export function readTensors(buffer, names = null) {
   const bytes = ArrayBuffer.isView(buffer)
@@ -58,7 +58,7 @@ export function readTensors(buffer, names = null) {
     if (name === "__metadata__" || (names && !names.includes(name))) continue;
     const width = BYTES[entry?.dtype];
     if (!width) {
-      throw new EngineError(`Tensor ${name} has numbers of type ${entry?.dtype}, expected F16, F32 or U8. ${AGAIN}`);
+      throw new EngineError(`Tensor ${name} has numbers of type ${entry?.dtype}, expected F16, F32, I32 or U8. ${AGAIN}`);
     }
     const { shape, data_offsets: offsets } = entry;
     const count = Array.isArray(shape) ? shape.reduce((a, b) => a * b, 1) : NaN;
@@ -70,21 +70,21 @@ export function readTensors(buffer, names = null) {
       throw new EngineError(`The weights are cut off: ${8 + size + end} bytes were expected, ` +
         `${bytes.length} came. ${AGAIN}`);
     }
-    tensors.set(name, { shape, values: numbers(bytes, 8 + size + begin, count, width) });
+    tensors.set(name, { shape, values: numbers(bytes, 8 + size + begin, count, entry.dtype) });
   }
   return tensors;
 }
 
-/** Float32Array of `count` numbers of `width` bytes from byte `start` on. */
-function numbers(bytes, start, count, width) {
-  const from = bytes.byteOffset + start;
+/** Float32Array of `count` numbers of a type from byte `start` on. */
+function numbers(bytes, start, count, type) {
+  const [from, width] = [bytes.byteOffset + start, BYTES[type]];
   if (width === 1) return Float32Array.from(bytes.subarray(start, start + count));
-  const Type = width === 2 ? Uint16Array : Float32Array;
+  const Type = type === "F16" ? Uint16Array : type === "I32" ? Int32Array : Float32Array;
   // Typed arrays must be aligned; bytes that a component receives need not be.
   const raw = from % width
     ? new Type(bytes.slice(start, start + count * width).buffer)
     : new Type(bytes.buffer, from, count);
-  if (width === 4) return raw;
+  if (width === 4) return type === "I32" ? Float32Array.from(raw) : raw;
   const table = halfTable();
   const out = new Float32Array(count);
   for (let i = 0; i < count; i++) out[i] = table[raw[i]];

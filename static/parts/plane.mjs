@@ -68,6 +68,7 @@ export class Plane {
     this.markers = new Map();
     this.showPoints = true;
     this.pointOpacity = 1; // less where something else is the map's subject
+    this.pointSize = 1; // more where few stand
     this.showNumerals = true;
     /** @type {Set<number> | null} */
     this.labels = null; // of the codes that a pointer finds; null: of all
@@ -78,6 +79,7 @@ export class Plane {
     this.badges = []; // where the numerals stand on the screen
     /** @type {"prior" | "yardstick" | null | import("../engine/prior.mjs").LearnedPrior} */
     this.circles = null;
+    this.origin = [0, 0]; // their middle, where the codes were moved after they were made
     /** @type {Place | null} */
     this.cursor = null; // where the keyboard is
     this.centre = [0, 0];
@@ -133,19 +135,27 @@ export class Plane {
   // What is shown ------------------------------------------------------------------------------------------------------
 
   /** codes: {mean Float32Array n × 2, label Uint8Array n}; colours: one CSS hex colour a label; names: what stands at a
-   * label's median, else its number. Fits the view once.
+   * label's median, else its number; home: the first view, else that of nearly all codes. Fits the view once.
    * @param {{mean: Float32Array, label: Uint8Array}} codes @param {string[]} colours @param {string[] | null} names */
-  setCodes(codes, colours, names = null) {
+  setCodes(codes, colours, names = null, home = extent(codes.mean)) {
     const first = !this.codes;
     this.codes = codes;
     this.colours = colours;
     this.names = names;
-    this.home = extent(codes.mean);
+    this.home = home;
     this.index = new Index(codes.mean, this.home);
     this.numerals = medians(codes);
     this.labels = this.standing = this.found = null;
     if (first && !this.viewed) this.fit();
     else this.redraw();
+  }
+
+  /** The same codes at other places: the view and what stands out stay as they are. @param {Float32Array} mean */
+  moveCodes(mean) {
+    this.codes = { mean, label: this.codes.label };
+    this.index = new Index(mean, this.home);
+    this.numerals = medians(this.codes);
+    this.redraw();
   }
 
   /**
@@ -313,7 +323,7 @@ export class Plane {
     const { mean, label } = this.codes;
     const zoom = (2 * this.home.half) / this.span;
     const small = Math.min(1, Math.min(this.width, this.height) / 420);
-    const radius = this.ratio * Math.min(5, Math.max(0.9, 1.7 * small) * Math.max(1, zoom) ** 0.4);
+    const radius = this.ratio * Math.min(5, Math.max(0.9, 1.7 * small) * this.pointSize * Math.max(1, zoom) ** 0.4);
     const stamps = discs(radius);
     const reach = Math.ceil(radius) + 1;
     const side = 2 * reach + 1;
@@ -355,7 +365,7 @@ export class Plane {
 
   #drawCircles(ctx) {
     if (this.circles && typeof this.circles === "object") return this.#drawComponents(ctx, this.circles.components());
-    const [x, y] = this.toScreen([0, 0]);
+    const [x, y] = this.toScreen(this.origin);
     ctx.save();
     ctx.setLineDash(this.circles === "prior" ? [7, 5] : [1.5, 4]);
     ctx.lineCap = "round";

@@ -322,7 +322,7 @@ TOUCHES = {
             ),
         ),
         ("lasso", lambda tab: press(tab, "Lasso")),
-        ("learning", lambda tab: tab.get_by_text("Show how the four learned").click()),
+        ("epoch", lambda tab: press(tab, "Epochs")),
     ],
 }
 

@@ -41,7 +41,7 @@ def network(slug: str) -> dict:
 
 @pytest.fixture
 def mount(browser):
-    """mount(module, options) → a page on which nothing but that view is."""
+    """mount(module, options, query) → a page of that query on which nothing but that view is."""
     context = browser.new_context(viewport={"width": 1300, "height": 1000})
     wrong = []
 
@@ -58,11 +58,11 @@ def mount(browser):
 
     context.route(ORIGIN + "**", answer)
 
-    def open_page(module: str, options: dict):
+    def open_page(module: str, options: dict, query: str = ""):
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(ORIGIN)
+        page.goto(ORIGIN + query)
         page.evaluate(MOUNT, [module, json.dumps(options)])
         return page
 

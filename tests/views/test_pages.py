@@ -384,9 +384,6 @@ def test_map_answers_what_was_picked(visit):
     assert len(tiles(app)) == 2 * (1 + 8)  # without originals: the drawing and eight neighbours a model
     check_map(picked(app, left="ae", right="vae", image=4321), ("ae", "vae"), 4321)
     check_map(picked(app, left="dae", right="cvae", image=4321), ("dae", "cvae"), 4321)
-    assert not app.get("plotly_chart")
-    well(app.toggle(key="learning").set_value(True).run())
-    assert len(app.get("plotly_chart")) == 1
 
 
 def test_the_map_shows_any_model_on_its_own_data_set(visit):

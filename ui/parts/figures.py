@@ -9,44 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
-# Lines that are no digits: the accent for none of them, told apart by dash and by the name at their end.
-_DASHES = ("solid", "dot", "solid", "dash")
-_GREYS = ("#8a9099", "#8a9099", "#d6336c", "#d6336c")
+# Lines that are no digits: the accent for none of them.
 _GREY, _ACCENT = "#8a9099", "#d6336c"  # both can be told from either theme's ground
 _FILL = {_GREY: "rgba(138,144,153,0.28)", _ACCENT: "rgba(214,51,108,0.22)"}
-
-_SHOWN = 48  # nats on the axis of the learning curves, 280 pixels high
-_LINE = 3  # nats that a line of text is high there
-
-
-def learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figure:
-    """Training objective, nats per image, by epoch: a line a model, its name and last value at its end.
-
-    `histories` are the cards' rows: epoch, reconstruction, kl (None where there is no posterior).
-    """
-    figure = go.Figure()
-    ends = []
-    for k, (name, rows) in enumerate(histories.items()):
-        epochs = [row["epoch"] for row in rows]
-        nats = [row["reconstruction"] + (row["kl"] or 0) for row in rows]
-        look = {"color": _GREYS[k % 4], "dash": _DASHES[k % 4], "width": 2}
-        figure.add_scatter(x=epochs, y=nats, mode="lines", name=name, line=look)
-        if rows:
-            ends.append((nats[-1], epochs[-1], f"{name} {nats[-1]:.1f}"))
-    above = -np.inf
-    for y, x, text in sorted(ends):  # names of curves that end side by side stand one above the other
-        above = max(y, above + _LINE)
-        figure.add_annotation(x=x, y=above, text=text, showarrow=False, xanchor="left", xshift=6)
-    low = min((row["reconstruction"] + (row["kl"] or 0) for rows in histories.values() for row in rows), default=0)
-    figure.update_layout(
-        showlegend=False,
-        height=340,
-        margin={"l": 60, "r": 110, "t": 10, "b": 50},
-        xaxis=_epochs(x for _, x, _ in ends),
-        # The first epochs are ten times as high and would flatten what there is to see.
-        yaxis={"title": "nats per image", "range": [low - 3, low - 3 + _SHOWN]},
-    )
-    return figure
 
 
 def _epochs(last: Iterable[int]) -> dict[str, Any]:

@@ -123,8 +123,8 @@ LINKS: dict[str, dict[str, Param | None]] = {
         ("label", "spoil", "centred", "brush", "numbers", "posterior", "sampled", "coins", "pull", "throw"), VIEW
     ),
     "Map": {
-        **dict.fromkeys(("left", "right", "image", "z", "y", "layers", "only", "lasso", "walk", "t", "lv", "rv"), VIEW),
-        "learning": SWITCH,
+        **dict.fromkeys(("left", "right", "image", "z", "y", "layers", "only", "lasso"), VIEW),
+        **dict.fromkeys(("walk", "t", "epoch", "lv", "rv"), VIEW),
     },
     "Sliders": {
         "sliders_cast": CAST,

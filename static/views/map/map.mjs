@@ -8,6 +8,7 @@ import { called, element, likeliest, numbersOf, pixelsOf, press, signed, toLink 
 import { Catch } from "./catch.mjs";
 import { caughtBy } from "../../maths/loop.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
+import { Epochs, parseEpoch } from "./epochs.mjs";
 import { Flat } from "./flat.mjs";
 import { Lasso, parseLasso } from "./lasso.mjs";
 import { Legend } from "./legend.mjs";
@@ -36,9 +37,10 @@ const STYLE = await (await fetch(new URL("map.css", import.meta.url))).text();
 
 /**
  * A model. kind: its key in links and messages; code: what its code is, in words; apart: it stands in the lists under its
- * data set's name; plane: where one with more than two numbers is seen (flat.mjs), with its share of their variance.
+ * data set's name; plane: where one with more than two numbers is seen (flat.mjs), with its share of their variance;
+ * history: of epochs whose codes may be kept [epoch, reconstruction, KL], nats per image over its own batches.
  * @typedef {{kind: string, slug: string, title: string, name: string, code: string, dataset: string, apart: boolean,
- *   network: registry.Network, plane: {centre: number[], axes: number[][], share: number} | null}} About
+ *   history: [number, number, number | null][], network: registry.Network, plane: {centre: number[], axes: number[][], share: number} | null}} About
  *
  * The digit that all pages share; its origin names a test image, or it is own; link: what a link to it says; classes:
  * those that its label counts, which may be others than the maps'.
@@ -63,7 +65,7 @@ const STYLE = await (await fetch(new URL("map.css", import.meta.url))).text();
  * picked; way: the walk's two ends.
  * @typedef {{name: "left" | "right", kind?: string, asked?: string, about?: About, pixels?: Float32Array,
  *   model?: import("../../engine/engine.mjs").Model | Flat, codes?: registry.Codes, whitened?: ReturnType<typeof whiten>,
- *   near?: number[], way?: number[][], plane?: Plane, tiles?: Tiles, arrows?: Arrows, gaps?: Gaps, density?: Density,
+ *   near?: number[], way?: number[][], learned?: import("./epochs.mjs").Learned, plane?: Plane, tiles?: Tiles, arrows?: Arrows, gaps?: Gaps, density?: Density,
  *   select?: HTMLSelectElement, label?: HTMLSelectElement, note?: HTMLElement, host?: HTMLElement, caption?: HTMLElement,
  *   card?: HTMLElement, tile?: HTMLCanvasElement, title?: HTMLElement, reading?: HTMLElement, ask?: HTMLElement,
  *   numbers?: HTMLElement, verdict?: HTMLElement}} Side
@@ -86,6 +88,8 @@ class MapView {
   sides = [];
   /** @type {Walk} */
   walk;
+  /** @type {Epochs} */
+  epochs;
   /** @type {Lasso} */
   lasso;
   /** @type {Legend} */
@@ -151,6 +155,7 @@ class MapView {
     this.gone = true;
     this.walk?.work?.abort();
     this.caught?.stop();
+    this.epochs?.pause();
     this.request.stop();
     for (const side of this.sides) {
       side.tiles.stop();
@@ -166,7 +171,7 @@ class MapView {
     const { start, digit } = this.options;
     const there = (...wishes) => wishes.find((key) => this.known.has(key)) ?? null;
     const whole = (text, otherwise) => (/^\d{1,5}$/.test(text ?? "") ? Number(text) : otherwise);
-    const fresh = !["left", "right", "image", "layers", "walk", "only", "lasso"].some((name) => link.get(name) !== null);
+    const fresh = !["left", "right", "image", "layers", "walk", "only", "lasso", "epoch"].some((name) => link.get(name) !== null);
     const old = fresh ? { ...remembered } : /** @type {any} */ ({});
     // Both of one data set: what the link names on the left counts, then what it names on the right.
     const second = there(link.get("right"));
@@ -193,6 +198,7 @@ class MapView {
       lasso: parseLasso(link.get("lasso")) ?? old.lasso ?? { on: false, loop: null },
       layers: new Set(SHOWN.filter((name) => layers.includes(name))),
       walk: parseWalk(link.get("walk"), link.get("t")) ?? old.walk ?? null,
+      epoch: parseEpoch(link.get("epoch")) ?? parseEpoch(old.epoch), // as the page opens; null: not shown
       views: { left: parseView(link.get("lv")) ?? old.views?.left, right: parseView(link.get("rv")) ?? old.views?.right },
     };
   }
@@ -221,7 +227,7 @@ class MapView {
     const list = [...layers];
     const { on, loop, text } = this.lasso;
     Object.assign(remembered, { left, right, image, place, own, label, only: [...only], layers: list,
-      lasso: { on, loop }, walk: way && { ...way, said }, views });
+      lasso: { on, loop }, walk: way && { ...way, said }, epoch: this.epochs.text, views });
     const view = (v) => (v ? toLink([...v.centre, v.span], 4) : null);
     link.set({
       left, right, image: place || own ? null : image,
@@ -232,6 +238,7 @@ class MapView {
       only: only.size ? [...only].sort((a, b) => a - b).join(".") : null,
       layers: String(list) === String(DEFAULT) ? null : list.join(".") || "none",
       walk: way && way.ends.join("-"), t: way && toLink([way.t]),
+      epoch: this.epochs.text,
       lv: view(views.left), rv: view(views.right),
     });
   }
@@ -244,13 +251,14 @@ class MapView {
     if (this.gone) return;
     this.#build();
     const last = this.#count(one.codes);
-    const { walk, lasso, place, own, image } = this.state;
+    const { walk, lasso, place, own, image, epoch } = this.state;
     const { start } = this.options;
     this.#put(this.sides[0], left, one);
     this.#put(this.sides[1], right, two);
     this.lasso.turn(lasso.on && !walk, walk ? null : lasso.loop);
     this.#applyLayers();
     if (walk) this.#walkOn({ ...walk, ends: walk.ends.map((i) => Math.min(i, last)) });
+    else if (epoch !== null) this.#epochsOn(epoch, { tell: Boolean(own || start.own || place) || image !== start.image });
     // Only the maps know where a place and an own digit lie, and what Python says below them is of what they show.
     else this.#pickChanged({ tell: Boolean(place || own || start.own) || image !== start.image });
     Object.assign(this.box, { view: this }); // for whoever looks from outside, such as a test
@@ -258,7 +266,7 @@ class MapView {
 
   /** The last image's number; the one that is picked is none beyond it. */
   #count({ label }) {
-    const last = label.length - 1;
+    const last = (this.epochs.on ? this.epochs.count : label.length) - 1;
     this.state.image = Math.min(this.state.image, last);
     this.elements.image.max = last;
     return last;
@@ -285,6 +293,7 @@ class MapView {
     const box = (this.box = element("div", { className: "map" }));
     this.walk = new Walk(this);
     this.walk.hear(this.options.walk);
+    this.epochs = new Epochs(this, () => (this.epochs.on ? this.#epochsOff() : this.#epochsOn(Infinity)));
     const bar = element("div", { className: "bar" });
     const e = (this.elements = /** @type {any} */ ({}));
 
@@ -301,7 +310,7 @@ class MapView {
         this.own.origin ? "Chosen digit" : "My digit"); // a sample of another data set is nobody's own
       picker.append(e.own);
     }
-    picker.append(e.walk);
+    picker.append(e.walk, this.epochs.button);
 
     const layers = element("div", { className: "group layers push", role: "group" });
     layers.setAttribute("aria-label", "What the maps show");
@@ -334,7 +343,7 @@ class MapView {
       e.stopPropagation(); // the map's own Escape takes its cursor away
       this.#escape();
     }, { capture: true });
-    grid.append(middle, this.legend.element, this.caught.how, this.walk.element, this.caught.element);
+    grid.append(middle, this.legend.element, this.caught.how, this.walk.element, this.epochs.element, this.caught.element);
     box.append(bar, grid);
     this.root.replaceChildren(element("style", { textContent: STYLE }), box);
     this.say = announcer(box);
@@ -406,7 +415,7 @@ class MapView {
     side.gaps.told = () => this.#captions();
     plane.under.push(side.density.draw, side.tiles.draw, side.gaps.draw);
     plane.over.push((ctx) => this.#drawEllipses(ctx, side), side.arrows.draw);
-    plane.layers.push((ctx) => this.#drawNeighbours(ctx, side));
+    plane.layers.push((ctx) => this.#drawNeighbours(ctx, side), (ctx) => this.epochs.drawWay(ctx, side, this.state.image));
     this.walk.buildCard(side);
     this.lasso.attach(side);
     plane.onHover = (z, index) => {
@@ -420,6 +429,7 @@ class MapView {
       side.arrows.refresh();
       side.gaps.refresh();
       const whole = plane.span === 2 * plane.home.half && String(plane.centre) === String(plane.home.centre);
+      if (this.epochs.on) this.request();
       this.state.views[side.name] = whole ? null : { centre: [...plane.centre], span: plane.span };
       this.remember();
     };
@@ -439,17 +449,28 @@ class MapView {
     side.label.hidden = !model.conditional;
     side.label.value = String(this.state.label ?? "");
     side.note.hidden = model.conditional;
-    side.plane.canvas.setAttribute("aria-label",
-      `Map of ${codes.label.length} codes of the ${about.name}. Arrow keys move, page keys move far, Home goes to the ` +
-      "origin, plus and minus zoom, Enter picks.");
     side.whitened = whiten(codes.mean);
     side.gaps.sigma = robustScale(codes.mean).sigma;
-    const view = this.state.views[side.name];
     side.plane.axes = about.plane ? ["u₁", "u₂"] : ["z₁", "z₂"];
-    side.plane.setCodes(codes, this.colours, this.classes);
-    if (view) side.plane.setView(view.centre, view.span);
-    else side.plane.fit();
+    if (this.epochs.on) this.epochs.learn(side);
+    this.#showCodes(side);
     this.#layerLabels(side);
+  }
+
+  /** All codes of a side, or those of an epoch. @param {Side} side */
+  #showCodes(side) {
+    const { plane, about, codes, learned } = side;
+    const view = this.state.views[side.name];
+    if (this.epochs.on) {
+      const { mean, origin } = this.epochs.shown(side);
+      plane.origin = origin;
+      plane.setCodes({ mean, label: learned.label }, this.colours, this.classes, learned.home);
+    } else plane.setCodes(codes, this.colours, this.classes);
+    if (view) plane.setView(view.centre, view.span);
+    else plane.fit();
+    plane.canvas.setAttribute("aria-label",
+      `Map of ${plane.codes.label.length} codes of the ${about.name}. Arrow keys move, page keys move far, Home goes to the ` +
+      "origin, plus and minus zoom, Enter picks.");
   }
 
   /** Choices are carried out one after the other: on a slow line somebody chooses on both sides meanwhile. */
@@ -479,6 +500,10 @@ class MapView {
       const lost = side.name === this.lasso.loop?.side || beside !== other.kind; // it lay on a map that has gone
       if (lost && this.lasso.loop) this.lasso.turn(true);
       else this.#applyStanding();
+      if (this.epochs.on) {
+        this.epochs.restart();
+        this.#codesChanged({ tell: false });
+      }
       if (this.walk.way) this.walk.way.ends = this.walk.way.ends.map((i) => Math.min(i, last));
     } catch (error) {
       side.select.value = side.kind;
@@ -556,6 +581,7 @@ class MapView {
   #loopChanged() {
     const { on } = this.lasso;
     if (on && this.walk.way) this.#walkOff();
+    if (on && this.epochs.on) this.#epochsOff();
     this.#applyStanding();
     this.remember();
     this.request();
@@ -572,7 +598,7 @@ class MapView {
   #applyStanding() {
     const { only } = this.state;
     const { on, loop } = this.lasso;
-    const [{ codes: { label }, about: { dataset } }] = this.sides;
+    const [{ plane: { codes: { label } }, about: { dataset } }] = this.sides;
     const mask = loop && caughtBy(this.sides.find(({ name }) => name === loop.side).codes.mean, loop.corners);
     if (only.size) mask?.forEach((_, i) => (mask[i] &= Number(only.has(label[i])))); // a shadow is not caught
     const images = mask && [...mask.keys()].filter((i) => mask[i]);
@@ -607,9 +633,15 @@ class MapView {
     this.remember();
   }
 
+  /** What the maps show: of the epochs no more than needs no weights. @returns {Set<string>} */
+  get #layers() {
+    const { layers } = this.state;
+    return this.epochs.on ? new Set(["points", ...(layers.has("circles") ? ["circles"] : [])]) : layers;
+  }
+
   /** What both maps are to be shaded by, or null. @returns {string | null} */
   get #gap() {
-    return Object.keys(GAPS).find((name) => this.state.layers.has(name)) ?? null;
+    return Object.keys(GAPS).find((name) => this.#layers.has(name)) ?? null;
   }
 
   /** Why they cannot be shaded by it, in a sentence; "" where they can. */
@@ -651,14 +683,17 @@ class MapView {
   #circles(side) {
     if (side.about.plane) return null; // the plane lies where the codes do, not through the origin
     if (!this.state.layers.has("circles")) return null;
+    if (this.epochs.on && side.model.prior) return null; // what it had learned by then was not kept
     return side.model.prior ?? (side.model.probabilistic ? "prior" : "yardstick");
   }
 
   #applyLayers() {
-    const { layers } = this.state;
+    const layers = this.#layers;
     for (const [name, button] of Object.entries(this.elements.layers)) {
       press(button, layers.has(name));
+      button.disabled = this.epochs.on && name !== "circles";
     }
+    this.elements.gap.disabled = this.epochs.on;
     const gap = this.#gap;
     const field = this.#lacking ? null : gap;
     if (field === "digit" && !this.sides[0].gaps.judge) this.#askJudge();
@@ -680,11 +715,12 @@ class MapView {
 
   /** One sentence a layer, where it needs one. */
   #captions() {
-    const { layers } = this.state;
+    const layers = this.#layers;
     for (const side of this.sides) {
       const { model, about } = side;
       const words = [];
-      if (about.plane) {
+      if (this.epochs.on) words.push(this.epochs.caption(side));
+      else if (about.plane) {
         const { centre, share } = about.plane;
         words.push(`The code has ${centre.length} numbers. This is the plane of the first two principal components of ` +
           `its training codes, with ${Math.round(100 * share)}% of their variance; whatever is drawn beside the map is ` +
@@ -716,7 +752,7 @@ class MapView {
         const { done } = side.gaps;
         if (values.length && done < 1) words.push(`So far ${Math.floor(100 * done)}% of the view has been looked at closely.`);
       }
-      const far = beyond(side.codes.mean, side.plane.home);
+      const far = this.epochs.on ? 0 : beyond(side.codes.mean, side.plane.home);
       if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);
       side.caption.removeAttribute("role");
       side.caption.textContent = words.join(" ");
@@ -724,14 +760,14 @@ class MapView {
   }
 
   #drawEllipses(ctx, side) {
-    if (this.state.layers.has("ellipses") && side.codes?.logvar) drawEllipses(ctx, side.plane, side.codes, this.colours);
+    if (this.#layers.has("ellipses") && side.codes?.logvar) drawEllipses(ctx, side.plane, side.codes, this.colours);
   }
 
   // Picking ------------------------------------------------------------------------------------------------------------
 
   #pick(side, z, index) {
     if (index !== null) this.pickImage(index);
-    else if (!this.walk.way) {
+    else if (!this.walk.way && !this.epochs.on) {
       this.state.place = { side: side.name, z: [...z] };
       this.state.own = false;
       this.#pickChanged({ tell: true });
@@ -750,7 +786,8 @@ class MapView {
     this.state.own = false;
     this.hover = null;
     for (const { plane, codes } of this.sides) { // a number may name a dot that is out of sight
-      const z = [codes.mean[2 * index], codes.mean[2 * index + 1]];
+      const { mean } = this.epochs.on ? plane.codes : codes;
+      const z = [mean[2 * index], mean[2 * index + 1]];
       const [x, y] = plane.toScreen(z);
       if (x < 0 || y < 0 || x > plane.width || y > plane.height) plane.setView(z, plane.span);
     }
@@ -766,6 +803,7 @@ class MapView {
 
   #pickOwn() {
     if (this.walk.way) this.#walkOff();
+    if (this.epochs.on) this.#epochsOff();
     Object.assign(this.state, { own: true, place: null });
     this.hover = null;
     this.#pickChanged({ tell: true });
@@ -776,9 +814,9 @@ class MapView {
     if (this.elements.own) press(this.elements.own, own);
     this.elements.image.value = image;
     for (const side of this.sides) this.#layerLabels(side);
-    const at = this.#look(this.#picked(), { marker: this.walk.way ? null : "pick" });
+    const at = this.epochs.on ? null : this.#look(this.#picked(), { marker: this.walk.way ? null : "pick" });
     for (const side of this.sides) {
-      side.near = place || own ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
+      side.near = place || own || this.epochs.on ? [] : nearest(side.codes.mean, image, NEIGHBOURS);
       side.plane.request();
     }
     this.#captions();
@@ -827,6 +865,10 @@ class MapView {
     if (this.walk.way) {
       this.#ringHovered();
       this.walk.draw();
+      return;
+    }
+    if (this.epochs.on) {
+      this.epochs.draw(this.state.image, this.hover?.index ?? null);
       return;
     }
     const target = this.hover ?? this.#picked();
@@ -927,6 +969,7 @@ class MapView {
 
   #walkOn(way) {
     this.hover = null;
+    if (this.epochs.on) this.#epochsOff();
     if (this.lasso.on) this.lasso.turn(false); // a drag is one or the other
     Object.assign(this.state, { place: null, own: false });
     this.#pickChanged({ tell: false });
@@ -955,6 +998,39 @@ class MapView {
         z: [codes.mean[2 * index], codes.mean[2 * index + 1]], colour: plane.theme.text, text: this.classes[codes.label[index]],
       });
     }
+  }
+
+  // Epochs -------------------------------------------------------------------------------------------------------------
+
+  /** @param {number} epoch */
+  #epochsOn(epoch, { tell = true } = {}) {
+    if (this.walk.way) this.#walkOff();
+    if (this.lasso.on) this.lasso.turn(false);
+    Object.assign(this.state, { place: null, own: false });
+    for (const { plane } of this.sides) plane.setMarker("own", null); // earlier weights would be needed to say where it lay
+    this.epochs.start(epoch);
+    this.#codesChanged({ tell });
+  }
+
+  #epochsOff() {
+    this.epochs.stop();
+    this.#codesChanged({ tell: false });
+  }
+
+  /** The maps show other codes of the same models. */
+  #codesChanged({ tell }) {
+    this.hover = null;
+    this.elements.grid.classList.toggle("learning", this.epochs.on);
+    this.#count(this.sides[0].codes);
+    for (const side of this.sides) this.#showCodes(side);
+    this.#applyStanding();
+    this.#applyLayers();
+    this.#pickChanged({ tell });
+  }
+
+  /** Another epoch is shown. */
+  epochMoved() {
+    this.#captions();
   }
 }
 

@@ -6,6 +6,8 @@ import base64
 import html
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,6 +150,7 @@ def options(
             **{"kind": key, "slug": one.slug, "title": one.title, "name": one.name, "code": one.code},
             **{"dataset": one.dataset, "apart": key not in FAMILY, "network": network(one.slug)},
             "plane": _told(one),
+            "history": _history(networks.CHECKPOINTS, one.slug, networks.stamp(one.slug)),
         }
         for key, one in here.items()
     ]
@@ -178,6 +181,7 @@ def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
     walk = (message or st.session_state.get("map", {})).get("walk")
     if walk != (message or opening)["walk"]:  # one that only the link has named: what Python knows of it takes torch,
         walk = None  # and the page paints before that
+    below = bool(opening["walk"]) or "epoch" in st.query_params  # what has a slider below the maps
     message = bridge.view(
         "views/map/map.mjs",
         key="map_view",
@@ -189,7 +193,7 @@ def view(here: dict[str, Standing], opening: dict[str, Any]) -> dict[str, Any]:
             "walk": walk and heard(here, here[(message or opening)["left"]], walk),
         },
         # A message says that the view stands: the pictures would travel with every end and every guess of a walk.
-        first="" if message else _first(here[opening["left"]], here[opening["right"]], walk=bool(opening["walk"])),
+        first="" if message else _first(here[opening["left"]], here[opening["right"]], below=below),
         on_message=_pick,
     )
     if message:
@@ -213,6 +217,14 @@ def _told(one: Standing) -> dict[str, Any] | None:
     except StorageError as error:
         give_up(one.slug, error)
     return seen and {"centre": seen.centre.tolist(), "axes": seen.axes.tolist(), "share": seen.share}
+
+
+@lru_cache(maxsize=256)
+def _history(root: Path, name: str, _when: tuple[int, ...]) -> list[tuple[int, float, float | None]]:
+    """Epoch, reconstruction and KL, nats per image, of those epochs of a training whose codes may be kept."""
+    rows = contents.read_card(root / name)[0]["history"]
+    kept = {*contents.FOLLOWED_EPOCHS, len(rows)}
+    return [(row["epoch"], row["reconstruction"], row["kl"]) for row in rows if row["epoch"] in kept]
 
 
 def _numerals(one: Standing) -> bool:
@@ -310,7 +322,7 @@ def _figure(one: Standing, when: tuple[int, ...]) -> str:
     )
 
 
-def _first(left: Standing, right: Standing, *, walk: bool = False) -> str:
+def _first(left: Standing, right: Standing, *, below: bool = False) -> str:
     maps = []
     for one in (left, right):
         try:
@@ -318,5 +330,5 @@ def _first(left: Standing, right: Standing, *, walk: bool = False) -> str:
         except (OSError, StorageError):  # replaced at this moment
             maps.append("")
     waiting = '<p class="middle">The models are on their way …</p>'
-    way = '<div class="way"></div>' if walk else ""
+    way = '<div class="way"></div>' if below else ""
     return f'{_FIRST}<div class="first"><div class="grid">{maps[0]}{waiting}{maps[1]}</div>{way}</div>'

@@ -1,4 +1,4 @@
-"""The page "Map": both maps, what is known of what is picked there, and how the four learned."""
+"""The page "Map": both maps, and what is known of what is picked there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from ui.shell.failure import fragment
-from ui.shell.family import FAMILY
 from ui.shell.folded import folded
 from ui.views.map import live
 from ui.views.map.answers import answers
@@ -29,6 +28,12 @@ digit; whether the drawing comes back (the cycle error again, over $\sqrt{784}$,
 decoder's *sensitivity* $\sqrt{\det J^\top J}$, the area that a square of one robust σ has among the drawings, which is
 large on the cliffs between two digits. *Density* is a kernel estimate in the same σ: each code is a Gaussian
 $n^{-1/6}$ σ wide, and whatever is three times as dense as a Gaussian's peak looks alike.
+
+*Epochs* shows where the first 500 test images' codes lay after some epochs, by the running mean of the weights, as the
+trained model has it. Another training ends anywhere else, and so does another moment of one: the axes of a code may
+turn. So the codes $Z$ of an epoch, centred, are laid upon the last ones $Z'$ by the orthogonal matrix $R$ that makes
+$\lVert Z R - Z' \rVert$ least (Procrustes), which leaves all distances within an epoch as they are. Nats are means over
+an epoch's own training batches: spoilt inputs for a DAE, small affine maps of the images included.
 
 The *judge* of a walk is a classifier trained on digits and on pictures that are none; it never saw an autoencoder. A
 drawing is a digit to it where $\log p(\text{a digit} \mid x) - \log p(\text{no digit} \mid x)$ reaches a
@@ -65,19 +70,3 @@ def _notice() -> None:
 
     if not store.whole("mnist"):
         fetch.mnist_notice()
-
-
-def learning() -> None:
-    """How the four learned: a chart that is read, and Plotly is heavy, so it comes on request."""
-    if not st.toggle("Show how the four learned", key="learning"):
-        return
-    from ui.live import store
-    from ui.parts import figures
-
-    here = live.models()
-    histories = {here[kind].title: store.guard(here[kind].slug)[1]["history"] for kind in FAMILY if kind in here}
-    st.plotly_chart(figures.learning_curves(histories), config=figures.CONFIG, alt="Training objective by epoch")
-    st.caption(
-        "Means over an epoch's own training batches, spoilt inputs for the DAE and small affine maps of the images "
-        "included; the VAE's and the CVAE's curves are reconstruction + KL, so they bound −log p(x) and −log p(x | y)."
-    )
