@@ -3,8 +3,9 @@
 // drawing is (and when another model is put up), never while a hand moves.
 
 import { link, say, told } from "../../host.mjs";
-import { beyond, nearest, robustScale, shareWithin, whiten } from "../../maths/codes.mjs";
+import { nearest, robustScale, whiten } from "../../maths/codes.mjs";
 import { called, element, likeliest, numbersOf, pixelsOf, press, signed, toLink } from "../../parts/controls.mjs";
+import { caption } from "./captions.mjs";
 import { Catch } from "./catch.mjs";
 import { caughtBy } from "../../maths/loop.mjs";
 import { EngineError, PIXELS } from "../../engine/engine.mjs";
@@ -713,49 +714,12 @@ class MapView {
     this.#captions();
   }
 
-  /** One sentence a layer, where it needs one. */
   #captions() {
-    const layers = this.#layers;
     for (const side of this.sides) {
-      const { model, about } = side;
-      const words = [];
-      if (this.epochs.on) words.push(this.epochs.caption(side));
-      else if (about.plane) {
-        const { centre, share } = about.plane;
-        words.push(`The code has ${centre.length} numbers. This is the plane of the first two principal components of ` +
-          `its training codes, with ${Math.round(100 * share)}% of their variance; whatever is drawn beside the map is ` +
-          "decoded from the place in this plane.");
-      } else if (layers.has("circles") && model.prior) {
-        words.push(`Dashed: 1σ of each of the ${model.prior.K} Gaussians of the prior that this model has learned, the ` +
-          "heavier the darker. Training moved them to the codes as it moved the codes to them.");
-      } else if (layers.has("circles")) {
-        const within = [1, 2].map((r) => `${Math.round(100 * shareWithin(side.codes.mean, r))}%`);
-        words.push((model.probabilistic
-          ? "Dashed: 1σ and 2σ of the prior N(0, I), towards which training pulled every posterior."
-          : "Dotted: 1σ and 2σ of N(0, I), a yardstick only: nothing in training pulled the codes there.") +
-          ` Inside lie ${within[0]} and ${within[1]} of the codes; of N(0, I), 39% and 86%.`);
-      }
-      if (layers.has("ellipses") && about.plane) words.push("Posteriors are not drawn in this plane.");
-      else if (layers.has("ellipses") && !model.probabilistic) words.push(`The ${about.name}'s code is a point: no posterior to draw.`);
-      if (model.conditional && (layers.has("tiles") || layers.has("arrows") || this.#gap)) {
-        words.push(`Drawn for the label ${this.classes[this.told(side, null)]}.`);
-      }
-      if (layers.has("arrows")) {
-        words.push(about.plane ? "Arrows: u to where the code of its own drawing (binarised) falls in the plane."
-          : "Arrows: z to the code of its own drawing (binarised).");
-      }
-      const gap = this.#gap;
-      if (this.#lacking) words.push(this.#lacking);
-      else if (gap) {
-        const values = side.gaps.inSight;
-        words.push(values.length ? GAPS[gap].told(values) : "The shades are on their way.");
-        const { done } = side.gaps;
-        if (values.length && done < 1) words.push(`So far ${Math.floor(100 * done)}% of the view has been looked at closely.`);
-      }
-      const far = this.epochs.on ? 0 : beyond(side.codes.mean, side.plane.home);
-      if (far) words.push(`Beyond the first view lie ${far.toLocaleString("en")} of ${side.codes.label.length.toLocaleString("en")} codes; zoom out to see them.`);
+      const label = side.model.conditional ? this.classes[this.told(side, null)] : null;
       side.caption.removeAttribute("role");
-      side.caption.textContent = words.join(" ");
+      side.caption.textContent = this.epochs.on ? this.epochs.caption(side)
+        : caption(side, { layers: this.#layers, gap: this.#gap, lacking: this.#lacking, label });
     }
   }
 
