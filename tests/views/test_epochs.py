@@ -6,9 +6,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from apps import ROOT, page
 from scipy.linalg import orthogonal_procrustes
 
+from tests.views.apps import ROOT, page
 from ui.views.map import live
 from vae_core import checkpoints
 
@@ -26,8 +26,8 @@ console.log(JSON.stringify(out));
 def by_scipy(codes: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """Codes (n, 2) upon the target, where the origin goes, and whether they were reflected."""
     turn, _ = orthogonal_procrustes(codes - codes.mean(0), target - target.mean(0))
-    place = lambda z: (z - codes.mean(0)) @ turn + target.mean(0)  # noqa: E731
-    return place(codes), place(np.zeros(2)), bool(np.linalg.det(turn) < 0)
+    both = (np.vstack([codes, np.zeros(2)]) - codes.mean(0)) @ turn + target.mean(0)
+    return both[:-1], both[-1], bool(np.linalg.det(turn) < 0)
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs node 20 or later: nobody who runs the app does")
