@@ -14,6 +14,8 @@ const HOW = "Of earlier epochs only the codes of the first {n} test images were 
   "model's. Each epoch is shifted, turned and reflected to lie on the last as closely as it can, never scaled, the circles of " +
   "N(0, I) with it; from one stored epoch to the next codes go in a straight line.";
 
+const NONE = "Neither model has codes of earlier epochs. They are kept while a model of two numbers is trained.";
+
 /**
  * A model's stored epochs, each laid upon the last.
  * @typedef {{epochs: number[], frames: ReturnType<typeof aligned>[], label: Uint8Array,
@@ -107,13 +109,10 @@ export class Epochs {
     this.pause();
     const kept = this.view.sides.filter(({ learned }) => learned.kept);
     this.stops = [...new Set(kept.flatMap(({ learned }) => learned.epochs))].sort((a, b) => a - b);
-    const lacking = this.view.sides.filter((side) => !kept.includes(side)).map(({ about }) => about.name);
     this.track.hidden = !this.stops.length;
     this.slider.max = String(Math.max(0, this.stops.length - 1));
     this.ticks.replaceChildren(...this.stops.map((stop) => element("span", {}, String(stop))));
-    const words = lacking.length ? [`Of ${lacking.join(" and ")} no codes of earlier epochs were kept: the trained model's stand there.`] : [];
-    if (kept.length) words.unshift(HOW.replace("{n}", String(this.count)));
-    this.how.textContent = words.join(" ");
+    this.how.textContent = kept.length ? HOW.replace("{n}", String(this.count)) : NONE;
     this.at = this.stops.reduce((best, stop, k) => (Math.abs(stop - epoch) <= Math.abs(this.stops[best] - epoch) ? k : best), 0);
     if (epoch === Infinity) this.at = Math.max(0, this.stops.length - 1);
   }
@@ -268,7 +267,7 @@ export class Epochs {
       const told = view.told(side, index);
       paint(side.tile, model.decode(codes.mean.subarray(2 * index, 2 * index + 2), told, side.pixels));
       side.tile.style.border = `2px solid ${view.colours[codes.label[index]]}`;
-      const title = `${about.name}, trained, draws it${told === null ? "" : `, told ${view.classes[told]}`}`;
+      const title = `${about.name}, trained, ${about.plane ? "at its place" : "draws it"}${told === null ? "" : `, told ${view.classes[told]}`}`;
       side.tile.setAttribute("aria-label", title);
       side.title.replaceChildren(element("b", {}, title));
       const place = this.place(side, index);
