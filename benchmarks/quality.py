@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vae_core import checkpoints, latent, likelihood, metrics
 from vae_core.corruption import CORRUPTIONS
+from vae_core.few_labels import WAYS
 from vae_core.storage import StorageError
 
 NO = "—"
@@ -137,6 +138,22 @@ def every_amount() -> Iterator[str]:
     yield from table(["PSNR in dB (wrong pixels)", *rivals], rows)
 
 
+def few_labels() -> Iterator[str]:
+    """Right names of test codes after 600 and 1,200 labels: a row a model and a number of labels, its best way bold."""
+
+    def rows(name: str, found: dict | None) -> Iterator[list[str]]:
+        for count, row in (found or {"rows": {}})["rows"].items():
+            best = max(row, key=lambda way: row[way]["mean"])
+            told = {way: f"{100 * of['mean']:.1f} ± {100 * of['half']:.1f}" for way, of in row.items()}
+            yield [name, count, *(f"**{told[way]}**" if way == best else told[way] for way in WAYS)]
+
+    known = {slug: checkpoints.read_card(slug).get("few_labels") for slug in checkpoints.available()}
+    named = {slug.removeprefix("mnist-"): found for slug, found in known.items() if found}
+    named["raw pixels, binarised"] = checkpoints.load_baselines().get("few_labels")
+    head = ["test codes named right, %", "labels", *(way.name for way in WAYS.values())]
+    yield from table(head, [row for name, found in named.items() for row in rows(name, found)])
+
+
 def relatives() -> Iterator[str]:
     """The four and whoever stands beside them in the list, but for VAEs of another β or pixel: they have a page."""
     rows = []
@@ -246,7 +263,8 @@ def runs() -> Iterator[str]:
 
 
 def main() -> None:
-    for part in (scores, denoising, every_amount, relatives, generation, posterior, ladder, gaps, spreads, runs):
+    parts = (scores, denoising, every_amount, relatives, generation, posterior, ladder, few_labels, gaps, spreads, runs)
+    for part in parts:
         print("\n".join(part()), end="\n\n")
 
 

@@ -152,6 +152,7 @@ def load_baselines(root: Path | None = None) -> dict[str, Any]:
     path = (root or ROOT) / "baselines.json"
     values = read_json(path)
     contents.expect(path, values, contents.BASELINES)
+    contents.check_shares(path, values)
     return values
 
 

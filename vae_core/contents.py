@@ -30,6 +30,7 @@ _SCORES = {"nats": float, "mse": float, "psnr": float, "wrong": float}
 QUALITY = dict.fromkeys(("digit", "entropy", "precision", "recall", "density", "coverage"), float)
 _BY_KIND_AND_AMOUNT = {str: {str: _SCORES}}
 _RANGE = {"mean": float, "error": float}
+FEW = {"rows": {str: {str: {"mean": float, "half": float}}}, "codes": int, "tested": int, "draws": int}
 _CARD = {
     "format": int,
     "slug": str,
@@ -46,6 +47,7 @@ _CARD = {
     "generation?": {"rows": {str: QUALITY}, "draws": int, "batch": int, "real": int},
     "contraction?": {"mean": float, "median": float, "shift": float},
     "components?": {"purity": float, "together": float, "used": int},
+    "few_labels?": FEW,
     "units?": {"active": float, "dead": int, "use": [float], "strength": [float]},
     "posterior?": {
         "rows": {
@@ -72,6 +74,7 @@ BASELINES = {
     "median": {str: {str: _SCORES | {"size": int}}},
     "ridge?": _BY_KIND_AND_AMOUNT,
     "pca_mse": {str: float},
+    "few_labels?": FEW,  # of raw pixels
 }
 
 
@@ -79,6 +82,18 @@ def expect(path: Path, value: Any, pattern: Pattern) -> None:
     """Raise `StorageError` naming the file, the place in it, what was expected and what came."""
     if wrong := _mismatch(value, pattern, ""):
         raise StorageError(f"{path} is not as it should be: {wrong}. Restore it or train the model again.")
+
+
+def check_shares(path: Path, value: Mapping[str, Any]) -> None:
+    """Accuracies of few labels are shares: raise `StorageError` for others, which a page would draw off its chart."""
+    for count, row in value.get("few_labels", {"rows": {}})["rows"].items():
+        for way, found in row.items():
+            if not (0 <= found["mean"] <= 1 and 0 <= found["half"] <= 1):
+                raise StorageError(
+                    f"{path} is not as it should be: few_labels.rows.{short(count)[1:-1]}.{short(way)[1:-1]} should "
+                    f"hold shares from 0 to 1 and holds {found['mean']:g} ± {found['half']:g}. Restore it or measure "
+                    "again."
+                )
 
 
 def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
@@ -105,6 +120,7 @@ def read_card(folder: Path) -> tuple[dict[str, Any], Config]:
                 f"{path} contradicts itself: {name} is {short(card[name])}, and its config makes {own!r}. "
                 "Restore it or train the model again."
             )
+    check_shares(path, card)
     if account := card.get("posterior"):
         rows = account["rows"].values()
         if {row["split"] for row in rows} != {"train", "test"} or any(row["images"] < 1 for row in rows):

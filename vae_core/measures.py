@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from vae_core import aggregate, checkpoints, data, generation, judge, latent, likelihood, metrics
+from vae_core import aggregate, checkpoints, data, few_labels, generation, judge, latent, likelihood, metrics
 from vae_core.config import PIXELS, Config, ConfigError
 from vae_core.corruption import CORRUPTIONS
 from vae_core.models import Code
@@ -241,6 +241,51 @@ def _no_components(subject: Subject) -> str:
     return f"A prior has components where it is learned; that of {subject.slug!r} is {have}."
 
 
+FEW = frozenset(map(str, few_labels.COUNTS))
+KEPT = 10_000  # training codes that a checkpoint keeps where there are as many images
+
+
+def few(codes: few_labels.Codes, train_labels: torch.Tensor, test_labels: torch.Tensor) -> dict[str, Any]:
+    """{rows: {"600": {way: {mean, half}}}}, and of how many codes, drawn how often."""
+    rows = {}
+    for count in few_labels.COUNTS:
+        found = few_labels.accuracies(codes, train_labels.numpy(), test_labels.numpy(), count)
+        rows[str(count)] = {way: {"mean": round(of.mean, 4), "half": round(of.half, 4)} for way, of in found.items()}
+    return {"rows": rows, "codes": len(codes.train), "tested": len(codes.test), "draws": few_labels.DRAWS, "seed": 0}
+
+
+def few_of_pixels(train: data.Split, test: data.Split) -> dict[str, Any]:
+    """The same, where the code is the binarised image itself, and as many training images as a checkpoint keeps."""
+    seen = [judge.binarise(images).numpy() for images in (train.images[:KEPT], test.images)]
+    return few(few_labels.Codes(*seen, alike=True), train.labels[:KEPT], test.labels)
+
+
+def _few(subject: Subject) -> dict[str, Any]:
+    kept = checkpoints.load_codes(subject.slug, subject.root)
+    codes = few_labels.Codes(kept["train_mean"].numpy(), kept["test_mean"].numpy())
+    return few(codes, kept["train_label"], kept["test_label"])
+
+
+def _few_told(found: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{count} labels: "
+        + ", ".join(f"{way} {100 * of['mean']:.1f} ± {100 * of['half']:.1f} %" for way, of in row.items())
+        for count, row in found["rows"].items()
+    )
+
+
+def _no_few(subject: Subject) -> str:
+    if subject.model.conditional:
+        return (
+            f"The codes of {subject.slug!r} were encoded with their labels, and what a classifier reads there may be "
+            "what the encoder was told: labels that are few only by name."
+        )
+    have = len(checkpoints.load_codes(subject.slug, subject.root)["train_mean"])
+    if have >= KEPT:
+        return ""
+    return f"Labels are drawn from {KEPT:,} stored training codes; {subject.slug!r} has {have:,}."
+
+
 # Of which images q(z) is taken: the first n of a split, or as many as there are.
 SAMPLES = (("test", 1000), ("test", 10_000), ("train", 10_000), ("train", 60_000))
 PICTURED = 128  # cells along the side of a picture
@@ -440,6 +485,18 @@ MEASURES = {
         rows=GENERATED,
         leeway=0.03,
     ),
+    "few_labels": Measure(
+        f"what share of the test codes is called right where {few_labels.COUNTS[0]} or {few_labels.COUNTS[1]:,} of "
+        f"the stored training codes have labels, in {len(few_labels.WAYS)} ways: means over {few_labels.DRAWS} draws "
+        "of the labels, half-widths of their 95 % intervals",
+        "share of right calls",
+        "high",
+        _few,
+        _few_told,
+        _no_few,
+        rows=FEW,
+        leeway=0.02,
+    ),
     "posterior": Measure(
         "how the aggregated posterior q(z) of so many images lies to the prior, by quadrature and by Monte Carlo: "
         "E KL = mutual information + KL(q(z) ‖ p); what share of the prior's mass has next to no q(z), and the reverse",
@@ -585,9 +642,11 @@ def judge_again(*, root: Path | None = None, data_folder: Path | None = None) ->
 def baselines(
     *, root: Path | None = None, data_folder: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
-    """Measure what needs no network (`metrics.baselines`) on MNIST; write the scores and the headline regressions."""
-    train, test = (data.load("mnist", split, data_folder).images for split in ("train", "test"))
-    values, ridges = metrics.baselines(train, test, progress)
+    """Measure what needs no network (`metrics.baselines`, and few labels of raw pixels) on MNIST; write the scores and
+    the headline regressions."""
+    train, test = (data.load("mnist", split, data_folder) for split in ("train", "test"))
+    values, ridges = metrics.baselines(train.images, test.images, progress)
+    values["few_labels"] = few_of_pixels(train, test)
     tensors = {f"{kind}.{name}": part.half() for kind, one in ridges.items() for name, part in one._asdict().items()}
     write_tensors((root or checkpoints.ROOT) / RIDGE, tensors)
     checkpoints.save_baselines(values, root)

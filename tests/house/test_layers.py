@@ -25,6 +25,7 @@ LAYERS = {
     "storage": 0,
     "contents": 1,
     "data": 1,
+    "few_labels": 1,
     "prior": 1,
     "models": 2,
     "latent": 3,

@@ -30,7 +30,7 @@ def flat(text: str) -> str:
     "part",
     [
         *(quality.scores, quality.denoising, quality.every_amount),
-        *(quality.relatives, quality.generation, quality.posterior, quality.ladder),
+        *(quality.relatives, quality.generation, quality.posterior, quality.ladder, quality.few_labels),
     ],
     ids=lambda f: f.__name__,
 )
