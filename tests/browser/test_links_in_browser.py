@@ -220,6 +220,28 @@ TOUCHES = {
             lambda tab: (segment(tab, "generate_part", "Near yours"), option(tab, "digit_only", "only 8")),
         ),
     ],
+    "Few_labels": [
+        (
+            "few_dim few_way few_count few_seed few_shown",
+            lambda tab: (
+                segment(tab, "few_dim", "2"),
+                option(tab, "few_way", "Class centres"),
+                nudge(tab, "few_count"),
+                press(tab, "Draw other labels"),
+                segment(tab, "few_shown", "Right or wrong"),
+            ),
+        ),
+        (
+            "few_model few_by few_hand",
+            lambda tab: (
+                another(tab, "● AE (mnist"),
+                segment(tab, "few_by", "You"),
+                rest(tab),
+                tab.keyboard.press("4"),
+                expect(tab.get_by_test_id("stMetricValue")).to_be_visible(),
+            ),
+        ),
+    ],
     "The_bound": [
         (
             "inside_model inside_list",

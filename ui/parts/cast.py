@@ -41,11 +41,18 @@ def _posterior(one: Standing) -> str | None:
     return None if one.latent_dim == 2 else f"densities are drawn in a plane, and its code has {one.latent_dim} numbers"
 
 
+def _few(one: Standing) -> str | None:
+    if one.conditional:
+        return "its codes were encoded with the label, so that reading it there shows nothing"
+    return _map(one)
+
+
 LACKS: dict[str, Callable[[Standing], str | None]] = {
     "map": _map,
     "styles": _styles,
     "inside": _inside,
     "posterior": _posterior,
+    "few": _few,
 }
 
 

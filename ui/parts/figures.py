@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -203,5 +204,107 @@ def running_mean(values: np.ndarray, level: float, level_name: str) -> go.Figure
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
         xaxis={"title": "corruptions drawn", "showgrid": False},
         yaxis={"title": "loss, nats", "showgrid": False},
+    )
+    return figure
+
+
+def labelled(
+    picture: bytes,
+    square: tuple[np.ndarray, float],
+    places: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    colours: Sequence[str],
+    asked: np.ndarray | None,
+    axes: tuple[str, str],
+) -> go.Figure:
+    """Codes as a PNG that fills a square (centre (2,), half-width); those at `places` (L, 2) have labels (L,) and stand
+    out; the one that is `asked` about (2,) has a cross."""
+    (x, y), half = square
+    figure = go.Figure()
+    figure.add_layout_image(
+        source="data:image/png;base64," + base64.b64encode(picture).decode(),
+        **{"xref": "x", "yref": "y", "x": x - half, "y": y + half, "sizex": 2 * half, "sizey": 2 * half},
+        sizing="stretch",
+        layer="below",
+    )
+    many = len(places) > 60
+    for label in np.unique(labels):
+        of = places[labels == label]
+        figure.add_scatter(
+            x=of[:, 0],
+            y=of[:, 1],
+            mode="markers" if many else "markers+text",
+            name=f"named {classes[label]}",
+            text=[classes[label]] * len(of),
+            textfont={"color": "#ffffff", "size": 11, "weight": "bold"},
+            marker={"color": colours[label], "size": 7 if many else 18, "line": {"color": "#08090b", "width": 1}},
+            hovertemplate=f"named {classes[label]}<extra></extra>",
+        )
+    if asked is not None:
+        cross = {"symbol": "cross-thin", "size": 22, "line": {"color": _ACCENT, "width": 3}}
+        figure.add_scatter(
+            x=asked[:1],
+            y=asked[1:],
+            mode="markers",
+            marker=cross,
+            hovertemplate="asked about<extra></extra>",
+        )
+    look = {"showgrid": False, "zeroline": False, "showticklabels": False}
+    figure.update_layout(
+        showlegend=False,
+        height=480,
+        margin={"l": 25, "r": 5, "t": 5, "b": 35},
+        xaxis=look | {"title": axes[0], "range": [x - half, x + half], "constrain": "domain"},
+        yaxis=look | {"title": axes[1], "range": [y - half, y + half], "scaleanchor": "x", "constrain": "domain"},
+    )
+    return figure
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
+    """How many of each label (rows) are called each (columns), (K, K): mistakes in the accent, by their row's share."""
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    right = np.eye(len(counts), dtype=bool)
+    text = np.where(counts > 0, counts.astype(str), "")
+    figure = go.Figure()
+    for kept, colour, top in ((right, _FILL[_GREY], 1.0), (~right, "rgba(214,51,108,0.75)", 0.15)):
+        figure.add_heatmap(
+            z=np.where(kept, share, np.nan),
+            x=list(classes),
+            y=list(classes),
+            text=np.where(kept, text, ""),
+            texttemplate="%{text}" if len(counts) <= 12 else "",
+            colorscale=[(0, "rgba(214,51,108,0)" if top < 1 else "rgba(138,144,153,0)"), (1, colour)],
+            zmin=0,
+            zmax=top,
+            showscale=False,
+            hoverongaps=False,
+            xgap=1,
+            ygap=1,
+            customdata=counts,
+            hovertemplate="%{customdata} of %{y} called %{x}<extra></extra>",
+        )
+    look = {"showgrid": False, "type": "category", "zeroline": False}
+    figure.update_layout(
+        height=480,
+        margin={"l": 40, "r": 5, "t": 5, "b": 45},
+        xaxis=look | {"title": "called"},
+        yaxis=look | {"title": "is", "autorange": "reversed"},
+    )
+    return figure
+
+
+def rising(points: Sequence[tuple[int, float]]) -> go.Figure:
+    """(labels, accuracy) as a line."""
+    x, y = zip(*points, strict=True)
+    figure = go.Figure()
+    look = {"color": _ACCENT, "width": 2}
+    figure.add_scatter(x=x, y=y, mode="lines+markers", line=look, hovertemplate="%{y:.1%}<extra></extra>")
+    figure.update_layout(
+        showlegend=False,
+        height=170,
+        margin={"l": 50, "r": 10, "t": 5, "b": 40},
+        xaxis={"title": "labels", "showgrid": False, **({"dtick": 1} if max(x) - min(x) < 16 else {})},
+        yaxis={"title": "called right", "range": [0, 1], "tickformat": ".0%", "dtick": 0.25},
     )
     return figure

@@ -19,6 +19,7 @@ import streamlit as st
 from ui.parts import digit
 from ui.shell.family import FAMILY
 from vae_core.corruption import CORRUPTIONS
+from vae_core.few_labels import WAYS
 
 
 class Param(NamedTuple):
@@ -83,6 +84,9 @@ HALVES = ("Try it", "What the noise teaches")  # of Restore
 LISTS = ("Largest gap", "Several modes", "Lowest log p(x)")
 DRAWN_FROM = ("prior", "gaussian", "mixture")  # where Generate's codes come from: vae_core.generation.SOURCES
 MOST_GAUSSIANS = 100
+FEW_BY = ("The data set", "You")  # who names digits on Few labels
+FEW_COUNTS = (10, 20, 30, 50, 100, 200, 300, 600, 900, 1200)
+FEW_SHOWN = ("What each is called", "Right or wrong")
 LABEL = Param(None, count(most=199).read)  # a class; which there are is the data set's matter
 BY = choice(digit.BY, "Sample")
 
@@ -110,6 +114,23 @@ def labels(most: int) -> Param:
         return dict(zip(keys, (count(most=999).read(label) for _, _, label in pairs), strict=True))
 
     return Param({}, read, lambda told: "~".join(f"{key}:{label}" for key, label in told.items()))
+
+
+def named_by_hand(most: int) -> Param:
+    """Training codes by their numbers, and the label that each was given: None where nobody could tell."""
+    form = re.compile("([0-9]{1,7}):([0-9]{1,3}|x)")
+
+    def read(text: str) -> dict[int, int | None]:
+        parts = text.split("~") if text else []
+        found = [form.fullmatch(part) for part in parts[: most + 1]]
+        if len(parts) > most or not all(found):
+            raise ValueError(f"Expected up to {most} codes like 12:4 or 12:x; got {text[:40]}.")
+        return {int(one[1]): None if one[2] == "x" else int(one[2]) for one in found if one}
+
+    def write(hand: dict[int, int | None]) -> str:
+        return "~".join(f"{i}:{'x' if label is None else label}" for i, label in hand.items())
+
+    return Param({}, read, write)
 
 
 CAST = models(4)
@@ -177,6 +198,16 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "posterior_cast": CAST,
         **dict.fromkeys(("seed", "radius", "images"), VIEW),
     },
+    "Few labels": {
+        "few_model": ONE._replace(start="vae"),
+        "few_dim": SIZE._replace(start=20),
+        "few_way": choice(WAYS, "spreading"),
+        "few_by": choice(FEW_BY, FEW_BY[0]),
+        "few_count": choice(FEW_COUNTS, 600),
+        "few_seed": count(most=999),
+        "few_hand": named_by_hand(60),
+        "few_shown": choice(FEW_SHOWN, FEW_SHOWN[0]),
+    },
     "The bound": {
         "part": choice(PARTS, "Posterior"),
         "inside_model": ONE._replace(start="vae"),
@@ -193,7 +224,7 @@ OLD = {"from": digit.KEY, "from_d": "d", "from_by": "digit_by"}  # names of Inte
 # The digits of each page, and whether Python writes them into the address or the live view does.
 DIGITS: dict[str, dict[str, bool]] = {
     page: {digit.KEY: page not in ("Studio", "Map")} | ({"to": True} if page == "Interpolate" else {}) for page in LINKS
-} | {"Models": {}}
+} | {"Models": {}, "Few labels": {}}
 
 # Inline modules are blobs and cannot import relatively. The path is asked before anything is awaited: whoever has left
 # for another page meanwhile must not find this page's state in its address.

@@ -150,8 +150,26 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "PCA",
         "Principal component analysis: of all compressions by weighted sums alone the one of least squared error.",
     ),
+    "k-means": (
+        "k-means",
+        "Sorts points into k groups: each joins the nearest middle, each middle moves to the mean of its points, and "
+        "so on until nothing moves.",
+    ),
+    "label spreading": (
+        "[Ll]abel spreading|spreading",
+        "Names points after a few that have names: each is tied to its nearest, and names flow along the ties.",
+    ),
+    "logistic regression": (
+        "[Ll]ogistic regression",
+        "Parts the classes by flat borders, placed so that the labelled points become likeliest.",
+    ),
+    "SVM": (
+        "SVM|support vector machine",
+        "Support vector machine: parts the classes by borders, here curved ones, that keep as far as they can from the "
+        "labelled points.",
+    ),
     "ridge regression": (
-        "ridge|ridge regression|regressions?",
+        "ridge|ridge regression|(?<!ogistic )regressions?",
         "Guesses each clean pixel as a weighted sum of all spoilt ones, with weights kept small.",
     ),
     "robust σ": (

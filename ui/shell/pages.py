@@ -22,6 +22,11 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "Understand": (
         ("pages/7_Generate.py", "Generate", "Can a model draw digits of its own?"),
+        (
+            "pages/9_Few_labels.py",
+            "Few labels",
+            "How many digits must somebody name until the others can be named after them?",
+        ),
         ("pages/6_The_bound.py", "The bound", "How likely is a digit, and how much of that do models miss?"),
     ),
     "Workshop": (("pages/8_Models.py", "Models", "Which models are here, and how good is each?"),),
