@@ -265,15 +265,12 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
     """How many of each label (rows) are called each (columns), (K, K): mistakes in the accent, by their row's share."""
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     right = np.eye(len(counts), dtype=bool)
-    text = np.where(counts > 0, counts.astype(str), "")
     figure = go.Figure()
     for kept, colour, top in ((right, _FILL[_GREY], 1.0), (~right, "rgba(214,51,108,0.75)", 0.15)):
         figure.add_heatmap(
             z=np.where(kept, share, np.nan),
             x=list(classes),
             y=list(classes),
-            text=np.where(kept, text, ""),
-            texttemplate="%{text}" if len(counts) <= 12 else "",
             colorscale=[(0, "rgba(214,51,108,0)" if top < 1 else "rgba(138,144,153,0)"), (1, colour)],
             zmin=0,
             zmax=top,
@@ -284,12 +281,22 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
             customdata=counts,
             hovertemplate="%{customdata} of %{y} called %{x}<extra></extra>",
         )
+    if len(counts) <= 12:  # a heatmap's own text takes cells for opaque, and is dark on a dark page
+        rows, columns = np.nonzero(counts)
+        figure.add_scatter(
+            x=[classes[j] for j in columns],
+            y=[classes[i] for i in rows],
+            text=counts[rows, columns].astype(str),
+            mode="text",
+            hoverinfo="skip",
+        )
     look = {"showgrid": False, "type": "category", "zeroline": False}
     figure.update_layout(
         height=480,
         margin={"l": 40, "r": 5, "t": 5, "b": 45},
-        xaxis=look | {"title": "called"},
-        yaxis=look | {"title": "is", "autorange": "reversed"},
+        showlegend=False,
+        xaxis=look | {"title": "called", "categoryarray": list(classes)},
+        yaxis=look | {"title": "is", "categoryarray": list(classes), "autorange": "reversed"},
     )
     return figure
 
