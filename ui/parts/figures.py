@@ -284,8 +284,8 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
     if len(counts) <= 12:  # a heatmap's own text takes cells for opaque, and is dark on a dark page
         rows, columns = np.nonzero(counts)
         figure.add_scatter(
-            x=[classes[j] for j in columns],
-            y=[classes[i] for i in rows],
+            x=[classes[j] for j in columns.tolist()],
+            y=[classes[i] for i in rows.tolist()],
             text=counts[rows, columns].astype(str),
             mode="text",
             hoverinfo="skip",
