@@ -14,7 +14,7 @@ def tab(server, window):
     tab = listening(window(width=1280, height=900).new_page())
     tab.set_default_timeout(PATIENCE)
     tab.goto(f"{server}/Few_labels?few_by=You&few_model=ae")
-    tab.wait_for_selector(".st-key-few_say_0 button:enabled")
+    tab.wait_for_selector(".st-key-few_map .js-plotly-plot")  # drawn after the buttons: they are heard by then
     yield tab
     tab.close()
 
