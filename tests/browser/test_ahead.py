@@ -16,6 +16,10 @@ ASKED = """() => performance.getEntriesByType("resource")
   .map(({ name, initiatorType }) => [name.split("/app/static/")[1], initiatorType])"""
 
 
+NETWORKS = """() => performance.getEntriesByType("resource").filter(({ name }) => name.endsWith("weights.safetensors"))
+    .map(({ name, startTime }) => [name, startTime])"""
+
+
 def named(link: str) -> set[str]:
     return {each.partition(STATIC)[2] for each in re.findall(r"<([^>]+)>", link) if STATIC in each}
 
@@ -50,6 +54,11 @@ def test_the_code_of_streamlits_elements_comes_before_it_is_asked_for(server, br
         asked = {url.rpartition("/")[2]: at for url, at in start.items()}
         late = {name for name in ahead.theirs() if asked[name] > asked["health"]}  # where Streamlit begins
         assert not late
+        # The first network's weights, too; they are taken from there, and not fetched again.
+        tab.wait_for_function(f"({NETWORKS})().length === 4", timeout=PATIENCE)
+        (name, at), *others = tab.evaluate(NETWORKS)
+        assert "/mnist-ae-2d/" in name and at < asked["health"]
+        assert len({name, *(other for other, _ in others)}) == 4
     finally:
         context.close()
 

@@ -18,8 +18,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from ui.live import networks
 from ui.live.networks import base_path
+from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS, LOOK, STATIC, address
+from vae_core.storage import StorageError
 
 STREAMLIT = Path(st.__file__).parent / "static"
 ELEMENTS = ("BidiComponent", "Html", "PageLink")  # Streamlit's code of what stands on each page with a view
@@ -90,6 +93,16 @@ def _served(file: Path) -> str:
     return f"{base_path()}/app/static/{quote(file.relative_to(STATIC).as_posix())}"
 
 
+def _first_network() -> str:
+    """The Studio's first model answers as soon as its weights are there, so they come with the document, too; of the
+    print that they have now."""
+    try:
+        weights = networks.network(slug(next(iter(FAMILY)), 2))["weights"]
+    except StorageError:  # the page says so
+        return ""
+    return f", <{base_path()}/{weights}>; rel=preload; as=fetch; crossorigin; fetchpriority=low"
+
+
 @cache
 def document() -> str:
     """Streamlit's own document with this app's sheet in it.
@@ -106,7 +119,7 @@ def _route(page: str) -> Route:
     """RFC 8288: the header `Link` of a page's document names the modules of its view."""
 
     def give(_: Request) -> HTMLResponse:
-        link = _links()[address(page)]
+        link = _links()[address(page)] + ("" if address(page) else _first_network())
         return HTMLResponse(document(), headers={"cache-control": "no-cache"} | ({"link": link} if link else {}))
 
     return Route(f"{base_path()}/{address(page)}", give)
