@@ -76,7 +76,8 @@ def painted(tab, where: str) -> np.ndarray:
 
 
 def parameter(tab, name: str) -> str | None:
-    return parse_qs(urlsplit(tab.url).query).get(name, [None])[0]
+    """As the page has it now: `tab.url` stands still while `soon` sleeps."""
+    return parse_qs(tab.evaluate("location.search")[1:]).get(name, [None])[0]
 
 
 def code_in_link(tab, name: str = "z") -> torch.Tensor:

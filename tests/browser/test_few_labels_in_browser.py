@@ -1,7 +1,7 @@
 """Few labels in a real browser: twelve digits named with the keyboard alone."""
 
 import pytest
-from hands import PATIENCE, READY, parameter, soon
+from hands import PATIENCE, READY
 from playwright.sync_api import expect
 from tabs import listening
 
@@ -35,7 +35,7 @@ def test_twelve_keys_name_the_digits_and_backspace_takes_one_back(tab):
         tab.wait_for_selector(READY)
         tab.keyboard.press(str(known[i]))
         said = "~".join(f"{j}:{known[j]}" for j in asked[: k + 1].tolist())
-        soon(lambda said=said: parameter(tab, "few_hand"), said)
+        tab.wait_for_function("said => new URLSearchParams(location.search).get('few_hand') === said", arg=said)
     value = tab.get_by_test_id("stMetricValue")
     expect(value).to_have_text(share(12))
     expect(tab.locator(".st-key-few_rise .js-plotly-plot")).to_be_visible()
