@@ -25,7 +25,7 @@ OFFERED = 40  # codes that a visitor is asked about, one after the other
 MIX_UPS, OF_EACH = 6, 2  # mistakes in pictures
 WRONG = ("#8a9099", "#d6336c")  # right, wrong: as ui/parts/figures.py draws what is no digit
 OF_WAYS = ("k-means", "label spreading", "logistic regression", "SVM")
-OF_LABELS = ("code, z", "encoder, decoder", "AE", "DAE", "VAE", "CVAE", "PCA", "MNIST", *OF_WAYS)
+OF_LABELS = ("code, z", "encoder, decoder", "AE", "DAE", "VAE", "CVAE", "PCA", *OF_WAYS)
 
 WHY_NOT_K_MEANS = """
 **Groups of codes are not the digits.** It is often taught that an autoencoder's codes fall into ten groups, so that one
