@@ -29,6 +29,7 @@ from pathlib import Path
 
 from playwright.sync_api import ElementHandle, Page, sync_playwright
 
+from benchmarks.startup import browser_path
 from ui.live import networks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -209,9 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200)
     rounds = parser.parse_args().rounds
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("No Chromium found: install it or name it in the environment variable CHROMIUM.")
+    chromium = browser_path()
     print("| | median | 95 % | rounds | |\n| --- | ---: | ---: | ---: | --- |")
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium, args=FLAGS)

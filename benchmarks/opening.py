@@ -9,13 +9,12 @@ of it is, where a page has one. The pages take turns, so that they compare on a 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import statistics
 
 from playwright.sync_api import sync_playwright
 
 from benchmarks.live import FLAGS, PATIENCE, ROOT, row, served
+from benchmarks.startup import browser_path
 
 PAGES = {
     "Map": "Map",
@@ -45,9 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("No Chromium found: install it or name it in the environment variable CHROMIUM.")
+    chromium = browser_path()
     found: dict[str, list[dict[str, float]]] = {page: [] for page in PAGES}
     with sync_playwright() as p, served(ROOT, "app.py") as ours:
         browser = p.chromium.launch(executable_path=chromium, args=FLAGS)

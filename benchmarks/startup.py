@@ -65,13 +65,19 @@ def seconds(browser: Browser, script: Path) -> float:
         page.close()
 
 
+def browser_path() -> str:
+    """Chromium's place. Ends the program where there is none."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        raise SystemExit("No Chromium found: install it or name it in the environment variable CHROMIUM.")
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("No Chromium found: install it or name it in the environment variable CHROMIUM.")
+    chromium = browser_path()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY)

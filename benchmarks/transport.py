@@ -11,7 +11,6 @@ browsers' tools emulate it.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import statistics
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.live import FIND, FLAGS, IDLE, PATIENCE, ROOT, row, served
-from benchmarks.startup import EMPTY
+from benchmarks.startup import EMPTY, browser_path
 
 SLOW = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 1.6e6 / 8}
 MB = 1e6
@@ -77,9 +76,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--slow-rounds", type=int, default=1)
     args = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("No Chromium found: install it or name it in the environment variable CHROMIUM.")
+    chromium = browser_path()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as p:
         folder = Path(name)
         shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")

@@ -55,6 +55,7 @@ def needed(page: str) -> tuple[list[Path], list[Path]]:
     return sorted(modules), sorted(set(styles))
 
 
+@cache
 def theirs() -> list[str]:
     """The modules of ELEMENTS and all that they import, but for what Streamlit's own document names, by their names in
     its static/js; none where another version of Streamlit calls them otherwise: they then come as late as before."""
