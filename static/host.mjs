@@ -31,11 +31,31 @@ export const PAGE_LINK = '[data-testid="stPageLink-NavLink"]';
 // it: it stays blank. So a view is mute from the click on another page's link on, or where Back has changed the address.
 const LED_NOWHERE = 10_000; // ms; such a link is forgotten: without a connection Streamlit follows none
 let left = { page: "", at: -LED_NOWHERE };
+/** @param {Event} e */
+const linkOf = (e) => /** @type {HTMLElement | null} */ (/** @type {Element} */ (e.target).closest?.(PAGE_LINK));
 document.addEventListener("click", (e) => {
-  const link = /** @type {Element} */ (e.target).closest?.(PAGE_LINK);
+  const link = linkOf(e);
   if (link && e.defaultPrevented) left = { page: link.ariaCurrent ? "" : location.pathname, at: performance.now() };
 });
 addEventListener("popstate", () => (left.page = ""));
+
+// What a control says travels in a task of its own, in the name of the page that is shown when it does: a number that is
+// typed and not yet confirmed, a box that a click beside it closes. Behind the link's own request it would call the visitor
+// back. So a link is followed in a later task, and after an open box has gone.
+const BOX = '[data-testid="stPopoverBody"]';
+addEventListener("click", (e) => {
+  const link = linkOf(e);
+  if (!link || !e.isTrusted || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+  e.preventDefault();
+  e.stopImmediatePropagation();
+  if (document.querySelector(BOX)) document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+  const until = performance.now() + 1000; // ms; a box that Escape does not close is none of ours
+  const follow = () => {
+    if (document.querySelector(BOX) && performance.now() < until) setTimeout(follow);
+    else setTimeout(() => link.click());
+  };
+  setTimeout(follow);
+}, true);
 
 /** @param {Component<any, any>} component */
 const mute = ({ page = location.pathname }) =>

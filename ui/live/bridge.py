@@ -122,11 +122,21 @@ def view(
         if on_message and said is not None:
             on_message(said)
 
-    result = (_once if once else _view)(
-        key=key,
-        data={"module": module, "options": json.dumps(options or {}), "first": first},
-        default={} if once else {"message": None},
-        on_message_change=hear,
-        height=height,
-    )
+    state = st.session_state
+    try:
+        result = (_once if once else _view)(
+            key=key,
+            data={"module": module, "options": json.dumps(options or {}), "first": first},
+            default={} if once else {"message": None},
+            on_message_change=hear,
+            height=height,
+        )
+    except KeyError:
+        # Once in some hundreds of page switches Streamlit does not find what it has just put into its own state. The
+        # next run does; what is lost twice is another matter.
+        if state.pop("lost", False):
+            raise
+        state["lost"] = True
+        st.rerun()
+    state.pop("lost", None)
     return reader and messages.read(reader, result.get("message"))
