@@ -223,8 +223,15 @@ def test_sliders_first_picture_is_the_views(visit, link):
     first = [np.asarray(Image.open(io.BytesIO(base64.b64decode(s)))).reshape(784) / 255 for s in sources]
     captions = tab.locator(".stage figure").evaluate_all(told)
     values, boxes = tab.locator(f"{rows} .value").all_inner_texts(), tab.locator(f"{rows} input").evaluate_all(PLACES)
-    tab.evaluate("document.fonts.ready")
-    below = tab.locator(".lse-numbers").bounding_box()
+    below = None
+
+    def rests() -> None:  # what stands above may still be laid out, without any view
+        nonlocal below
+        before, below = below, tab.locator(".lse-numbers").bounding_box()
+        tab.wait_for_timeout(1_000)
+        assert below == before
+
+    soon(rests)
     assert held, "the view did not ask for its module"
     held[0].continue_()
     tab.wait_for_selector(".view input[type=range]:enabled")
