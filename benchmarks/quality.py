@@ -154,6 +154,28 @@ def few_labels() -> Iterator[str]:
     yield from table(head, [row for name, found in named.items() for row in rows(name, found)])
 
 
+def code_size() -> Iterator[str]:
+    """Models that differ in the size of their codes alone, and codes whose numbers are rounded."""
+    known = {slug: checkpoints.read_card(slug) for slug in checkpoints.available()}
+    mine = {slug: card for slug, card in known.items() if slug.endswith("-ladder") or card["kind"] == "pca"}
+    rows = []
+    for slug, card in sorted(mine.items(), key=lambda each: (each[1]["kind"], each[1]["latent_dim"])):
+        test, probe, draws = card["test"], card["probe"], card["draws"]
+        nats = [f"{test[key]:.2f}" if key in test else NO for key in ("nelbo", "reconstruction", "kl")]
+        shares = [f"{probe['accuracy']:.2%}", f"{draws['accepted']:.1%}"]
+        name = slug.removeprefix("mnist-").removesuffix("-ladder")
+        rows.append([name, *nats, str(probe.get("active", NO)), f"{test['mse']:.4f}", *shares])
+    head = ["ladder", "−ELBO", "reconstruction", "KL", "dimensions in use", "MSE", "codes beside their own class"]
+    yield from table([*head, "random codes that draw a digit"], rows)
+    yield ""
+    names = ("mnist-vae-2d", "mnist-vae-20d", "mnist-ae-2d", "mnist-ae-20d", "mnist-cvae-20d", "mnist-pca-20d")
+    rows = [
+        [slug.removeprefix("mnist-"), *(f"{row['digit']:.1%}" for row in known[slug]["bits"]["rows"].values())]
+        for slug in names
+    ]
+    yield from table(["drawings of the right class, by bits a number", *known[names[0]]["bits"]["rows"]], rows)
+
+
 def relatives() -> Iterator[str]:
     """The four and whoever stands beside them in the list, but for VAEs of another β or pixel: they have a page."""
     rows = []
@@ -161,8 +183,8 @@ def relatives() -> Iterator[str]:
         card = checkpoints.read_card(slug)
         kind = card["kind"]
         other = card["config"]["model"]["beta"] != 1 or card["likelihood"] == "gaussian"
-        if card["dataset"]["name"] != "mnist" or (kind == "vae" and other):
-            continue
+        if card["dataset"]["name"] != "mnist" or (kind == "vae" and other) or slug.endswith("-ladder"):
+            continue  # those have a table of their own
         test, moved, draws = card["test"], card["contraction"], card["draws"]
         nats = NO if card["likelihood"] == "gaussian" else f"{test['reconstruction_at_mean']:.2f}"
         spoilt = [card["denoising"][kind][f"{amount:g}"] for kind, amount in metrics.HEADLINE.items()]
@@ -263,7 +285,8 @@ def runs() -> Iterator[str]:
 
 
 def main() -> None:
-    parts = (scores, denoising, every_amount, relatives, generation, posterior, ladder, few_labels, gaps, spreads, runs)
+    parts = (scores, denoising, every_amount, relatives, generation, posterior, ladder, few_labels, code_size)
+    parts += (gaps, spreads, runs)
     for part in parts:
         print("\n".join(part()), end="\n\n")
 

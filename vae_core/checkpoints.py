@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vae_core import contents, data, likelihood, metrics
-from vae_core.config import KINDS, Config, ConfigError, ModelConfig
+from vae_core.config import KINDS, Config, ConfigError, ModelConfig, TrainingConfig
 from vae_core.judge import Judge
 from vae_core.judge import load as _load_judge
 from vae_core.latent import embed
@@ -38,7 +38,6 @@ from vae_core.storage import (
 from vae_core.training import Diverged, Epoch, Step, fit
 
 ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
-TRAIN_CODES = 10_000  # first training images whose means are kept
 CLIMBED = 1000  # first test images whose best ELBO is looked for
 FOLLOWED = 500  # first test images whose means are kept through the training
 
@@ -290,7 +289,9 @@ def _train(
         metrics.summary(metrics.per_image(model, test.images, test.labels))[_headline(model)] - full[_headline(model)],
         5,
     )
-    codes, card["test"], card["denoising"] = assess(model, config.training.dataset, train, test)
+    codes, card["test"], card["denoising"] = assess(
+        model, config.training.dataset, train, test, kept=config.training.kept
+    )
     if followed and config.model.latent_dim == 2:
         epochs = sorted(followed)
         codes["epochs"] = torch.tensor(epochs, dtype=torch.int32)
@@ -400,17 +401,18 @@ def _with_weights(config: ModelConfig, tensors: dict[str, Tensor]) -> Autoencode
 
 
 def assess(
-    model: Autoencoder, dataset: str, train: data.Split, test: data.Split
+    model: Autoencoder, dataset: str, train: data.Split, test: data.Split, *, kept: int = TrainingConfig.kept
 ) -> tuple[dict[str, Tensor], dict[str, float], dict[str, Any]]:
-    """Everything that is measured on a trained model: codes and per-image terms, test means, denoising."""
+    """Everything that is measured on a trained model: codes of the test split and of the first `kept` training
+    images, per-image terms and their means, denoising."""
     terms = metrics.per_image(model, test.images, test.labels)
     code = embed(model, test.images, test.labels)
-    first = embed(model, train.images[:TRAIN_CODES], train.labels[:TRAIN_CODES])
+    first = embed(model, train.images[:kept], train.labels[:kept])
     codes = {
         "test_mean": code.mean.half(),
         "test_label": test.labels.to(torch.uint8),
         "train_mean": first.mean.half(),
-        "train_label": train.labels[:TRAIN_CODES].to(torch.uint8),
+        "train_label": train.labels[:kept].to(torch.uint8),
     }
     if code.logvar is not None:
         codes["test_logvar"] = code.logvar.half()

@@ -264,6 +264,7 @@ class TrainingConfig:
     held_out: int = setting(
         0, "last training images kept back and scored in place of the test split; 0 for a final model", 0, 100_000_000
     )
+    kept: int = setting(10_000, "first training images whose codes are kept, for the pages", 1, 100_000_000)
     seed: int = setting(0, "of the first weights, the order of the images and every draw", 0, 2**63 - 1)
 
     def __post_init__(self) -> None:

@@ -48,6 +48,8 @@ _CARD = {
     "contraction?": {"mean": float, "median": float, "shift": float},
     "components?": {"purity": float, "together": float, "used": int},
     "few_labels?": FEW,
+    "bits?": {"rows": {str: {"nats": float, "mse": float, "digit": float}}, "images": int, "png": float, "zlib": float},
+    "probe?": {"accuracy": float, "codes": int, "tested": int, "active?": int},
     "units?": {"active": float, "dead": int, "use": [float], "strength": [float]},
     "posterior?": {
         "rows": {

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from vae_core import aggregate, checkpoints, data, few_labels, generation, judge, latent, likelihood, metrics
+from vae_core import aggregate, checkpoints, code_size, data, few_labels, generation, judge, latent, likelihood, metrics
 from vae_core.config import PIXELS, Config, ConfigError
 from vae_core.corruption import CORRUPTIONS
 from vae_core.models import Code
@@ -146,6 +146,10 @@ def _draws(subject: Subject) -> dict[str, Any]:
     told = model.config.prior or "one Gaussian with mean and covariance of the stored training codes"
     found = {"accepted": round(share, 4), "draws": DRAWS, "from": told, "seed": 0}
     return found | {"judge": weights_fingerprint("judge", subject.root)}
+
+
+def _judged_whole(subject: Subject, found: dict[str, Any]) -> bool:
+    return found.get("judge") == weights_fingerprint("judge", subject.root)
 
 
 def _no_draws(subject: Subject) -> str:
@@ -284,6 +288,60 @@ def _no_few(subject: Subject) -> str:
     if have >= KEPT:
         return ""
     return f"Labels are drawn from {KEPT:,} stored training codes; {subject.slug!r} has {have:,}."
+
+
+CODED = 2_000  # first test images
+WHOLE = "whole"  # the row of codes that are not rounded
+ROUNDINGS = (*map(str, code_size.BITS), WHOLE)
+
+
+def _bits(subject: Subject) -> dict[str, Any]:
+    """{rows: {"1": {nats, mse, digit}}}: what codes draw whose numbers have so many bits; and the mean bits of the same
+    images as PNG and under zlib."""
+    model, grader = subject.model, checkpoints.load_judge(subject.root)
+    images, labels = (part[:CODED] for part in subject.splits[1])
+    y = labels if model.conditional else None
+    within = code_size.spanned(checkpoints.load_codes(subject.slug, subject.root)["train_mean"])
+    z, rows = latent.embed(model, images, labels).mean, {}
+    for name in ROUNDINGS:
+        there = z if name == WHOLE else code_size.rounded(z, within, int(name))
+        found = code_size.drawn(model, images, there, y)
+        right = grader.label(judge.binarise(found.pixels)) == labels
+        means = {"nats": found.nats, "mse": found.mse, "digit": right}
+        rows[name] = {key: round(value.double().mean().item(), 5) for key, value in means.items()}
+    others = {"png": code_size.as_png, "zlib": code_size.as_zlib}
+    taken = {name: round(sum(map(count, images.numpy())) / len(images), 2) for name, count in others.items()}
+    return {"rows": rows, "images": len(images), "judge": weights_fingerprint("judge", subject.root)} | taken
+
+
+def _bits_told(found: dict[str, Any]) -> str:
+    rows = "  ".join(f"{name}: {row['digit']:.1%} the same digit" for name, row in found["rows"].items())
+    return f"{rows}  PNG {found['png']:.0f} bits, zlib {found['zlib']:.0f}"
+
+
+def _probe(subject: Subject) -> dict[str, Any]:
+    train, test = (subject.codes[name] for name in data.SPLITS)
+    labels, truth = (split.labels for split in subject.splits)
+    share = code_size.probe(train.mean[:KEPT], labels[:KEPT], test.mean, truth)
+    found: dict[str, Any] = {"accuracy": round(share, 4), "neighbours": code_size.NEIGHBOURS}
+    found |= {"codes": min(KEPT, len(labels)), "tested": len(truth)}
+    if not isinstance(subject.model.prior, Learned) and (busy := code_size.active(test)) is not None:
+        found["active"] = busy
+    return found
+
+
+def _probe_told(found: dict[str, Any]) -> str:
+    busy = f"; {found['active']} dimensions in use" if "active" in found else ""
+    return f"{found['accuracy']:.2%} of test codes lie beside their own class{busy}"
+
+
+def _no_probe(subject: Subject) -> str:
+    if not subject.model.conditional:
+        return ""
+    return (
+        f"The codes of {subject.slug!r} were encoded with their labels, so that reading them there would measure what "
+        "the encoder was told."
+    )
 
 
 # Of which images q(z) is taken: the first n of a split, or as many as there are.
@@ -470,7 +528,7 @@ MEASURES = {
         _draws,
         lambda found: f"{found['accepted']:.2%} of {found['draws']:,} draws from {found['from']} are digits",
         _no_draws,
-        lambda subject, found: found.get("judge") == weights_fingerprint("judge", subject.root),
+        _judged_whole,
         leeway=5e-3,
     ),
     "generation": Measure(
@@ -496,6 +554,28 @@ MEASURES = {
         _no_few,
         rows=FEW,
         leeway=0.02,
+    ),
+    "bits": Measure(
+        f"what is drawn of the first {CODED:,} test images where each number of their codes is rounded to 1, 2 … "
+        f"{code_size.BITS[-1]} bits, and how many bits PNG and zlib take",
+        "nats, squared error, share of drawings that the judge calls the same digit; bits",
+        "",
+        _bits,
+        _bits_told,
+        _no_draws,
+        _judged_whole,
+        rows=frozenset(ROUNDINGS),
+        leeway=0.01,
+    ),
+    "probe": Measure(
+        f"what share of the test codes has a majority of its own class among the {code_size.NEIGHBOURS} nearest of "
+        f"{KEPT:,} training codes, and how many dimensions of a Gaussian code are in use",
+        "share of codes",
+        "high",
+        _probe,
+        _probe_told,
+        _no_probe,
+        leeway=5e-3,
     ),
     "posterior": Measure(
         "how the aggregated posterior q(z) of so many images lies to the prior, by quadrature and by Monte Carlo: "

@@ -242,6 +242,21 @@ TOUCHES = {
             ),
         ),
     ],
+    "Code_size": [
+        (
+            "size_part size_shown",
+            lambda tab: (segment(tab, "size_part", "Dimensions"), segment(tab, "size_shown", "Random draws")),
+        ),
+        (
+            "size_dim size_bits digit_only",
+            lambda tab: (
+                segment(tab, "size_dim", "2"),
+                nudge(tab, "size_bits"),
+                option(tab, "digit_only", "only 8"),
+            ),
+        ),
+        ("size_model", lambda tab: another(tab, "● AE (mnist")),
+    ],
     "The_bound": [
         (
             "inside_model inside_list",

@@ -26,6 +26,7 @@ LAYERS = {
     "contents": 1,
     "data": 1,
     "few_labels": 1,
+    "code_size": 3,
     "prior": 1,
     "models": 2,
     "latent": 3,

@@ -30,7 +30,14 @@ def flat(text: str) -> str:
     "part",
     [
         *(quality.scores, quality.denoising, quality.every_amount),
-        *(quality.relatives, quality.generation, quality.posterior, quality.ladder, quality.few_labels),
+        *(
+            quality.relatives,
+            quality.generation,
+            quality.posterior,
+            quality.ladder,
+            quality.few_labels,
+            quality.code_size,
+        ),
     ],
     ids=lambda f: f.__name__,
 )

@@ -169,11 +169,11 @@ def choose_beside(page: str, one: Standing) -> Standing | None:
 
 
 def choose_size(page: str) -> int:
-    """Show the control for how many numbers a code has: the sizes of which a model fits, the shipped ones first."""
+    """Show the control for how many numbers a code has: the sizes of which a model fits."""
     key, state = f"{page}_dim", st.session_state
     fit = [one for one in cast.everybody() if not lacks(page, one)]
     there = {one.latent_dim for one in fit}
-    sizes = [size for size in SIZES if size in there] + sorted(there - set(SIZES)) or list(SIZES)
+    sizes = sorted(there) or list(SIZES)
     if state[key] not in sizes:
         # A link that names models and no size: theirs, but of the shipped ones, which have two.
         asked = [*state.get(f"{page}_cast", ()), state.get(f"{page}_model")]

@@ -315,3 +315,85 @@ def rising(points: Sequence[tuple[int, float]]) -> go.Figure:
         yaxis={"title": "called right", "range": [0, 1], "tickformat": ".0%", "dtick": 0.25},
     )
     return figure
+
+
+_LINES = ((_ACCENT, "solid", "circle"), (_GREY, "dot", "square"), (_GREY, "dash", "diamond"))
+
+
+def by_size(
+    lines: Mapping[str, Sequence[tuple[int, float]]],
+    marks: Mapping[str, Sequence[str]],
+    axis: str,
+    *,
+    percent: bool,
+) -> go.Figure:
+    """A value by how many numbers a code has, a line a kind; `marks` names each dot, for whoever presses it."""
+    figure = go.Figure()
+    form = ".1%" if percent else ".4g"
+    for (colour, dash, symbol), (name, points) in zip(_LINES, lines.items(), strict=False):
+        sizes, values = zip(*points, strict=True)
+        figure.add_scatter(
+            x=sizes,
+            y=values,
+            mode="lines+markers",
+            name=name,
+            line={"color": colour, "dash": dash, "width": 2},
+            marker={"size": 11, "symbol": symbol},
+            customdata=list(marks[name]),
+            hovertemplate=f"%{{customdata}}: %{{y:{form}}}<extra></extra>",
+        )
+    ticks = sorted({size for points in lines.values() for size, _ in points})
+    figure.update_layout(
+        height=380,
+        margin={"l": 70, "r": 15, "t": 10, "b": 50},
+        showlegend=True,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        xaxis={
+            "title": "numbers in a code",
+            "type": "log",
+            "tickvals": ticks,
+            "ticktext": [str(size) for size in ticks],
+            "showgrid": False,
+        },
+        yaxis={"title": axis, "showgrid": False, **({"tickformat": ".0%"} if percent else {})},
+    )
+    return figure
+
+
+def lengths(
+    bits: Sequence[int], code: Sequence[float], rest: Sequence[float], levels: Mapping[str, float], chosen: int
+) -> go.Figure:
+    """Bits of a code and of the pixels beyond it, stacked, by bits a number; `levels`: other ways to send the same."""
+    figure = go.Figure()
+    for name, colour, values in (("code", _ACCENT, code), ("pixels beyond the drawing", _GREY, rest)):
+        widths = [3 if k == chosen else 0 for k in bits]
+        figure.add_bar(
+            x=list(bits),
+            y=list(values),
+            name=name,
+            marker={"color": colour, "line": {"width": widths, "color": _ACCENT}},
+            hovertemplate="%{y:.0f} bits<extra></extra>",
+        )
+    above = -np.inf
+    top = max(max(c + r for c, r in zip(code, rest, strict=True)), *levels.values())
+    for name, value in sorted(levels.items(), key=lambda level: level[1]):
+        figure.add_hline(y=value, line={"color": _GREY, "width": 1.5, "dash": "dash"})
+        above = max(value, above + 0.06 * top)  # lines that lie close have their names one above the other
+        figure.add_annotation(
+            x=1,
+            xref="paper",
+            xanchor="left",
+            y=above,
+            text=f"{name} {value:.0f}",
+            showarrow=False,
+        )
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.35,
+        height=340,
+        margin={"l": 60, "r": 90, "t": 10, "b": 50},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        xaxis={"title": "bits a number", "dtick": 1, "showgrid": False},
+        yaxis={"title": "bits", "showgrid": False},
+    )
+    return figure

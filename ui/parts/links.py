@@ -87,6 +87,9 @@ MOST_GAUSSIANS = 100
 FEW_BY = ("The data set", "You")  # who names digits on Few labels
 FEW_COUNTS = (10, 20, 30, 50, 100, 200, 300, 600, 900, 1200)
 FEW_SHOWN = ("What each is called", "Right or wrong")
+SIZE_PARTS = ("Bits", "Dimensions")  # of Code size
+SIZE_BITS = tuple(range(1, 9))  # vae_core.code_size.BITS, without torch
+SIZE_SHOWN = ("−ELBO", "Squared error", "Nearest neighbours", "Random draws")
 LABEL = Param(None, count(most=199).read)  # a class; which there are is the data set's matter
 BY = choice(digit.BY, "Sample")
 
@@ -207,6 +210,14 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "few_seed": count(most=999),
         "few_hand": named_by_hand(60),
         "few_shown": choice(FEW_SHOWN, FEW_SHOWN[0]),
+    },
+    "Code size": {
+        "size_part": choice(SIZE_PARTS, SIZE_PARTS[0]),
+        "size_shown": choice(SIZE_SHOWN, SIZE_SHOWN[0]),
+        "size_model": ONE._replace(start="vae"),
+        "size_dim": SIZE._replace(start=20),
+        "size_bits": choice(SIZE_BITS, 4),
+        "digit_only": LABEL,
     },
     "The bound": {
         "part": choice(PARTS, "Posterior"),

@@ -146,6 +146,9 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "PSNR|dB",
         "Peak signal-to-noise ratio, −10 log₁₀ of the mean squared error, in decibels: 3 dB more is half the error.",
     ),
+    "bit": ("bits?", "What one yes or no tells. A nat is 1.44 of them."),
+    "PNG": ("PNG", "A format of picture files that loses nothing. Its head and frame count as part of the file."),
+    "zlib": ("zlib", "A compressor for any data, which finds what comes again; the same one works inside of PNG."),
     "PCA": (
         "PCA",
         "Principal component analysis: of all compressions by weighted sums alone the one of least squared error.",

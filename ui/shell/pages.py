@@ -27,6 +27,11 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "Few labels",
             "How many digits must somebody name until the others can be named after them?",
         ),
+        (
+            "pages/10_Code_size.py",
+            "Code size",
+            "How many numbers does a handwritten digit need, and how exact must they be?",
+        ),
         ("pages/6_The_bound.py", "The bound", "How likely is a digit, and how much of that do models miss?"),
     ),
     "Workshop": (("pages/8_Models.py", "Models", "Which models are here, and how good is each?"),),
