@@ -111,6 +111,13 @@ def test_the_sentence_of_all_is_the_cards_and_the_captions_add_up():
     assert "With 1 bit a number: 20 bits for the code" in shown(app)
 
 
+def test_nothing_is_called_enough_that_is_not():
+    """Of the AE in the plane eight bits a number lose nine digits in a hundred."""
+    rows = checkpoints.read_card("mnist-ae-2d")["bits"]["rows"]
+    assert rows["8"]["digit"] < rows["whole"]["digit"] - view.SAME
+    assert view.of_all(standing("mnist-ae-2d")).startswith("**Not even 8 bits a number are enough")
+
+
 @pytest.mark.parametrize(
     ("link", "words"),
     [

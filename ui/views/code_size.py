@@ -276,10 +276,15 @@ def of_all(one: Standing) -> str:
         return f"**The code of the {one.name} has {one.latent_dim} numbers. How exact must they be?**"
     rows = kept["rows"]
     whole = rows["whole"]["digit"]
-    enough = next((b for b in BITS if rows[str(b)]["digit"] >= whole - SAME), BITS[-1])
-    few = rows["1"]["digit"]
+    fine = next((b for b in BITS if rows[str(b)]["digit"] >= whole - SAME), None)
+    enough, few = fine or BITS[-1], rows["1"]["digit"]
+    lead = (
+        f"Not even {enough} bits a number are enough for this code of {one.latent_dim} numbers."
+        if fine is None
+        else f"{enough} bits a number are enough: {enough * one.latent_dim} bits for the code of a digit."
+    )
     return (
-        f"**{enough} bits a number are enough: {enough * one.latent_dim} bits for the code of a digit.** Rounded so, "
+        f"**{lead}** Rounded so, "
         f"{rows[str(enough)]['digit']:.1%} of the {one.name}'s drawings are still of the right class, as the judge "
         f"sees it; of unrounded codes {whole:.1%}, with one bit a number {few:.1%}. The same {kept['images']:,} test "
         f"images take {kept['png']:,.0f} bits each as a PNG file and {kept['zlib']:.0f} under zlib, which lose "
