@@ -33,9 +33,11 @@ const LED_NOWHERE = 10_000; // ms; such a link is forgotten: without a connectio
 let left = { page: "", at: -LED_NOWHERE };
 /** @param {Event} e */
 const linkOf = (e) => /** @type {HTMLElement | null} */ (/** @type {Element} */ (e.target).closest?.(PAGE_LINK));
+/** @param {HTMLElement} link */
+const leave = (link) => (left = { page: link.ariaCurrent ? "" : location.pathname, at: performance.now() });
 document.addEventListener("click", (e) => {
   const link = linkOf(e);
-  if (link && e.defaultPrevented) left = { page: link.ariaCurrent ? "" : location.pathname, at: performance.now() };
+  if (link && e.defaultPrevented) leave(link);
 });
 addEventListener("popstate", () => (left.page = ""));
 
@@ -48,6 +50,7 @@ addEventListener("click", (e) => {
   if (!link || !e.isTrusted || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
   e.preventDefault();
   e.stopImmediatePropagation();
+  leave(link);
   if (document.querySelector(BOX)) document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
   const until = performance.now() + 1000; // ms; a box that Escape does not close is none of ours
   const follow = () => {
