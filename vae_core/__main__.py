@@ -174,6 +174,23 @@ options that it would not tell otherwise come into the tag, such as mnist-vae-2d
     group.add_argument("--tag", default="", help="the beginning of every tag (default: none)")
     group.add_argument("--jobs", type=_threads, help="processes at once, one thread each (default: all cores)")
 
+    seeds = command(
+        "seeds",
+        _seeds,
+        "train models again from other seeds, and keep their numbers",
+        """\
+Train each checkpoint again as its card says but for the seed, measure that as the checkpoint itself was measured, and
+put the numbers on its card. The weights of the further trainings are not kept. Where the ranges of two models'
+trainings overlap, the pages call the two about equal. What a card has is not done again.""",
+        """\
+  python -m vae_core seeds mnist-ae-2d mnist-vae-2d
+  python -m vae_core seeds mnist-vae-20d --seeds 1,2,3 --jobs 2""",
+        "The same command goes on: what is done is not done again, the others continue from their last whole epochs.",
+    )
+    seeds.add_argument("slugs", nargs="+", metavar="NAME", help="checkpoints")
+    seeds.add_argument("--seeds", type=_several(_seed), default=[1, 2], metavar="A,B", help="which (default 1,2)")
+    seeds.add_argument("--jobs", type=_threads, help="trainings at once, one thread each (default: all cores)")
+
     for name, run, summary, description, examples, interrupted in (
         (
             "evaluate",
@@ -388,12 +405,12 @@ def _sweep(args: argparse.Namespace, argv: list[str]) -> int:
         _say_what_is_strange(args, name)
     bar, status, total = _Bar(args, "sweep"), 0, len(configs)
 
-    def on_breakdown() -> None:
-        note = "A process was killed; what was in work goes on from its last whole epoch."
-        _say(args, {"event": "note", "message": note}, f"note: {note}", stream=sys.stderr)
-
     ended = sweep.run(
-        configs, jobs=args.jobs or _cores(), root=args.root, data_folder=args.data_dir, on_breakdown=on_breakdown
+        configs,
+        jobs=args.jobs or _cores(),
+        root=args.root,
+        data_folder=args.data_dir,
+        on_breakdown=lambda: _say_of_breakdown(args),
     )
     for done, (slug, problem) in enumerate(ended, 1):
         if problem:
@@ -404,6 +421,35 @@ def _sweep(args: argparse.Namespace, argv: list[str]) -> int:
             bar.line({"event": "done", "slug": slug, "test": card["test"]}, _row(card))
         bar.step(done, total, f"{done} of {total} trainings")
     return status
+
+
+def _seeds(args: argparse.Namespace, argv: list[str]) -> int:
+    from vae_core import seeds
+    from vae_core.measures import MEASURES
+
+    bar, status = _Bar(args, "seeds"), 0
+    ended = seeds.run(
+        args.slugs,
+        args.seeds,
+        jobs=args.jobs or _cores(),
+        root=args.root,
+        data_folder=args.data_dir,
+        on_breakdown=lambda: _say_of_breakdown(args),
+    )
+    for slug, seed, problem in ended:
+        if problem:
+            status = 1
+            _fail(args, "error", f"{slug}, seed {seed}: {problem}", slug=slug)
+            continue
+        test = seeds.kept(slug, args.root)[str(seed)]["test"]
+        line = f"{slug:18} seed {seed}  {MEASURES['test'].told(test)}"
+        bar.line({"event": "done", "slug": slug, "seed": seed, "test": test}, line)
+    return status
+
+
+def _say_of_breakdown(args: argparse.Namespace) -> None:
+    note = "A process was killed; what was in work goes on from its last whole epoch."
+    _say(args, {"event": "note", "message": note}, f"note: {note}", stream=sys.stderr)
 
 
 def _train_judge(args: argparse.Namespace, argv: list[str]) -> int:
@@ -659,6 +705,12 @@ def _cores() -> int:
 def _threads(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text[:9]) <= _cores():
         raise argparse.ArgumentTypeError(f"from 1 to {_cores()}, the cores of this machine; got {text[:40]!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or not int(text[:20]) < 2**63:
+        raise ValueError
     return int(text)
 
 

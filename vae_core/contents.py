@@ -31,6 +31,7 @@ QUALITY = dict.fromkeys(("digit", "entropy", "precision", "recall", "density", "
 _BY_KIND_AND_AMOUNT = {str: {str: _SCORES}}
 _RANGE = {"mean": float, "error": float}
 FEW = {"rows": {str: {str: {"mean": float, "half": float}}}, "codes": int, "tested": int, "draws": int}
+_LEAK = {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float}
 _CARD = {
     "format": int,
     "slug": str,
@@ -60,7 +61,22 @@ _CARD = {
         "step": float,
         "reach": float,
     },
-    "leak?": {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float},
+    "leak?": _LEAK,
+    # Of further trainings, by seed, what was measured: `vae_core/seeds.py`.
+    "seeds?": {
+        "weights": str,
+        "runs": {
+            str: {
+                "test?": {str: float},
+                "denoising?": _BY_KIND_AND_AMOUNT,
+                "draws?": {"accepted": float},
+                "generation?": {"rows": {str: QUALITY}},
+                "few_labels?": FEW,
+                "probe?": {"accuracy": float},
+                "leak?": _LEAK,
+            }
+        },
+    },
 }
 _OF_POSTERIORS = {
     "ladder?": {"rows": {str: {"gap": float, "median": float, "first": float}}, "images": int},

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = {
     "colours": 0,
     "chance": 0,
+    "spread": 0,
     "config": 0,
     "losses": 0,
     "corruption": 0,
@@ -42,7 +43,8 @@ LAYERS = {
     "report": 6,
     "measures": 6,
     "sweep": 6,
-    "__main__": 7,
+    "seeds": 7,
+    "__main__": 8,
 }
 
 # What touches the world, by the last name of the call: `Path(...).read_text()` and `open(...)` alike.

@@ -18,7 +18,7 @@ from ui.live import cast, networks
 from ui.parts import figures, links
 from ui.shell.pages import GROUPS
 from ui.views import models
-from vae_core import checkpoints, latent
+from vae_core import checkpoints, latent, measures
 from vae_core.storage import read_tensors, write_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,3 +230,21 @@ def test_a_terms_curve_is_what_the_card_says():
     assert [note.text for note in figure.layout.annotations] == ["−3.00", "2.00"]
     assert not figures.term_curves({}).data
     assert figure.layout.xaxis.dtick == 1  # there is no epoch 1.5
+
+
+def test_further_seeds_stand_beside_the_number(shelf):
+    """A range that is left out makes of luck a difference; one of other weights is of another model."""
+    card = json.loads((shelf / "digits-cvae-2d/card.json").read_text())
+    nelbo = card["test"]["nelbo"]
+    runs = {str(i): {"test": card["test"] | {"nelbo": nelbo + i}} for i in (1, 2)}
+    weights = measures.weights_fingerprint("digits-cvae-2d")
+    for tag, fingerprint in (("several", weights), ("too", weights), ("other", "0" * 64)):
+        put(shelf, "digits-cvae-2d", tag, seeds={"weights": fingerprint, "runs": runs})
+    for beside, cell, good in (
+        ("other", f"{nelbo:.2f} given y", "low"),
+        ("too", f"{nelbo:.2f} given y, {nelbo:.2f} to {nelbo + 2:.2f}", "low, about equal"),
+    ):
+        app = visit(model="digits-cvae-2d-several", beside=f"digits-cvae-2d-{beside}")
+        ranged = f"{nelbo:.2f} given y, {nelbo:.2f} to {nelbo + 2:.2f}"
+        assert cells(app)["−ELBO, nats per image"] == [ranged, cell, good]
+        assert any("range over 3 trainings" in caption.value for caption in app.caption)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from ui.live import networks
 from ui.shell.failure import give_up
-from vae_core import checkpoints, contents, data, latent, measures, metrics
+from vae_core import checkpoints, contents, data, latent, measures, metrics, spread
 from vae_core.config import KINDS
 from vae_core.judge import Judge
 from vae_core.models import Autoencoder, InputError
@@ -173,6 +174,15 @@ def measured(name: str, slug: str) -> dict[str, Any] | None:
         return _measured(name, slug, _stamp(slug))  # an absence is not kept: what is measured meanwhile is found
     except StorageError:
         return None
+
+
+def over_seeds(slug: str, path: Sequence[str]) -> spread.Spread | None:
+    """The range of a card's number over trainings from several seeds; None where there was one, or no such number."""
+    try:
+        found = spread.of(model(slug)[1], networks.network(slug)["weights"].split("/")[2], path)
+    except StorageError:
+        return None
+    return found if found and found.trainings > 1 else None
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

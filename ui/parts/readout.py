@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_core import latent, losses
+from vae_core.spread import Spread
 
 Codes = dict[str, Tensor]
 SCORES_HEAD = ("nats per image", "this one", "test mean", "percentile")
@@ -26,6 +27,13 @@ def dimension(j: int) -> str:
 def listed(words: Sequence[str]) -> str:
     """ "AE", "AE and DAE", "AE, DAE and PCA"."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def over_seeds(found: Spread | None, form: str = "{:.0%}") -> str:
+    """What stands behind a number in a sentence: its range over trainings from several seeds, if there are several."""
+    if found is None or found.trainings < 2:
+        return ""
+    return f" (over {found.trainings} trainings {form.format(found.low)} to {form.format(found.high)})"
 
 
 def signed(value: float | Tensor) -> str:

@@ -10,7 +10,7 @@ import html
 import logging
 import math
 from collections.abc import Callable, Iterable
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from ui.parts.links import LINKS
 from ui.parts.tiles import Tile, numbers, row
 from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
-from vae_core import contents
+from vae_core import contents, spread
 from vae_core.config import KINDS, PIXELS, Config
 from vae_core.corruption import CORRUPTIONS
 from vae_core.data import DATASETS
@@ -161,6 +161,16 @@ class Score(NamedTuple):
     words: str  # with its unit
     good: str  # "low", "high", or "" where neither is
     told: Callable[[Model], str]  # the number, or "—" and why there is none
+    path: tuple[str, ...] = ()  # where the card has it, of this training and of further seeds
+    form: str = "{:.2f}"
+
+    def over_seeds(self, model: Model) -> spread.Spread | None:
+        """Its range over trainings that differ in their seed alone; None of a single training, or where the number is
+        none."""
+        if not self.path or self.told(model).startswith("—"):
+            return None
+        found = spread.of(model.card, model.weights, self.path)
+        return found if found and found.trainings > 1 else None
 
 
 DENSITY = " of a density"
@@ -256,20 +266,30 @@ def _restored(kind: str, amount: float) -> Callable[[Model], str]:
 
 
 SCORES = (
-    Score("−ELBO, nats per image", "low", _given(_of_test("nelbo"))),
+    Score("−ELBO, nats per image", "low", _given(_of_test("nelbo")), ("test", "nelbo")),
     Score("−ELBO with the label, nats per image", "low", _with_label),
     Score("−log p(x), nats per image", "low", _given(_exact)),
-    Score("reconstruction at the mean, nats per image", "low", _given(_of_test("reconstruction_at_mean"))),
-    Score("KL, nats per image", "", _of_test("kl")),
-    Score("squared error of a pixel", "low", _of_test("mse", "{:.4f}")),
-    Score("random codes that draw a digit", "high", _draws),
-    Score("drawings that show the label asked for", "high", _agreement),
-    Score("labels that are read from a draw of the code", "low", _leak),
+    Score(
+        "reconstruction at the mean, nats per image",
+        "low",
+        _given(_of_test("reconstruction_at_mean")),
+        ("test", "reconstruction_at_mean"),
+    ),
+    Score("KL, nats per image", "", _of_test("kl"), ("test", "kl")),
+    Score("squared error of a pixel", "low", _of_test("mse", "{:.4f}"), ("test", "mse"), "{:.4f}"),
+    Score("random codes that draw a digit", "high", _draws, ("draws", "accepted"), "{:.2%}"),
+    Score("drawings that show the label asked for", "high", _agreement, ("test", "label_agreement"), "{:.2%}"),
+    Score("labels that are read from a draw of the code", "low", _leak, ("leak", "draw", "accuracy"), "{:.2%}"),
     Score("how far the code moves with the pixels, ‖∂z/∂x‖², codes scaled to variance 1", "", _moved),
     Score("units of the code in use for an image", "", _used),
     Score("Gaussians of the prior in use, and how often an image has their commonest class", "", _grouped),
     *(
-        Score(f"PSNR in dB after {row.name.lower()} {row.start:g}", "high", _restored(kind, row.start))
+        Score(
+            f"PSNR in dB after {row.name.lower()} {row.start:g}",
+            "high",
+            _restored(kind, row.start),
+            ("denoising", kind, f"{row.start:g}", "psnr"),
+        )
         for kind, row in CORRUPTIONS.items()
     ),
 )
@@ -279,12 +299,14 @@ def scores(models: list[Model]) -> None:
     """Test numbers, a column a model, and what is good."""
     told_of = [(score, [score.told(model) for model in models]) for score in SCORES]
     conditional = any(model.one.conditional for model in models)
+    ranges = {score: [score.over_seeds(model) for model in models] for score in SCORES}
     rows = [
-        (score.words, *cells, score.good or "—")
+        (score.words, *map(_with_range, cells, ranges[score], repeat(score.form)), _good(score, ranges[score]))
         for score, cells in told_of
         if conditional or score.told is not _with_label
     ]
     numbers(("on test images", *(model.name for model in models), "good is"), rows)
+    _of_seeds(models)
     if conditional:
         st.caption(
             "A model that is told the label y bounds −log p(x | y). With the label, log of how many there are, it "
@@ -292,6 +314,32 @@ def scores(models: list[Model]) -> None:
         )
     if any(model.card.get("likelihood") == "gaussian" for model in models):
         st.caption("Nats of Gaussian pixels are of a density: they compare with no nats of black and white ones.")
+
+
+def _with_range(text: str, found: spread.Spread | None, form: str) -> str:
+    return f"{text}, {form.format(found.low)} to {form.format(found.high)}" if found else text
+
+
+def _good(score: Score, ranges: list[spread.Spread | None]) -> str:
+    """Which numbers are good; of two models whose trainings overlap, that neither is better."""
+    match ranges:
+        case [spread.Spread() as one, spread.Spread() as other] if one.meets(other):
+            return f"{score.good}, about equal" if score.good else "about equal"
+    return score.good or "—"
+
+
+def _of_seeds(models: list[Model]) -> None:
+    """What the ranges are of, and of whom there is none."""
+    score = next(score for score in SCORES if score.path == ("test", "mse"))
+    known = {model.name: found for model in models if (found := score.over_seeds(model))}
+    if not known:
+        return
+    many = {found.trainings for found in known.values()}
+    who = "" if len(known) == len(models) else f" Of the {', '.join(known)}; the other was trained once."
+    st.caption(
+        f"After a comma the range over {' and '.join(map(str, sorted(many)))} trainings that differ in the seed alone; "
+        f"two models whose ranges overlap are about equal.{who}"
+    )
 
 
 def everyone(there: list[Standing]) -> None:

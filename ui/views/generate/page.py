@@ -163,9 +163,16 @@ def words(models: Iterable[Standing], source: str, components: int, size: int) -
     if plain and prior:
         name = measured_as("mixture", components)
         mine, its = found[plain][name]["digit"], found[prior]["prior"]["digit"]
+        ranges = [
+            store.over_seeds(one.slug, ("generation", "rows", row, "digit"))
+            for one, row in ((plain, name), (prior, "prior"))
+        ]
+        over = [readout.over_seeds(each) for each in ranges]
+        equal = ", so the two are about equal" if ranges[0] and ranges[1] and ranges[0].meets(ranges[1]) else ""
         told.append(
-            f"**With {size} numbers the {plain.name} draws digits in {mine:.0%} of the cases, from {_amount(name)} of "
-            f"its codes; the {prior.name} in {its:.0%}, from its own prior N(0, I).**"
+            f"**With {size} numbers the {plain.name} draws digits in {mine:.0%} of the cases{over[0]}, from "
+            f"{_amount(name)} of its codes; the {prior.name} in {its:.0%}{over[1]}, from its own prior N(0, I)"
+            f"{equal}.**"
         )
     name = measured_as(source, components)
     shares = ", ".join(f"{one.name} {rows[name]['digit']:.1%}" for one, rows in found.items())

@@ -192,14 +192,18 @@ def _tables(rivals: Sequence[Rival], scores: Sequence[Sequence[float] | None], k
     with right:
         st.subheader("Mean over test digits")
         fields = metrics.Restoration._fields
-        lines = [Line(r.name, r.phrase, [r.means[f] for f in fields] if r.means else None, not r.why) for r in rivals]
+        lines = [
+            Line(r.name, r.phrase, [r.means[f] for f in fields] if r.means else None, not r.why, r.spreads)
+            for r in rivals
+        ]
         st.markdown(many_digits(lines, way.name, amount, near))
         table(lines)
         if apart := [f"{r.name}: {r.why}" for r in rivals if r.why]:
             st.caption(f"{'; '.join(apart)}. Such numbers are never marked as best.")
     told = " ".join(r.words for r in rivals if r.words)
     st.caption(
-        f"Bold is best. {told} Nats: cross-entropy against the clean pixels, with probabilities kept 1e-4 away from 0 "
+        f"Bold is best; of means also whoever is about equal, since the ranges of a few trainings from different seeds "
+        f"overlap. {told} Nats: cross-entropy against the clean pixels, with probabilities kept 1e-4 away from 0 "
         f"and 1. Means: the first {metrics.DENOISING_IMAGES:,} MNIST test images, one fixed seed; that of PSNR is the "
         "mean of each image's dB. Of the regressions, one for each kind and amount, the app holds three "
         f"({headline()}); elsewhere it has no picture."

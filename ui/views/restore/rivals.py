@@ -15,6 +15,7 @@ from ui.parts.tiles import numbers
 from vae_core import latent, metrics
 from vae_core.chance import normals, uniforms
 from vae_core.corruption import CORRUPTIONS
+from vae_core.spread import Spread
 
 # Of the fields of `metrics.Restoration`, in its order: the head, how it is written, which of many is the best.
 COLUMNS = (
@@ -49,6 +50,7 @@ class Rival(NamedTuple):
     means: dict[str, float] | None  # of test digits, by the fields of `metrics.Restoration`
     why: str | None = None  # the means are not there, or beside the others': the end of a sentence
     words: str | None = None  # what it is told
+    spreads: Sequence[Spread] = ()  # of the means, over trainings from several seeds
 
 
 class Line(NamedTuple):
@@ -58,6 +60,7 @@ class Line(NamedTuple):
     phrase: str
     values: Sequence[float] | None
     compares: bool = True
+    spreads: Sequence[Spread] = ()  # of the values, where they are means of a model that was trained several times
 
 
 def spoil(x: Tensor, kind: str, amount: float, seed: int) -> Tensor:
@@ -104,7 +107,9 @@ def rival(member: Member, spoilt: Tensor, kind: str, amount: float, said: int | 
         y = torch.tensor([label])
         words = f"The {one.name} is told the label, {one.data.classes[label]} ({how})."
     pixels = latent.decode(model, latent.encode_as_is(model, spoilt, y).mean, y)
-    means = card["denoising"].get(kind, {}).get(f"{measured(kind, amount):g}")
+    at = f"{measured(kind, amount):g}"
+    means = card["denoising"].get(kind, {}).get(at)
+    ranges = [store.over_seeds(one.slug, ("denoising", kind, at, field)) for field in metrics.Restoration._fields]
     why = None
     if means is None:
         why = "there are no means on its card"
@@ -112,7 +117,7 @@ def rival(member: Member, spoilt: Tensor, kind: str, amount: float, said: int | 
             why = "there are no means, since they are measured of models of black and white pixels"
     elif one.dataset != SHIPPED_ON:
         why = f"its means are of the first test images of its own data set, {one.data.title}"
-    return Rival(one.title, f"the {one.name}", pixels, means, why, words)
+    return Rival(one.title, f"the {one.name}", pixels, means, why, words, [found for found in ranges if found])
 
 
 def headline() -> str:
@@ -133,13 +138,22 @@ def leaders(lines: Sequence[Line]) -> str:
 
 
 def best_cells(lines: Sequence[Line]) -> set[tuple[int, int]]:
-    """The best of each column among those that compare, as (line, column): who shows the same number is as good."""
+    """The best of each column among those that compare, as (line, column): who shows the same number is as good, and a
+    model whose trainings overlap with the best one's."""
     known = {r: line.values for r, line in enumerate(lines) if line.values and line.compares}
     found = set()
     for c, (_, form, better) in enumerate(COLUMNS if known else ()):
-        top = form.format(better(values[c] for values in known.values()))
-        found |= {(r, c) for r, values in known.items() if form.format(values[c]) == top}
+        first = better(known, key=lambda r: known[r][c])
+        found |= {
+            (r, c)
+            for r, values in known.items()
+            if form.format(values[c]) == form.format(known[first][c]) or _meet(lines[r], lines[first], c)
+        }
     return found
+
+
+def _meet(one: Line, other: Line, column: int) -> bool:
+    return bool(one.spreads and other.spreads) and one.spreads[column].meets(other.spreads[column])
 
 
 def _written(values: Sequence[float]) -> list[str]:
