@@ -263,6 +263,24 @@ stay.""",
         "  python -m vae_core judge",
         "Nothing was written: the same command begins again.",
     )
+    told = command(
+        "claims",
+        _claims,
+        "what textbooks say of autoencoders, beside what was measured",
+        """\
+Print each claim with its verdict and its numbers, from the cards: no data set is read and nothing is measured. First
+those that the measures contradict or that hold only with a rider.""",
+        """\
+  python -m vae_core claims
+  python -m vae_core claims --check
+  python -m vae_core claims --write""",
+        "Nothing was written.",
+    )
+    either = told.add_mutually_exclusive_group()
+    either.add_argument("--write", action="store_true", help="write docs/claims.md")
+    either.add_argument(
+        "--check", action="store_true", help="exit code 1 where docs/claims.md or prose that quotes a number is stale"
+    )
     command(
         "list",
         _list,
@@ -581,6 +599,27 @@ def _judge(args: argparse.Namespace, argv: list[str]) -> int:
     _say_what_is_strange(args, "mnist")
     rates = measures.judge_again(root=args.root, data_folder=args.data_dir)
     _say(args, {"event": "done", "slug": "judge", "test": rates}, json.dumps(rates, indent=1))
+    return 0
+
+
+def _claims(args: argparse.Namespace, argv: list[str]) -> int:
+    from vae_core import claims
+
+    found = claims.findings(args.root)
+    if args.check:
+        stale = list(claims.parted(found))
+        for message in stale:
+            _fail(args, "error", message)
+        return 1 if stale else 0
+    if args.write:
+        path = claims.PROJECT / claims.DOCUMENT
+        path.write_text(claims.document(found), encoding="utf-8")
+        _say(args, {"event": "done", "path": str(path)}, f"{claims.DOCUMENT} is written")
+        return 0
+    for each in found:
+        numbers = {name: number._asdict() for name, number in each.numbers.items()}
+        row = {"claim": each.claim.key, "verdict": each.verdict.value, "numbers": numbers, "told": each.told}
+        _say(args, row, f"{each.claim.key:5} {each.verdict}: {each.claim.words}\n      {each.told}")
     return 0
 
 

@@ -44,6 +44,7 @@ LAYERS = {
     "measures": 6,
     "sweep": 6,
     "seeds": 7,
+    "claims": 7,
     "__main__": 8,
 }
 
