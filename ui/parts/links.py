@@ -136,6 +136,20 @@ def named_by_hand(most: int) -> Param:
     return Param({}, read, write)
 
 
+def guesses(most: int) -> Param:
+    """What a visitor said of claims, a letter behind each key; which claims there are is the page's question."""
+    form = re.compile("([A-Z][0-9]{1,2}[a-z]?):([hrns])")  # holds, with a rider, does not hold, skipped
+
+    def read(text: str) -> dict[str, str]:
+        parts = text.split("~") if text else []
+        found = [form.fullmatch(part) for part in parts[: most + 1]]
+        if len(parts) > most or not all(found):
+            raise ValueError(f"Expected up to {most} guesses like S1:h; got {text[:40]}.")
+        return {one[1]: one[2] for one in found if one}
+
+    return Param({}, read, lambda said: "~".join(f"{key}:{letter}" for key, letter in said.items()))
+
+
 CAST = models(4)
 ONE = Param(None, lambda text: models(1).read(text)[0])
 SIZE = choice(range(1, 65), None)  # of a code; which of them there are is the page's question
@@ -229,13 +243,14 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "digit_only": LABEL,
         **dict.fromkeys(("q", "beta"), VIEW),
     },
+    "Claims": {"claims_guessed": guesses(100)},
     "Models": {"model": ONE, "beside": ONE},
 }
 OLD = {"from": digit.KEY, "from_d": "d", "from_by": "digit_by"}  # names of Interpolate's first end in older links
 # The digits of each page, and whether Python writes them into the address or the live view does.
 DIGITS: dict[str, dict[str, bool]] = {
     page: {digit.KEY: page not in ("Studio", "Map")} | ({"to": True} if page == "Interpolate" else {}) for page in LINKS
-} | {"Models": {}, "Few labels": {}}
+} | {"Models": {}, "Few labels": {}, "Claims": {}}
 
 # Inline modules are blobs and cannot import relatively. The path is asked before anything is awaited: whoever has left
 # for another page meanwhile must not find this page's state in its address.

@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "How many numbers does a handwritten digit need, and how exact must they be?",
         ),
         ("pages/6_The_bound.py", "The bound", "How likely is a digit, and how much of that do models miss?"),
+        ("pages/11_Claims.py", "Claims", "What do textbooks say of these networks, and is it true?"),
     ),
     "Workshop": (("pages/8_Models.py", "Models", "Which models are here, and how good is each?"),),
 }
