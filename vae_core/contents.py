@@ -71,7 +71,6 @@ _CARD = {
                 "denoising?": _BY_KIND_AND_AMOUNT,
                 "draws?": {"accepted": float},
                 "generation?": {"rows": {str: QUALITY}},
-                "few_labels?": FEW,
                 "probe?": {"accuracy": float},
                 "leak?": _LEAK,
             }

@@ -247,7 +247,8 @@ WAYS = {
     "k-means": Way(
         "k-means from labelled centres",
         "The middle of each digit's labelled codes starts a heap. All codes, labelled or not, join the nearest middle, "
-        "the middles move to where their codes are, and so on until nothing moves; a code is called what its heap was.",
+        "the middles move to where their codes are, and so on until they hardly move; a code is called what its "
+        "heap was.",
         _by_k_means,
     ),
     "centre": Way(
@@ -274,8 +275,8 @@ WAYS = {
     "spreading": Way(
         "Label spreading",
         "Every code, labelled or not, is tied to its ten nearest. Labels flow along the ties, from neighbour to "
-        "neighbour, and a code is called by what reaches it most. It alone makes use of the codes without a label to "
-        "see where heaps hang together.",
+        "neighbour, and a code is called by what reaches it most. Codes without a label show it where heaps hang "
+        "together.",
         _by_spreading,
     ),
 }

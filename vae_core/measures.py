@@ -568,8 +568,8 @@ MEASURES = {
         leeway=0.01,
     ),
     "probe": Measure(
-        f"what share of the test codes has a majority of its own class among the {code_size.NEIGHBOURS} nearest of "
-        f"{KEPT:,} training codes, and how many dimensions of a Gaussian code are in use",
+        f"what share of the test codes is called right by the {code_size.NEIGHBOURS} nearest of {KEPT:,} training "
+        "codes, of which the commonest class wins, and how many dimensions of a Gaussian code are in use",
         "share of codes",
         "high",
         _probe,

@@ -17,7 +17,7 @@ from vae_core.config import Config, ConfigError
 from vae_core.storage import StorageError, locked, write_json
 
 # What pages compare between models, as far as a model's own card has it.
-COMPARED = ("test", "denoising", "draws", "generation", "few_labels", "probe", "leak")
+COMPARED = ("test", "denoising", "draws", "generation", "probe", "leak")
 UNLIKE = ("weights", "command", "judge")  # of a measure: what is of one checkpoint
 
 

@@ -52,7 +52,7 @@ def test_the_first_sentence_is_the_cards(opened):
     cards = {d: checkpoints.read_card(f"mnist-vae-{d}d-ladder") for d in SIZES}
     nelbo = {d: card["test"]["nelbo"] for d, card in cards.items()}
     enough = next(d for d in SIZES if nelbo[d] <= min(nelbo.values()) + view.ALIKE)
-    assert told.startswith(f"**About {enough} numbers hold")
+    assert told.startswith(f"Of small models, made for this comparison alone: **about {enough} numbers hold")
     assert f"with 2 of them its −ELBO is {nelbo[2]:.1f} nats, with {enough} it is {nelbo[enough]:.1f}" in told
     assert f"of these it uses {cards[40]['probe']['active']}" in told or cards[40]["probe"]["active"] == 40
     assert f"{checkpoints.read_card('mnist-ae-40d-ladder')['test']['mse']:.4f} with 40" in told

@@ -156,7 +156,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "k-means": (
         "k-means",
         "Sorts points into k groups: each joins the nearest middle, each middle moves to the mean of its points, and "
-        "so on until nothing moves.",
+        "so on until they hardly move.",
     ),
     "label spreading": (
         "[Ll]abel spreading|spreading",

@@ -120,8 +120,8 @@ READ: dict[str, Shown] = dict(
                 lambda rung: rung.test["mse"],
             ),
             Shown(
-                f"How many of the 10,000 test codes have a majority of their own class among the "
-                f"{code_size.NEIGHBOURS} nearest of 10,000 training codes: higher is better.",
+                f"How many of the 10,000 test codes are called right by the {code_size.NEIGHBOURS} nearest of 10,000 "
+                "training codes, of which the commonest class wins: higher is better.",
                 "codes beside their own class",
                 True,
                 lambda rung: rung.probe and rung.probe["accuracy"],
@@ -174,7 +174,7 @@ def dimensions() -> None:
         if slug in {rung.one.slug for of in rungs.values() for rung in of}:
             st.page_link("pages/8_Models.py", label=f"Open {slug}", query_params={"model": slug})
     _table(rungs)
-    folded("How the ladder was trained, and what it does not say", partial(st.markdown, _recipe(rungs)))
+    folded("How these models were trained, and what they do not say", partial(st.markdown, _recipe(rungs)))
     st.page_link("pages/6_The_bound.py", label="β: another way to make a code small", query_params={"part": "β"})
 
 
@@ -198,7 +198,8 @@ def words(rungs: dict[str, list[Rung]]) -> str:
     enough = next(rung for rung in vaes if rung.test["nelbo"] <= best + ALIKE)
     first, last = vaes[0], vaes[-1]
     lead = (
-        f"**About {enough.one.latent_dim} numbers hold what a VAE can say of a handwritten digit**: with "
+        "Of small models, made for this comparison alone: "
+        f"**about {enough.one.latent_dim} numbers hold what a VAE can say of a handwritten digit**: with "
         f"{first.one.latent_dim} of them its −ELBO is {first.test['nelbo']:.1f} nats, with {enough.one.latent_dim} it "
         f"is {enough.test['nelbo']:.1f}"
     )
@@ -245,7 +246,7 @@ def _recipe(rungs: dict[str, list[Rung]]) -> str:
     commands = [checkpoints.read_card(of[0].one.slug, networks.CHECKPOINTS)["command"] for of in rungs.values()]
     return (
         "One recipe for all sizes, one training run each: "
-        + "; ".join(f"`{command}`" for command in commands)
+        + "; ".join(f"`{command.replace('`', '')}`" for command in commands)  # a card's words stay words
         + ", and so on for the other sizes. The networks are smaller than those that the other pages open with, so "
         "their numbers are worse at the same size; what differs along a line is the size of the code alone. A VAE's "
         f"means that lie within {ALIKE} nats are called equal, since two runs differ by as much. MSE is of binarised "
@@ -281,12 +282,14 @@ def of_all(one: Standing) -> str:
     lead = (
         f"Not even {enough} bits a number are enough for this code of {one.latent_dim} numbers."
         if fine is None
-        else f"{enough} bits a number are enough: {enough * one.latent_dim} bits for the code of a digit."
+        else f"{_bits(enough)} a number {'is' if enough == 1 else 'are'} enough: "
+        f"{_bits(enough * one.latent_dim)} for the code of a digit{', beside its label' if one.conditional else ''}."
     )
     return (
         f"**{lead}** Rounded so, "
         f"{rows[str(enough)]['digit']:.1%} of the {one.name}'s drawings are still of the right class, as the judge "
-        f"sees it; of unrounded codes {whole:.1%}, with one bit a number {few:.1%}. The same {kept['images']:,} test "
+        f"sees it; of unrounded codes {whole:.1%} (up to {100 * SAME:g} point less counts as enough), with one bit a "
+        f"number {few:.1%}. The same {kept['images']:,} test "
         f"images take {kept['png']:,.0f} bits each as a PNG file and {kept['zlib']:.0f} under zlib, which lose "
         "nothing; the pixels alone are 784."
     )

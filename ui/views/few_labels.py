@@ -121,9 +121,8 @@ def by_hand(one: Standing, codes: dict[str, torch.Tensor]) -> Named | None:
     if state.setdefault("few_of", one.dataset) != one.dataset:  # numbers of images of another data set
         state["few_of"], state["few_hand"] = one.dataset, {}
     n = len(codes["train_mean"])
+    # Another model may have kept fewer codes; the names of the rest wait until one comes that has them.
     hand = {i: y for i, y in state["few_hand"].items() if i < n and (y is None or y < one.n_classes)}
-    if hand != state["few_hand"]:
-        state["few_hand"] = hand
     with st.spinner(f"Looking for {OFFERED} codes that lie far apart, once for each model …"):
         asked = next((i for i in offers(one).tolist() if i not in hand), None)
     told_of = {i: y for i, y in hand.items() if y is not None}
@@ -302,15 +301,15 @@ def share_of(found: dict[str, float]) -> str:
 def words(one: Standing) -> str:
     """One sentence: what a few labels do for the codes of this model, and what does not work."""
     kept = store.measured("few_labels", one.slug)
-    if kept is None:
+    row_ = {way: found for way, found in kept["rows"][str(few_labels.COUNTS[0])].items() if way in WAYS} if kept else {}
+    if not kept or not row_:  # no way that is known here
         return (
             f"Somebody names a few training codes of the {one.name}; every other code is named after them. Choose who "
             "names how many, and see how many of the test codes are called right."
         )
-    row_ = kept["rows"][str(few_labels.COUNTS[0])]
-    best = max((way for way in row_ if way in WAYS), key=lambda way: row_[way]["mean"])
+    best = max(row_, key=lambda way: row_[way]["mean"])
     lead = (
-        f"**Name {few_labels.COUNTS[0]} of {kept['codes']:,} training digits, and by {_inside(best)} "
+        f"**Where {few_labels.COUNTS[0]} of {kept['codes']:,} training digits have a name, by {_inside(best)} "
         f"{row_[best]['mean']:.0%} of {kept['tested']:,} new ones get their right name from the "
         f"{_some(one.latent_dim, 'number')} that the {one.name} keeps of each"
     )

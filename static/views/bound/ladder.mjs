@@ -9,6 +9,13 @@ import { about, cents, nats } from "./account.mjs";
  * name such as "best of 5, 1 step"; cost in words; mean_gap over the test digits that it was measured on, nats
  */
 
+/**
+ * Whether two q are one. Python encodes once for the account and once for the ladder: the last bits may differ.
+ * @param {import("../../maths/bound.mjs").Gaussian} q @param {import("../../maths/bound.mjs").Gaussian} other
+ */
+const same = (q, other) => [0, 1].every((d) =>
+  Math.abs(q.mean[d] - other.mean[d]) < 1e-4 && Math.abs(q.logvar[d] - other.logvar[d]) < 1e-3);
+
 export class Ladder {
   /** @param {(rung: Rung) => void} choose q onto a rung */
   constructor(choose) {
@@ -39,9 +46,10 @@ export class Ladder {
     write(this.averaged, averaged ? `Mean gap: over the first ${averaged.toLocaleString("en")} test images.`
       : `Mean gaps of this model are not known: python -m vae_core measure ${slug} --what ladder.`);
     this.box.hidden = !rungs.length;
-    this.buttons = rungs.map((rung) => {
+    this.buttons = rungs.map((rung, i) => {
       const made = button(rung.name[0].toUpperCase() + rung.name.slice(1), () => this.choose(rung));
-      made.append(" ", element("small", { textContent: rung.cost })); // the space is for a screen reader
+      const cost = i && same(rung, rungs[i - 1]) ? `${rung.cost}; found no better, the same q as above` : rung.cost;
+      made.append(" ", element("small", { textContent: cost })); // the space is for a screen reader
       return [made, rung];
     });
     const most = Math.max(...rungs.map(({ elbo }) => place(log_p - elbo)), 0.05);
@@ -59,10 +67,7 @@ export class Ladder {
 
   /** @param {import("../../maths/bound.mjs").Gaussian} q where it is now */
   show(q) {
-    // Python encodes once for the account and once for the ladder: the last bits may differ.
-    const there = (/** @type {Rung} */ rung) => [0, 1].every((d) =>
-      Math.abs(q.mean[d] - rung.mean[d]) < 1e-4 && Math.abs(q.logvar[d] - rung.logvar[d]) < 1e-3);
-    for (const [made, rung] of this.buttons) press(made, there(rung));
+    for (const [made, rung] of this.buttons) press(made, same(q, rung));
   }
 }
 
@@ -73,8 +78,8 @@ export class Shrink {
     this.value = element("span", { className: "value" });
     this.box = element("p", { className: "try" }, button("Halve σ", halve, "q half as wide in both directions"), this.value,
       element("span", { textContent:
-        "Try it again and again: the reconstruction comes to what it is at the mean, and the KL runs away, by 1.39 nats " +
-        "each time. A point would cost infinitely many." }));
+        "Try it again and again: the reconstruction comes to what it is at the mean, and the KL runs away, once q is narrow by " +
+        "nearly 1.39 nats each time. A point would cost infinitely many." }));
   }
 
   /** @param {import("./account.mjs").Costs} now @param {import("./account.mjs").Costs} own of the encoder's q @param {boolean} least */

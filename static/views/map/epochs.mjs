@@ -11,7 +11,7 @@ const GAP = 900; // ms from one stored epoch to the next while it plays
 const CROWD = 12; // CSS pixels from their middle: closer together, codes have no room for numerals
 const POINT = 1.5; // times as large as one of ten thousand
 const HOW = "Of earlier epochs only the codes of the first {n} test images were kept and no weights, so the drawings are the trained " +
-  "model's. Each epoch is shifted, turned and reflected to lie on the last as closely as it can, never scaled, the circles of " +
+  "model's, and what is grey above waits until Epochs is pressed again. Each epoch is shifted, turned and reflected to lie on the last as closely as it can, never scaled, the circles of " +
   "N(0, I) with it; from one stored epoch to the next codes go in a straight line.";
 
 const NONE = "Neither model has codes of earlier epochs. They are kept while a model of two numbers is trained.";
