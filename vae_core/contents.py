@@ -31,7 +31,8 @@ QUALITY = dict.fromkeys(("digit", "entropy", "precision", "recall", "density", "
 _BY_KIND_AND_AMOUNT = {str: {str: _SCORES}}
 _RANGE = {"mean": float, "error": float}
 FEW = {"rows": {str: {str: {"mean": float, "half": float}}}, "codes": int, "tested": int, "draws": int}
-_LEAK = {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}, "chance": float}
+_READ = {"mean": {"accuracy": float, "nats": float}, "draw": {"accuracy": float, "nats": float}}
+_LEAK = _READ | {"chance": float}
 _CARD = {
     "format": int,
     "slug": str,
@@ -62,6 +63,15 @@ _CARD = {
         "reach": float,
     },
     "leak?": _LEAK,
+    "content?": {
+        "linear": _READ,
+        "entropy": float,
+        "wrong": dict.fromkeys(("mean", "median", "nearest", "nearest_median", "true"), float),
+        "images": int,
+        "train_images": int,
+        "fidelity?": [float],
+        "swap?": {"asked": float, "old": float, "digit": float},
+    },
     # Of further trainings, by seed, what was measured: `vae_core/seeds.py`.
     "seeds?": {
         "weights": str,

@@ -111,15 +111,22 @@ def _denoising_told(found: dict[str, Any]) -> str:
 def _leak(subject: Subject) -> dict[str, Any]:
     """Accuracy and nats from the means (`mean`) and from draws of q (`draw`), and `chance`, the largest label's share
     of the test split."""
+    labels = subject.splits[1].labels
+    found: dict[str, Any] = _read_from(subject, metrics.HIDDEN)
+    found["chance"] = round(labels.bincount().max().item() / len(labels), 4)
+    return found | {"train_images": min(LEAK_IMAGES, len(subject.splits[0].labels)), "seed": 0}
+
+
+def _read_from(subject: Subject, hidden: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    """What a network with these hidden layers reads of the label: accuracy and nats from `mean` and from `draw`."""
     train, test = subject.splits
     train = data.Split(*(part[:LEAK_IMAGES] for part in train))
     codes = [latent.embed(subject.model, *split) for split in (train, test)]
-    found: dict[str, Any] = {}
+    found = {}
     for name, sample in (("mean", False), ("draw", True)):
-        one = metrics.leak(codes[0], train.labels, codes[1], test.labels, sample=sample)
+        one = metrics.leak(codes[0], train.labels, codes[1], test.labels, sample=sample, hidden=hidden)
         found[name] = {key: round(value, 4) for key, value in one._asdict().items()}
-    found["chance"] = round(test.labels.bincount().max().item() / len(test.labels), 4)
-    return found | {"train_images": len(train.labels), "seed": 0}
+    return found
 
 
 def _leak_told(found: dict[str, Any]) -> str:
@@ -137,6 +144,47 @@ def _no_leak(subject: Subject) -> str:
         f"A leak is measured of a model that is told the label; {subject.slug!r} is of kind {subject.card['kind']}, "
         "which is not."
     )
+
+
+def _content(subject: Subject) -> dict[str, Any]:
+    """What a `linear` reader finds, as `_leak`, beside the labels' `entropy` in nats; the ELBO under `wrong` labels;
+    and where the judge can see, how well each label is drawn (`fidelity`) and what a `swap` of labels leaves."""
+    model, test = subject.model, subject.splits[1]
+    share = test.labels.bincount().double() / len(test.labels)
+    elbos = metrics.label_elbos(model, test.images)
+    wrong = metrics.hypotheses(elbos, test.labels)
+    found = {
+        "linear": _read_from(subject, ()),
+        "entropy": round(-torch.special.xlogy(share, share).sum().item(), 4),
+        "wrong": {key: round(value, 4) for key, value in wrong._asdict().items()},
+        "samples": metrics.SAMPLES,
+        "images": len(test.labels),
+        "train_images": min(LEAK_IMAGES, len(subject.splits[0].labels)),
+        "seed": 0,
+    }
+    if subject.dataset != "mnist":  # the judge's
+        return found
+    grader = checkpoints.load_judge(subject.root)
+    swap = metrics.swap(model, grader, *test)
+    found["fidelity"] = [round(value, 4) for value in metrics.label_agreements(model, grader).tolist()]
+    found["swap"] = {key: round(value, 5) for key, value in swap._asdict().items()}
+    return found | {"judge": weights_fingerprint("judge", subject.root)}
+
+
+def _content_whole(subject: Subject, found: dict[str, Any]) -> bool:
+    return subject.dataset != "mnist" or _judged_whole(subject, found)
+
+
+def _content_told(found: dict[str, Any]) -> str:
+    linear, wrong = found["linear"], found["wrong"]
+    told = (
+        f"linear reader {linear['draw']['accuracy']:.2%} from draws, {linear['mean']['accuracy']:.2%} from means; a "
+        f"wrong label costs {wrong['mean']:.1f} nats, the true one wins for {wrong['true']:.2%}"
+    )
+    if "swap" not in found:
+        return told
+    worst = min(found["fidelity"])
+    return f"{told}; swapped, the old label is seen in {found['swap']['old']:.2%}; worst fidelity {worst:.2%}"
 
 
 def _draws(subject: Subject) -> dict[str, Any]:
@@ -490,6 +538,18 @@ MEASURES = {
         _leak,
         _leak_told,
         _no_leak,
+        leeway=0.03,
+    ),
+    "content": Measure(
+        "what else parts content from style in a conditional model: what a linear network reads of the label, how far "
+        "the ELBO falls under wrong labels; on MNIST how well each label is drawn, and whether the judge still sees "
+        "the encoder's label where the decoder was told another",
+        "shares, nats",
+        "",
+        _content,
+        _content_told,
+        _no_leak,
+        _content_whole,
         leeway=0.03,
     ),
     "contraction": Measure(

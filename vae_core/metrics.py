@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -41,6 +42,9 @@ class Labeller(Protocol):
 
 class Accepter(Protocol):
     def is_digit(self, x: Tensor) -> Tensor: ...
+
+
+class Judging(Labeller, Accepter, Protocol): ...
 
 
 @torch.inference_mode()
@@ -219,15 +223,83 @@ def pca_mse(train: Tensor, test: Tensor, components: int) -> float:
 
 
 @torch.inference_mode()
-def label_agreement(model: Autoencoder, judge: Labeller, *, per_class: int = 1000, seed: int = 0) -> float:
-    """Share of decoded z ~ N(0, I) whose judged digit is the label that was asked for (CVAE)."""
+def label_agreements(model: Autoencoder, judge: Labeller, *, per_class: int = 1000, seed: int = 0) -> Tensor:
+    """Of decoded z ~ N(0, I) the share whose judged digit is the label that was asked for, by label: (K,) (CVAE)."""
     generator = torch.Generator().manual_seed(seed)
-    hits = 0
+    shares = []
     for y in range(model.config.n_classes):
         z = torch.randn(per_class, model.config.latent_dim, generator=generator)
         label = torch.full((per_class,), y)
-        hits += int((judge.label(model.pixels(z, label)) == label).sum())
-    return hits / (per_class * model.config.n_classes)
+        shares.append((judge.label(model.pixels(z, label)) == label).double().mean())
+    return torch.stack(shares)
+
+
+def label_agreement(model: Autoencoder, judge: Labeller, *, per_class: int = 1000, seed: int = 0) -> float:
+    """The same over all labels."""
+    return label_agreements(model, judge, per_class=per_class, seed=seed).mean().item()
+
+
+class Swap(NamedTuple):
+    """What is seen in drawings of codes that were encoded with one label and decoded with another: shares of them."""
+
+    asked: float  # the label that the decoder was told
+    old: float  # the label that the encoder was told
+    digit: float  # a digit at all
+
+
+@torch.inference_mode()
+def swap(model: Autoencoder, judge: Judging, images: Tensor, labels: Tensor, *, batch: int = 2000) -> Swap:
+    """Encode images (N, 784) with their labels (N,), and decode each mean with every other label (CVAE)."""
+    z, k = latent.embed(model, images, labels).mean, model.config.n_classes
+    counts = torch.zeros(3, dtype=torch.double)
+    for shift in range(1, k):
+        told = (labels + shift) % k
+        drawn = latent.decode(model, z, told)
+        for x, new, old in zip(drawn.split(batch), told.split(batch), labels.split(batch), strict=True):
+            seen = judge.label(x)
+            counts += torch.stack([(seen == new).sum(), (seen == old).sum(), judge.is_digit(x).sum()])
+    return Swap(*(counts / (len(labels) * (k - 1))).tolist())
+
+
+@torch.inference_mode()
+def label_elbos(
+    model: Autoencoder, images: Tensor, *, samples: int = SAMPLES, seed: int = 0, batch: int = 500
+) -> Tensor:
+    """ELBO in nats of each image (N, 784) under each label, encoder and decoder both told it: (N, K) (CVAE).
+
+    The same ε serve all labels of an image, as in `latent.label_elbos`.
+    """
+    generator, k = torch.Generator().manual_seed(seed), model.config.n_classes
+    found = []
+    for part in images.split(batch):
+        x, y = model.observe(part).repeat_interleave(k, 0), torch.arange(k).repeat(len(part))
+        code = model.encode(x, y)
+        elbo = -model.prior.kl(*code).sum(-1)
+        sigma = torch.exp(0.5 * code.logvar)
+        for _ in range(samples):
+            eps = torch.randn(len(part), model.config.latent_dim, generator=generator).repeat_interleave(k, 0)
+            elbo -= model.nll(x, model.decode(code.mean + sigma * eps, y)) / samples
+        found.append(elbo.view(-1, k))
+    return torch.cat(found)
+
+
+class Hypotheses(NamedTuple):
+    """How far the ELBO of an image falls when encoder and decoder are told a wrong label, nats."""
+
+    mean: float  # over images and wrong labels
+    median: float
+    nearest: float  # over images, to the best of the wrong labels; negative where that one is better than the true one
+    nearest_median: float
+    true: float  # share of images whose true label has the highest ELBO
+
+
+def hypotheses(elbos: Tensor, labels: Tensor) -> Hypotheses:
+    """From the ELBO under each label (N, K) and the true labels (N,)."""
+    truth = F.one_hot(labels, elbos.shape[1]).bool()
+    fall = elbos[truth][:, None] - elbos[~truth].view(len(labels), -1)  # (N, K − 1)
+    nearest = fall.amin(1)
+    means = (fall.mean(), fall.median(), nearest.mean(), nearest.median(), (nearest > 0).double().mean())
+    return Hypotheses(*(value.item() for value in means))
 
 
 @torch.inference_mode()
@@ -310,8 +382,21 @@ class Leak(NamedTuple):
     nats: float  # H(label) − cross-entropy: a lower bound of the mutual information, but for the sample's noise
 
 
-def leak(train: Code, train_labels: Tensor, test: Code, test_labels: Tensor, *, sample: bool, seed: int = 0) -> Leak:
-    """How much of the label is in the codes: a perceptron of two hidden layers of 256 ReLUs learns to read it.
+HIDDEN = (256, 256)  # of the reader of labels
+
+
+def leak(
+    train: Code,
+    train_labels: Tensor,
+    test: Code,
+    test_labels: Tensor,
+    *,
+    sample: bool,
+    seed: int = 0,
+    hidden: tuple[int, ...] = HIDDEN,
+) -> Leak:
+    """How much of the label is in the codes: a perceptron with these hidden layers of ReLUs learns to read it; without
+    any it is a linear one.
 
     15 epochs of Adam, batches of 256, one cycle up to 2e-3. With `sample` on draws of q, new ones in each epoch, and
     tested on one draw for each test image; else on the means. Never used to choose a model.
@@ -327,9 +412,9 @@ def leak(train: Code, train_labels: Tensor, test: Code, test_labels: Tensor, *, 
     classes = int(train_labels.max()) + 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        probe = nn.Sequential(
-            nn.Linear(train.mean.shape[1], 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, classes)
-        )
+        widths = (train.mean.shape[1], *hidden, classes)
+        layers = [part for n, m in pairwise(widths) for part in (nn.Linear(n, m), nn.ReLU())]
+        probe = nn.Sequential(*layers[:-1])
     steps = -(-len(train_labels) // LEAK_BATCH)
     optimiser = torch.optim.Adam(probe.parameters())
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=LEAK_EPOCHS * steps)

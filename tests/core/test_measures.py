@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -31,6 +32,36 @@ def test_what_is_shipped_was_measured_on_the_weights_beside_it():
     for d in (2, 20):
         found = measures.measured("leak", f"mnist-cvae-{d}d")
         assert found is not None and found["chance"] < found["draw"]["accuracy"] < found["mean"]["accuracy"]
+
+
+def test_every_conditional_model_tells_content_from_style():
+    """A page that finds nothing says nothing; the judge's numbers stand where the judge knows the images."""
+    slugs = [card.parent.name for card in checkpoints.ROOT.glob("*/card.json")]
+    told = [slug for slug in slugs if slug != "judge" and checkpoints.read_card(slug)["kind"] in ("cvae", "scrubbed")]
+    assert len(told) >= 4
+    for slug in told:
+        found = measures.measured("content", slug)
+        assert found is not None, slug
+        assert found["command"] == f"python -m vae_core measure {slug} --what content"
+        assert found["wrong"]["nearest"] < found["wrong"]["mean"]
+        mnist = checkpoints.read_card(slug)["dataset"]["name"] == "mnist"
+        assert mnist == ("swap" in found) == ("fidelity" in found) == ("judge" in found)
+        if mnist:
+            test, read = checkpoints.read_card(slug)["test"], measures.measured("leak", slug)
+            assert np.mean(found["fidelity"]) == pytest.approx(test["label_agreement"], abs=2e-3)
+            assert read and found["linear"]["draw"]["nats"] < read["draw"]["nats"], "a network sees more"
+
+
+def test_content_is_measured_by_the_command_where_no_judge_can_see(root, tmp_path, capsys):
+    """End to end, on the bundled digits; and once it is there it is not asked again."""
+    slug = "digits-cvae-2d"
+    shutil.copytree(root / "checkpoints" / slug, tmp_path / slug)
+    words = ["measure", slug, "--what", "content", "--root", str(tmp_path), "--json", "--threads", "1"]
+    assert main([*words, "--again"]) == 0
+    found = json.loads(capsys.readouterr().out)["content"]
+    assert found == checkpoints.read_card(slug, tmp_path)["content"] and "swap" not in found
+    assert measures.agrees("content", found, checkpoints.read_card(slug)["content"])
+    assert measures.measure(measures.Subject(slug, tmp_path), "content") is None
 
 
 def test_draws_are_counted_again_and_nothing_else_on_the_card_moves(copied):

@@ -147,6 +147,80 @@ def test_a_leak_is_found_where_there_is_one_and_nowhere_else():
     assert found(ring, wide + 3, sample=True) == found(ring, wide + 3, sample=True)
 
 
+def test_a_linear_reader_does_not_see_what_a_network_sees():
+    """Labels in the corners of a square, crosswise: no line parts them, and who asks a linear reader finds no leak."""
+    g = torch.Generator().manual_seed(0)
+    corner = torch.randint(4, (6000,), generator=g)
+    y = (corner == 1) | (corner == 2)
+    mean = torch.stack([corner % 2, corner // 2], 1).float() * 4 - 2
+    codes = [models.Code(mean[rows], torch.full_like(mean[rows], -2)) for rows in (slice(5000), slice(5000, None))]
+
+    def found(hidden):
+        return metrics.leak(codes[0], y[:5000].long(), codes[1], y[5000:].long(), sample=True, hidden=hidden)
+
+    assert found(metrics.HIDDEN).accuracy > 0.99 and found(metrics.HIDDEN).nats > 0.6
+    assert found(()).accuracy < 0.8 and found(()).nats < 0.02
+
+
+class Striped:
+    """A judge that sees in a picture which of its ten rows of pixels is brightest, and a digit where one is bright."""
+
+    def label(self, x):
+        return x[:, :280].view(-1, 10, 28).mean(-1).argmax(-1)
+
+    def is_digit(self, x):
+        return x[:, :280].view(-1, 10, 28).mean(-1).amax(-1) > 0.5
+
+
+def striped(leaks: float) -> models.Autoencoder:
+    """A CVAE of ten numbers whose decoder draws a stripe for the label it is told, and another, `leaks` times as
+    bright, for the label that the encoder was told: it stands in the code whole."""
+    model = models.build(ModelConfig(kind="cvae", encoder=(), decoder=(), latent_dim=10)).eval()
+    with torch.no_grad():
+        for layer in (model.encoder[-1], model.decoder[-1]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        model.encoder[-1].weight[:10, 784:] = torch.eye(10)
+        model.encoder[-1].bias[10:] = -9
+        model.decoder[-1].bias.fill_(-4)
+        stripes = torch.eye(10).repeat_interleave(28, 0)
+        model.decoder[-1].weight[:280, 10:] = 8 * stripes
+        model.decoder[-1].weight[:280, :10] = 8 * leaks * stripes
+    return model
+
+
+@pytest.mark.parametrize(("leaks", "asked", "old"), [(0.0, 1.0, 0.0), (0.9, 1.0, 0.0), (1.2, 0.0, 1.0)])
+def test_a_swap_shows_the_label_that_the_code_holds_where_it_outshines_the_other(leaks, asked, old):
+    """Otherwise a model that draws what the encoder was told counts as one whose codes hold the hand alone."""
+    y = torch.arange(10).repeat(5)
+    found = metrics.swap(striped(leaks), Striped(), torch.rand(50, 784), y, batch=7)
+    assert found == (asked, old, 1.0)
+
+
+def test_wrong_hypotheses_are_compared_with_the_true_label():
+    """By hand: three images, three labels; what falls, to the nearest wrong one, and how often the true one wins."""
+    elbos = torch.tensor([[-10.0, -14, -30], [-20, -18, -50], [-5, -9, -6]])
+    found = metrics.hypotheses(elbos, torch.tensor([0, 1, 2]))
+    fall = torch.tensor([4.0, 20, 2, 32, -1, 3])
+    assert found.mean == pytest.approx(fall.mean().item()) and found.median == fall.median().item()
+    assert found.nearest == pytest.approx((4 + 2 - 1) / 3) and found.nearest_median == 2
+    assert found.true == pytest.approx(2 / 3)
+
+
+def test_the_elbo_under_each_label_is_that_of_one_image_under_all_of_them(digits):
+    """It falls where the label is wrong, in a model that draws by label; and batches change nothing."""
+    model = striped(0.0)
+    x = torch.zeros(3, 784)
+    for i, y in enumerate((2, 5, 7)):
+        x[i, 28 * y : 28 * y + 28] = 1
+    elbos = metrics.label_elbos(model, x, samples=2, batch=2)
+    assert elbos.argmax(1).tolist() == [2, 5, 7]
+    one = latent.label_elbos(model, x[0], torch.Generator().manual_seed(3), samples=5)
+    torch.testing.assert_close(elbos[0], one, atol=0.02, rtol=0)
+    # A row that is wrongly bright and one that is wrongly dark, 28 pixels of 8 nats each.
+    assert metrics.hypotheses(elbos, torch.tensor([2, 5, 7])).mean == pytest.approx(2 * 28 * 4, rel=0.01)
+
+
 def test_accepted_draws_are_counted_over_labels_and_codes():
     """A judge that accepts what is bright, and a decoder that is bright for one label in ten: a tenth."""
 
