@@ -61,8 +61,8 @@ class Number(NamedTuple):
         sign = "−" if round(self.value, self.decimals) < 0 else ""
         said = f"{sign}{abs(self.value):,.{self.decimals}f}"
         if self.half is not None and form != "bare":
-            said += f" ± {self.half:.{self.decimals}f}"
-        return f"{said} {self.unit}".rstrip()
+            said += f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{self.half:.{self.decimals}f}"
+        return f"{said}\N{NO-BREAK SPACE}{self.unit}".rstrip()
 
 
 def above(a: Number, b: Number | float) -> bool:

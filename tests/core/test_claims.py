@@ -84,7 +84,9 @@ def test_every_row_says_where_it_is_from_and_how_it_is_measured():
 def test_numbers_are_the_cards():
     """A few, by another way."""
     card = checkpoints.read_card("mnist-cvae-20d")
-    assert f"{FOUND['S11'].numbers['twenty']:bare}" == f"{100 * card['leak']['draw']['accuracy']:.1f} %"
+    assert (
+        f"{FOUND['S11'].numbers['twenty']:bare}" == f"{100 * card['leak']['draw']['accuracy']:.1f}\N{NO-BREAK SPACE}%"
+    )
     vae, mixture = (checkpoints.read_card(f"mnist-{kind}-20d")["test"]["nelbo"] for kind in ("vae", "mixture"))
     gain = FOUND["S18"].numbers["twenty"]
     assert gain.value == pytest.approx(vae - mixture)
@@ -95,9 +97,10 @@ def test_numbers_are_the_cards():
 
 
 def test_a_number_says_its_interval_and_its_sign():
-    assert f"{Number(97.912, 0.314, '%', 1)}" == "97.9 ± 0.3 %"
-    assert f"{Number(97.912, 0.314, '%', 1):bare}" == "97.9 %"
-    assert f"{Number(-218.07, unit='nats')}" == "−218.07 nats" and f"{Number(-0.001)}" == "0.00"
+    """No line breaks within it."""
+    assert f"{Number(97.912, 0.314, '%', 1)}" == "97.9 ± 0.3 %".replace(" ", "\N{NO-BREAK SPACE}")
+    assert f"{Number(97.912, 0.314, '%', 1):bare}" == "97.9\N{NO-BREAK SPACE}%"
+    assert f"{Number(-218.07, unit='nats')}" == "−218.07\N{NO-BREAK SPACE}nats" and f"{Number(-0.001)}" == "0.00"
     assert f"{Number(10000, decimals=0)}" == "10,000"
     assert claims.above(Number(3, 1), Number(1, 0.5)) and not claims.above(Number(3, 1), Number(1.5, 0.6))
 
