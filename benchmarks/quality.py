@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from vae_core import checkpoints, latent, likelihood, metrics
+from vae_core import checkpoints, latent, likelihood, measures, metrics, spread
 from vae_core.corruption import CORRUPTIONS
 from vae_core.few_labels import WAYS
 from vae_core.storage import StorageError
@@ -262,6 +262,30 @@ def gaps() -> Iterator[str]:
         )
 
 
+def over_seeds() -> Iterator[str]:
+    """The least and the largest of trainings that differ in their seed alone, for whoever was trained several times."""
+    columns: list[tuple[str, tuple[str, ...], str]] = [
+        ("−ELBO, nats", ("test", "nelbo"), ".2f"),
+        ("cross-entropy at the mean, nats", ("test", "reconstruction_at_mean"), ".2f"),
+        ("random codes that draw a digit", ("draws", "accepted"), ".1%"),
+        ("… of N(0, I)", ("generation", "rows", "prior", "digit"), ".1%"),
+        ("… of ten Gaussians fitted to the codes", ("generation", "rows", "mixture 10", "digit"), ".1%"),
+        ("own class nearest", ("probe", "accuracy"), ".1%"),
+        ("PSNR at masking 0.5, dB", ("denoising", "masking", "0.5", "psnr"), ".2f"),
+    ]
+
+    def cell(found: spread.Spread | None, form: str) -> str:
+        return NO if found is None or found.trainings < 2 else f"{found.low:{form}} to {found.high:{form}}"
+
+    rows = []
+    for slug in checkpoints.available():
+        card, weights = checkpoints.read_card(slug), measures.weights_fingerprint(slug)
+        if many := len((card.get("seeds") or {}).get("runs", {})):
+            cells = [cell(spread.of(card, weights, path), form) for _, path, form in columns]
+            rows.append([f"{slug}, {1 + many} trainings", *cells])
+    yield from table(["", *(head for head, _, _ in columns)], rows)
+
+
 def spreads() -> Iterator[str]:
     """Standard deviation and robust σ of deterministic models' training codes."""
     for d in (2, 20):
@@ -286,7 +310,7 @@ def runs() -> Iterator[str]:
 
 def main() -> None:
     parts = (scores, denoising, every_amount, relatives, generation, posterior, ladder, few_labels, code_size)
-    parts += (gaps, spreads, runs)
+    parts += (over_seeds, gaps, spreads, runs)
     for part in parts:
         print("\n".join(part()), end="\n\n")
 

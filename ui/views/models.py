@@ -317,7 +317,7 @@ def scores(models: list[Model]) -> None:
 
 
 def _with_range(text: str, found: spread.Spread | None, form: str) -> str:
-    return f"{text}, {form.format(found.low)} to {form.format(found.high)}" if found else text
+    return f"{text} ({form.format(found.low)} to {form.format(found.high)})" if found else text
 
 
 def _good(score: Score, ranges: list[spread.Spread | None]) -> str:
@@ -337,7 +337,7 @@ def _of_seeds(models: list[Model]) -> None:
     many = {found.trainings for found in known.values()}
     who = "" if len(known) == len(models) else f" Of the {', '.join(known)}; the other was trained once."
     st.caption(
-        f"After a comma the range over {' and '.join(map(str, sorted(many)))} trainings that differ in the seed alone; "
+        f"In brackets the range over {' and '.join(map(str, sorted(many)))} trainings that differ in the seed alone; "
         f"two models whose ranges overlap are about equal.{who}"
     )
 
