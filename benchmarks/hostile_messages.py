@@ -88,6 +88,9 @@ VIEWS: dict[str, View] = {
     "views/generate/densities.mjs": View(  # it has nothing to say, and nothing that is said for it is heard
         "pages/7_Generate.py", {"generate_part": "Prior and posterior"}, lambda told: {}
     ),
+    "views/few_labels.mjs": View(
+        "pages/9_Few_labels.py", {"few_by": "You"}, lambda told: {"hand": f"{told['asked'][0]['i']}:4"}
+    ),
     "parts/sheet.mjs": View("pages/8_Models.py", {}, lambda told: {"drawing": BITS}, once=True),
     "parts/chooser.mjs": View("pages/3_Styles.py", {}, _chooser, once=True),
     "views/bound/betas.mjs": View("pages/6_The_bound.py", {"part": "β"}, lambda told: {"beta": 1}),

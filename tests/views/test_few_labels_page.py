@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from apps import visit
 
+from benchmarks.hostile_messages import View, Visit
 from ui.live import store
 from ui.live.cast import everybody, standing
 from ui.parts import cast as control
@@ -93,21 +94,28 @@ def test_what_is_right_or_wrong_is_shown_of_the_training_codes():
 
 
 def test_whoever_labels_sees_it_rise_takes_back_and_starts_over():
-    """Three answers, one that nobody could tell: what is counted is what was said, not what the data set knows."""
-    app = sound(visit(PAGE, few_by=FEW_BY[1]))
-    asked = view.offers(standing("mnist-vae-20d"))
+    """Three answers, one that nobody could tell: what is counted is what was said, not what the data set knows. Each
+    message holds the whole hand, so that the last one alone gives what all of them gave."""
+    visit = Visit(View(f"pages/{PAGE}.py", {"few_by": FEW_BY[1]}))
+    app, asked = visit.app, view.offers(standing("mnist-vae-20d")).tolist()
+    told = visit.told()
+    assert [each["i"] for each in told["asked"]] == asked and told["hand"] == ""
     assert not app.metric and "No code has a name yet" in shown(app)
-    for key in ("few_say_4", "few_skip", "few_say_9"):
-        sound(app.button(key).click().run())
-    hand = {int(asked[0]): 4, int(asked[1]): None, int(asked[2]): 9}
-    assert app.session_state["few_hand"] == hand
+
+    def said(hand: str) -> None:
+        visit.say({"hand": hand})
+        sound(app)
+
+    said(f"{asked[0]}:4~{asked[1]}:x")
+    said(f"{asked[0]}:4~{asked[1]}:x~{asked[2]}:9")
+    assert app.session_state["few_hand"] == {asked[0]: 4, asked[1]: None, asked[2]: 9}
     assert "2 labels by your hand; 9,998 training codes" in shown(app)
     assert "Nobody has named a 0, 1, 2, 3, 5, 6, 7 or 8 yet" in shown(app)
-    assert accuracy(app) == expected("mnist-vae-20d", "spreading", asked[[0, 2]], np.array([4, 9]))
+    assert accuracy(app) == expected("mnist-vae-20d", "spreading", np.array(asked)[[0, 2]], np.array([4, 9]))
     assert app.metric[0].delta.endswith("points")
-    sound(app.button("few_back").click().run())
+    said(f"{asked[0]}:4~{asked[1]}:x")
     assert list(app.session_state["few_hand"].values()) == [4, None] and "1 label by your hand" in shown(app)
-    sound(app.button("few_over").click().run())
+    said("")
     assert app.session_state["few_hand"] == {} and not app.metric
 
 

@@ -151,6 +151,7 @@ def guesses(most: int) -> Param:
 
 
 CAST = models(4)
+HAND = named_by_hand(60)
 ONE = Param(None, lambda text: models(1).read(text)[0])
 SIZE = choice(range(1, 65), None)  # of a code; which of them there are is the page's question
 
@@ -222,7 +223,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
         "few_by": choice(FEW_BY, FEW_BY[0]),
         "few_count": choice(FEW_COUNTS, 600),
         "few_seed": count(most=999),
-        "few_hand": named_by_hand(60),
+        "few_hand": HAND,
         "few_shown": choice(FEW_SHOWN, FEW_SHOWN[0]),
     },
     "Code size": {

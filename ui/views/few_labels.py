@@ -10,18 +10,20 @@ import numpy as np
 import streamlit as st
 import torch
 
-from ui.live import cast, networks, store
+from ui.live import cast, messages, networks, store
+from ui.live.bridge import view
 from ui.live.cast import Standing
 from ui.parts.cast import choose_one, choose_size, shipped, told
-from ui.parts.links import FEW_BY, FEW_COUNTS, FEW_SHOWN
+from ui.parts.links import FEW_BY, FEW_COUNTS, FEW_SHOWN, HAND
 from ui.parts.scatter import draw_points, extent
-from ui.parts.tiles import Tile, numbers, row
+from ui.parts.tiles import Tile, grey, numbers, row
 from ui.shell.failure import callback
 from ui.shell.folded import folded
 from vae_core import few_labels, latent, measures
 from vae_core.few_labels import WAYS, Calls
 
 OFFERED = 40  # codes that a visitor is asked about, one after the other
+LONGEST = 1000  # characters of all answers; the link says how many there may be
 MIX_UPS, OF_EACH = 6, 2  # mistakes in pictures
 WRONG = ("#8a9099", "#d6336c")  # right, wrong: as ui/parts/figures.py draws what is no digit
 OF_WAYS = ("k-means", "label spreading", "logistic regression", "SVM")
@@ -117,63 +119,50 @@ def _draw_again() -> None:
 
 def by_hand(one: Standing, codes: dict[str, torch.Tensor]) -> Named | None:
     """A drawing, and a button for each digit that it may be. None while nothing is named."""
-    state, classes = st.session_state, one.data.classes
+    state = st.session_state
     if state.setdefault("few_of", one.dataset) != one.dataset:  # numbers of images of another data set
         state["few_of"], state["few_hand"] = one.dataset, {}
     n = len(codes["train_mean"])
     # Another model may have kept fewer codes; the names of the rest wait until one comes that has them.
     hand = {i: y for i, y in state["few_hand"].items() if i < n and (y is None or y < one.n_classes)}
     with st.spinner(f"Looking for {OFFERED} codes that lie far apart, once for each model …"):
-        asked = next((i for i in offers(one).tolist() if i not in hand), None)
+        offered = offers(one)
+    state["few_asked"] = next((i for i in offered.tolist() if i not in hand), None)
+    drawn = latent.decode(store.guard(one.slug)[0], codes["train_mean"][offered]).numpy()
+    view(
+        "views/few_labels.mjs",
+        key=f"few_labels {one.dataset}",
+        reader=SAID,
+        options={
+            "name": one.name,
+            "classes": list(one.data.classes),
+            "asked": [{"i": i, "pixels": grey(each)} for i, each in zip(offered.tolist(), drawn, strict=True)],
+            "hand": HAND.write(hand),
+        },
+        first='<div style="min-height: 172px"></div>',
+        on_message=_keep,
+    )
     told_of = {i: y for i, y in hand.items() if y is not None}
-    state["few_asked"] = asked
-    picture, answer = st.columns([1, 3.2], gap="medium")
-    with picture:
-        if asked is None:
-            st.info("You have seen all that are asked about.")
-        else:
-            drawn = latent.decode(store.guard(one.slug)[0], codes["train_mean"][[asked]])[0].numpy()
-            row([Tile(drawn, "Which digit is this?")], 132)
-    with answer:
-        st.markdown(
-            f"**Label them yourself.** The {one.name} has drawn this from one of its training codes. Say what it is: "
-            "press a button or the same key. The codes are chosen to lie far apart, each among many others."
-            if not told_of
-            else f"**{_some(len(told_of), 'digit')} named by you.** What is this one?"
-        )
-        with st.container(horizontal=True, gap="small"):
-            for label, name in enumerate(classes):
-                st.button(
-                    name,
-                    on_click=_say,
-                    args=(asked, label),
-                    key=f"few_say_{label}",
-                    shortcut=str(label) if label < 10 else None,
-                    disabled=asked is None,
-                )
-        with st.container(horizontal=True, gap="small"):
-            st.button("I cannot tell", on_click=_say, args=(asked, None), key="few_skip", disabled=asked is None)
-            st.button("Take back", on_click=_take_back, key="few_back", shortcut="Backspace", disabled=not hand)
-            st.button("Start over", on_click=_start_over, key="few_over", disabled=not hand)
     if not told_of:
         st.caption("No code has a name yet: the map below waits for the first one.")
         return None
     return Named(np.fromiter(told_of, np.int64), np.fromiter(told_of.values(), np.int64))
 
 
-@callback
-def _say(asked: int, label: int | None) -> None:
-    st.session_state["few_hand"] = st.session_state["few_hand"] | {asked: label}
+def _answers(value: Any) -> dict[int, int | None]:
+    """All answers, as the link holds them."""
+    try:
+        return HAND.read(messages.text(LONGEST)(value))
+    except ValueError as error:
+        raise messages.Unreadable(f"expected answers as a link holds them: {error}") from None
+
+
+SAID = messages.form({"hand": _answers})
 
 
 @callback
-def _take_back() -> None:
-    st.session_state["few_hand"] = dict(list(st.session_state["few_hand"].items())[:-1])
-
-
-@callback
-def _start_over() -> None:
-    st.session_state["few_hand"] = {}
+def _keep(said: dict[str, Any]) -> None:
+    st.session_state["few_hand"] = said["hand"]
 
 
 def _what_was_said(one: Standing, codes: dict[str, torch.Tensor], named: Named) -> None:
