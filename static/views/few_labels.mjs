@@ -37,10 +37,11 @@ class FewLabels {
     this.component = component;
     this.options = told(component);
     /** @type {[number, string][]} code and label, the latest last */
-    this.hand = this.options.hand.split("~").filter(Boolean).map((pair) => {
+    this.hand = [];
+    for (const pair of this.options.hand.split("~").filter(Boolean)) {
       const [i, label] = pair.split(":");
-      return [Number(i), label];
-    });
+      if (label === UNKNOWN || Number(label) < this.options.classes.length) this.hand.push([Number(i), label]); // links get cut
+    }
     this.canvas = digitCanvas({ label: "Which digit is this?" });
     this.canvas.style.cssText = ""; // the sheet frames it
     this.caption = element("figcaption");

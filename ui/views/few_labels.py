@@ -137,7 +137,7 @@ def by_hand(one: Standing, codes: dict[str, torch.Tensor]) -> Named | None:
             "name": one.name,
             "classes": list(one.data.classes),
             "asked": [{"i": i, "pixels": grey(each)} for i, each in zip(offered.tolist(), drawn, strict=True)],
-            "hand": HAND.write(hand),
+            "hand": HAND.write(state["few_hand"]),
         },
         first='<div style="min-height: 172px"></div>',
         on_message=_keep,
