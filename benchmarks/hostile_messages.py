@@ -76,6 +76,9 @@ VIEWS: dict[str, View] = {
     "views/sliders.mjs": View("pages/2_Sliders.py", {"sliders_dim": "2"}, _sliders),
     "views/sliders.mjs, 20-D": View("pages/2_Sliders.py", {"sliders_dim": "20"}, _sliders),
     "views/styles.mjs": View("pages/3_Styles.py", {}, lambda told: {"digit": told["digit"]["id"], "z": [0, -1]}),
+    "views/leak.mjs": View(  # it has nothing to say, and nothing that is said for it is heard
+        "pages/3_Styles.py", {"styles_part": "Leak"}, lambda told: {}
+    ),
     "views/interpolate/interpolate.mjs": View(
         "pages/4_Interpolate.py", {"digit_by": "Draw"}, lambda told: {"t": 1, "from": BITS}
     ),

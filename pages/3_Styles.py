@@ -21,6 +21,8 @@ The prior is the same for every label. Whatever $z$ says about $y$ costs KL and 
 training presses it out: slant, weight and roundness are left in $z$, and one $z$ under ten labels is one hand. Nothing
 forbids a rest, and what looks mixed to the nearest neighbour may be legible to a network. A network of two hidden
 layers of 256 learns to read the label from the codes of 55,000 training images, and is asked about the test images.
+In nats it reads at least $H(y) - \mathbb E[-\log r(y \mid z)]$ of the mutual information $I(y; z)$, where $r$ is the
+reader: a weak reader finds little, and that is no proof that little is there.
 
 The bars take $\mathrm{ELBO}_y$ for $\log p(x \mid y)$; with labels equally likely, $p(y \mid x) \approx
 \operatorname{softmax}_y \mathrm{ELBO}_y$. This is an approximation: each ELBO falls short by a KL of its own. All ten
@@ -28,6 +30,6 @@ use the same 100 draws of $\varepsilon$ in $z = \mu + \sigma\varepsilon$.
 """
 
 frame("Styles", __doc__)
-page()
+words = page()
 folded("What happens here, in formulas", partial(st.markdown, FORMULAS))
-glossary("CVAE", "encoder, decoder", "code, z", "prior, N(0, I)", "KL", "nat", "ELBO")
+glossary(*words)

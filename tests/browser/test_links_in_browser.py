@@ -284,6 +284,8 @@ TOUCHES = {
         ("styles_label digit", lambda tab: (segment(tab, "styles_label", "7"), number(tab, "digit_number", 7))),
         ("styles_dim digit_only", lambda tab: (segment(tab, "styles_dim", "20"), option(tab, "digit_only", "only 8"))),
         ("styles_model", lambda tab: another(tab, "◉ CVAE digits")),
+        ("styles_part leak_dim", lambda tab: (segment(tab, "styles_part", "Leak"), segment(tab, "leak_dim", "2"))),
+        ("styles_part leak_cast", lambda tab: (segment(tab, "styles_part", "Leak"), leave(tab, "leak_cast"))),
         (
             "styles_beside z2 keep2",
             lambda tab: (

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from hands import PHONE, READY, STEP, code_in_link, drag, painted, soon, stroke, wait_for_link
+from playwright.sync_api import expect
 
-from vae_core import checkpoints, data, latent
+from vae_core import checkpoints, data, latent, metrics
 
 
 def cvae(size: int):
@@ -105,3 +106,40 @@ def test_the_hand_is_where_it_was_after_another_page(visit):
     wait_for_link(tab, r"[?&]z=")
     soon(lambda: torch.equal(code_in_link(tab), z), True)
     soon(lambda: np.testing.assert_allclose(painted(tab, ".all"), ten(z), atol=0.02))
+
+
+def test_a_digit_stands_under_all_ten_labels_with_pytorchs_elbos_and_the_judges_eye(visit):
+    """Otherwise what the page says of the visitor's digit is of another digit, label or noise than the card's means."""
+    tab = visit("Styles?styles_part=Leak&digit=digits:7")
+    images, labels = data.load("digits", "test")
+    x, y = images[7:8], int(labels[7])
+    judge, k = checkpoints.load_judge(), torch.arange(10)
+    sections = tab.locator(".relabelled section")
+    for i, slug in enumerate(("mnist-cvae-20d", "mnist-scrubbed-20d")):
+        model = checkpoints.load(slug)[0]
+        section = sections.nth(i)
+        expect(section.locator(".note")).to_contain_text("The judge sees", timeout=60_000)
+        with torch.inference_mode():
+            swapped = latent.decode(model, latent.embed(model, x, labels[7:8]).mean.expand(10, -1), k)
+        row = f".relabelled section:nth-child({i + 1}) .all:nth-of-type(1)"
+        soon(lambda row=row, swapped=swapped: np.testing.assert_allclose(painted(tab, row), swapped.numpy(), atol=STEP))
+        found = tab.evaluate(
+            "i => { const { accounts } = [...document.querySelectorAll('*')].find((e) => e.leak).leak;"
+            " return { elbos: [...accounts[i].elbos], eps: [...accounts[i].eps] }; }",
+            i,
+        )
+        eps = torch.tensor(found["eps"]).view(-1, 20)
+        with torch.inference_mode():
+            seen = model.observe(x).expand(10, -1)
+            code = model.encode(seen, k)
+            nll = torch.stack(
+                [model.nll(seen, model.decode(code.mean + torch.exp(0.5 * code.logvar) * e, k)) for e in eps]
+            )
+            expected = -nll.mean(0) - model.prior.kl(*code).sum(-1)
+        np.testing.assert_allclose(found["elbos"], expected, rtol=2e-4)
+        np.testing.assert_allclose(found["elbos"], metrics.label_elbos(model, x, samples=200)[0], rtol=0.05, atol=3)
+        old = int(((judge.label(swapped) == y) & judge.is_digit(swapped) & (k != y)).sum())
+        expect(section.locator(".note")).to_contain_text(f"and still {'an 8' if y == 8 else f'a {y}'} in {old} of 9.")
+        wrong = (expected - expected[y])[k != y].max()
+        gap = f"costs {-wrong:.1f} more" if wrong < 0 else f"it is {wrong:.1f} better off"
+        expect(section.locator(".note")).to_contain_text(gap)

@@ -112,3 +112,40 @@ def test_two_conditional_models_write_side_by_side():
     assert told(app, "views/styles.mjs")["slug"] == "mnist-cvae-2d" and not app.exception
     app = visit("3_Styles", styles_beside="mnist-vae-2d")  # who is told no label stands nowhere here
     assert told(app, "views/styles.mjs")["slug"] == "mnist-cvae-2d" and not app.exception
+
+
+def test_leak_opens_by_its_control_with_the_plain_and_the_scrubbed_model():
+    """Otherwise what the two tell cannot be compared; each number is the card's, and draws and means stand apart."""
+    app = visit("3_Styles")
+    app.segmented_control(key="styles_part").set_value("Leak").run()
+    assert not app.exception and not app.error
+    view = told(app, "views/leak.mjs")
+    assert [model["network"]["slug"] for model in view["models"]] == ["mnist-cvae-20d", "mnist-scrubbed-20d"]
+    assert view["judge"] and all(model["judged"] for model in view["models"])
+    words = "\n".join(text.value for text in app.markdown)
+    for name in ("mnist-cvae-20d", "mnist-scrubbed-20d"):
+        card = checkpoints.read_card(name)
+        for of in ("draw", "mean"):
+            assert f"{card['leak'][of]['accuracy']:.0%}" in words
+        assert f"still as the old one in {card['content']['swap']['old']:.2%}" in words
+        assert f"For {card['content']['wrong']['true']:.1%} of 10,000 images" in words
+    assert "tells less by draws and more by means" in words
+    for share in checkpoints.read_card("mnist-scrubbed-20d")["content"]["fidelity"]:
+        assert f"{share:.1%}" in shown(app)
+
+
+@pytest.mark.parametrize("size", [2, 20])
+def test_leak_takes_every_conditional_model_of_a_size(size):
+    """Without the judge's numbers, or with none at all, the words are others and the page stands."""
+    app = visit("3_Styles", styles_part="Leak", leak_dim=str(size), leak_cast=f"cvae~{OTHER}~mnist-scrubbed-20d")
+    assert not app.exception and not app.error
+    assert len(told(app, "views/leak.mjs")["models"]) == 2
+    app.segmented_control(key="leak_dim").set_value(22 - size).run()
+    assert not app.exception and not app.error
+
+
+def test_a_leak_that_nobody_measured_names_its_command(monkeypatch):
+    monkeypatch.setattr(store, "measured", lambda name, slug: None)
+    app = visit("3_Styles", styles_part="Leak")
+    assert not app.exception and not app.error
+    assert any("measure mnist-cvae-20d --what leak content" in text.value for text in app.markdown)

@@ -50,6 +50,7 @@ def _few(one: Standing) -> str | None:
 LACKS: dict[str, Callable[[Standing], str | None]] = {
     "map": _map,
     "styles": _styles,
+    "leak": _styles,
     "inside": _inside,
     "posterior": _posterior,
     "few": _few,

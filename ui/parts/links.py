@@ -87,6 +87,7 @@ MOST_GAUSSIANS = 100
 FEW_BY = ("The data set", "You")  # who names digits on Few labels
 FEW_COUNTS = (10, 20, 30, 50, 100, 200, 300, 600, 900, 1200)
 FEW_SHOWN = ("What each is called", "Right or wrong")
+STYLES_PARTS = ("Hands", "Leak")  # of Styles
 SIZE_PARTS = ("Bits", "Dimensions")  # of Code size
 SIZE_BITS = tuple(range(1, 9))  # vae_core.code_size.BITS, without torch
 SIZE_SHOWN = ("−ELBO", "Squared error", "Nearest neighbours", "Random draws")
@@ -174,6 +175,9 @@ LINKS: dict[str, dict[str, Param | None]] = {
         **dict.fromkeys(("models", "lead", "from", "s", "y"), VIEW),
     },
     "Styles": {
+        "styles_part": choice(STYLES_PARTS, STYLES_PARTS[0]),
+        "leak_cast": CAST._replace(start=["cvae", "mnist-scrubbed-20d"]),
+        "leak_dim": SIZE._replace(start=20),
         "styles_model": ONE._replace(start="cvae"),
         "styles_beside": ONE._replace(start=None),
         "styles_dim": SIZE._replace(start=2),

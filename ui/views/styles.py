@@ -10,13 +10,15 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from ui.live import bridge, messages, networks, store
+from ui.live import bridge, cast, messages, networks, store
 from ui.live.cast import Standing
 from ui.parts import digit, fetch, first
-from ui.parts.cast import choose_beside, choose_one, choose_size, shipped
+from ui.parts.cast import choose, choose_beside, choose_one, choose_size, shipped
 from ui.parts.digit import Chosen
+from ui.parts.links import STYLES_PARTS
 from ui.parts.picture import choose_digit, label_for, show_steps, take_sample, takeable, takeable_sheet
-from ui.parts.tiles import Bar, Tile, bars, row
+from ui.parts.readout import listed
+from ui.parts.tiles import Bar, Tile, bars, numbers, row
 from ui.shell.failure import fragment
 from ui.shell.family import slug
 from vae_core import latent
@@ -26,9 +28,34 @@ REACH, SIDE = 3.0, 15  # σ from the middle to a sheet's edge, drawings on its s
 PLACES = ("", "2")  # of the model and of the one beside it, at the end of the link's z and keep
 MIXED = 1.5  # times chance, up to which classes are said to mix
 COMPARED = 3000  # test images whose nearest neighbour is asked for its label
+ALIKE = 0.02  # between two shares of right labels that single runs do not tell apart
+OF_HANDS = ("CVAE", "encoder, decoder", "code, z", "prior, N(0, I)", "KL", "nat", "ELBO")
+OF_LEAK = (
+    "CVAE",
+    "encoder, decoder",
+    "code, z",
+    "prior, N(0, I)",
+    "posterior, q(z | x)",
+    "μ, σ",
+    "nat",
+    "ELBO",
+    "judge",
+)
 
 
-def page() -> None:
+def page() -> tuple[str, ...]:
+    """The part of the page that is chosen. Returns the glossary's words that stand there."""
+    part = st.segmented_control(
+        "Part", STYLES_PARTS, required=True, key="styles_part", persist_state="session", label_visibility="collapsed"
+    )
+    if part == STYLES_PARTS[1]:
+        _leak()
+        return OF_LEAK
+    _hands()
+    return OF_HANDS
+
+
+def _hands() -> None:
     """The controls, the live view, and what a conditional model makes of the digit and of one label."""
     controls, size = st.columns([3.4, 1])
     with size:
@@ -223,3 +250,154 @@ def leaked(leak: dict[str, Any], size: int) -> str:
         f"{draw:.0%} of the test images (a draw from each q) and for {mean:.0%} (each mean); always naming the "
         f"commonest label would give {chance:.0%}. So {rest}."
     )
+
+
+# Leak -----------------------------------------------------------------------------------------------------------------
+
+
+def _leak() -> None:
+    """How much of the label is left in a conditional model's codes, and the digit under all labels at once."""
+    controls, more = st.columns([2.6, 1])
+    with more, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        size = choose_size("leak")
+        models = choose("leak", size)
+    with controls:
+        chosen = choose_digit()
+    st.markdown(" ".join((*map(read, models), *(against(models[0], each) for each in models[1:]))))
+    _relabelled(models, chosen)
+    show_steps(chosen)
+    fetch.mnist_notice()
+    st.subheader("Over all test images")
+    st.markdown("\n".join(f"- {line}" for one in models for line in (*swapped(one), *doubted(one))))
+    _table(models)
+
+
+def read(one: Standing) -> str:
+    """What readers of labels find in the codes of one model, and how a linear one and the place of reading matter."""
+    leak, content = store.measured("leak", one.slug), store.measured("content", one.slug)
+    if leak is None or content is None:
+        lacks = [name for name, found in (("leak", leak), ("content", content)) if found is None]
+        return (
+            f"How much of the label is in the codes of the {one.name} nobody has measured: "
+            f"`python -m vae_core measure {one.slug} --what {' '.join(lacks)}` does."
+        )
+    draw, mean, linear = leak["draw"], leak["mean"], content["linear"]["draw"]
+    told = (
+        f"**From a draw of q a small network reads the right label for {draw['accuracy']:.0%} of the test images in "
+        f"the {one.name}, from the mean for {mean['accuracy']:.0%}; chance is {leak['chance']:.0%}.** In nats: "
+        f"{_nats(draw)} and {_nats(mean)} of the {content['entropy']:.2f} that a label has."
+    )
+    if max(draw["nats"], mean["nats"]) <= 0:
+        return f"{told} It learned from {leak['train_images']:,} images, and what it learned does not hold for others."
+    if linear["nats"] < draw["nats"] / 2:
+        told += (
+            f" A linear reader sees {linear['accuracy']:.0%} of the labels in draws: who asks only that one finds next "
+            "to no leak."
+            if linear["accuracy"] < leak["chance"] + 0.05
+            else f" A linear reader sees {linear['accuracy']:.0%} in draws, less than half of the nats."
+        )
+    if mean["accuracy"] > draw["accuracy"] + ALIKE:
+        told += " The mean tells more than a draw: the noise of q covers what it holds of the label."
+    return told
+
+
+def against(first_one: Standing, other: Standing) -> str:
+    """Whether another model's codes hold less of the label than the first one's, by draws and by means."""
+    mine, its = (store.measured("leak", one.slug) for one in (first_one, other))
+    if mine is None or its is None:
+        return ""
+    gaps = {name: its[name]["accuracy"] - mine[name]["accuracy"] for name in ("draw", "mean")}
+    words = {
+        name: "about as much" if abs(gap) <= ALIKE else "less" if gap < 0 else "more" for name, gap in gaps.items()
+    }
+    told = f"So beside the {first_one.name} the {other.name} tells {words['draw']} by draws"
+    if words["draw"] == words["mean"]:
+        return f"{told} and by means."
+    return f"{told} and {words['mean']} by means: which of the two is asked decides who leaks."
+
+
+def swapped(one: Standing) -> list[str]:
+    """What the judge sees of the label where only the decoder is told another, and where a code is drawn at random."""
+    found = store.measured("content", one.slug)
+    if found is None or "swap" not in found:
+        return []
+    swap, names, fidelity = found["swap"], one.data.classes, found["fidelity"]
+    worst, best = (chosen(range(len(fidelity)), key=fidelity.__getitem__) for chosen in (min, max))
+    return [
+        f"**Swap, {one.name}**: encoded with its own label and decoded with another, a test digit is seen as the label "
+        f"asked for in {swap['asked']:.1%} of the drawings and still as the old one in {swap['old']:.2%}; "
+        f"{swap['digit']:.1%} are digits.",
+        f"**Fidelity, {one.name}**: of random codes, z ~ N(0, I), the judge sees the label asked for in "
+        f"{fidelity[worst]:.1%} (the {names[worst]}) to {fidelity[best]:.1%} (the {names[best]}) of the drawings.",
+    ]
+
+
+def doubted(one: Standing) -> list[str]:
+    """What a wrong label for encoder and decoder costs."""
+    found = store.measured("content", one.slug)
+    if found is None:
+        return []
+    wrong = found["wrong"]
+    return [
+        f"**Wrong hypothesis, {one.name}**: with a wrong label for encoder and decoder the ELBO of a test image falls "
+        f"by {wrong['mean']:.0f} nats in the mean, to the best wrong label by {wrong['nearest']:.0f}. For "
+        f"{wrong['true']:.1%} of {found['images']:,} images the true label has the highest ELBO."
+    ]
+
+
+def _nats(found: dict[str, float]) -> str:
+    """A network that was sure of what is wrong has less than nothing: a bound that says nothing."""
+    return f"{max(0.0, found['nats']):.2f}"
+
+
+def _relabelled(models: list[Standing], chosen: Chosen) -> None:
+    """The live view: a swap and wrong hypotheses of this digit."""
+    told = []
+    for one in models:
+        label, _ = label_for(chosen, store.guard(one.slug)[0], one.dataset)
+        about = {"title": one.title, "name": one.name, "network": bridge.network(one.slug)}
+        told.append(about | {"digit": digit.option(chosen, label), "judged": one.dataset == cast.SHIPPED_ON})
+
+    def skeleton() -> str:
+        return "".join(
+            f'<section><h3>{html.escape(one.title)}</h3><p class="quiet"></p>{_blank(one)}<p class="quiet"></p>'
+            f'{_blank(one)}<p class="note"></p></section>'
+            for one in models
+        )
+
+    first.show("views/leak.mjs", "leak", {"models": told, "judge": networks.judge()}, skeleton, kind="relabelled")
+
+
+def _blank(one: Standing) -> str:
+    """A line of tiles, empty, as high as it will be."""
+    tiles = "".join(first.figure(torch.zeros(784), name) for name in one.data.classes)
+    return f'<div class="all">{tiles}</div>'
+
+
+def _table(models: list[Standing]) -> None:
+    """Every number that the part has."""
+    rows, faithful, commands = [], [], []
+    for one in models:
+        leak, content = store.measured("leak", one.slug), store.measured("content", one.slug)
+        cells = [f"{leak[of]['accuracy']:.1%}, {leak[of]['nats']:.3f}" if leak else "—" for of in ("draw", "mean")]
+        linear = content["linear"] if content else None
+        cells += [
+            f"{linear[of]['accuracy']:.1%}, {linear[of]['nats']:.3f}" if linear else "—" for of in ("draw", "mean")
+        ]
+        rows.append((one.title, *(cell.replace("-", "−") for cell in cells), f"{leak['chance']:.1%}" if leak else "—"))
+        if content and "fidelity" in content:
+            faithful.append((one.title, *(f"{share:.1%}" for share in content["fidelity"])))
+        commands += [found["command"] for found in (leak, content) if found]
+    numbers(("right labels, nats", "network, draw", "network, mean", "linear, draw", "linear, mean", "chance"), rows)
+    learned = {found["train_images"] for one in models if (found := store.measured("leak", one.slug))}
+    if learned:
+        st.caption(
+            "Nats are H(y) less the cross-entropy on test images, a lower bound of what the code tells of the label; "
+            "below 0 a reader is surer than it should be. Readers learn from "
+            f"{listed([f'{count:,}' for count in sorted(learned)])} training images, the network with two hidden "
+            "layers of 256."
+        )
+    if faithful:
+        numbers(("label asked for is seen", *models[0].data.classes), faithful)
+    if commands:
+        st.caption("Measured by " + ", ".join(f"`{command}`" for command in commands) + ".")
