@@ -122,13 +122,13 @@ def press(tab, words: str) -> None:
     tab.get_by_role("button", name=words).click()
 
 
-def leave(tab, key: str) -> None:
+def leave(tab, key: str, who: str = "◉ CVAE") -> None:
     """The last model leaves the page, by the control that brings others."""
     press(tab, "Add a model")
     box = tab.locator(f".st-key-{key}")
-    expect(box.get_by_text("◉ CVAE")).to_be_visible()
+    expect(box.get_by_text(who)).to_be_visible()
     box.locator("input").press("Backspace")
-    expect(box.get_by_text("◉ CVAE")).to_have_count(0)
+    expect(box.get_by_text(who)).to_have_count(0)
     rest(tab)
     tab.keyboard.press("Escape")
     expect(box).to_be_hidden()
@@ -285,7 +285,10 @@ TOUCHES = {
         ("styles_dim digit_only", lambda tab: (segment(tab, "styles_dim", "20"), option(tab, "digit_only", "only 8"))),
         ("styles_model", lambda tab: another(tab, "◉ CVAE digits")),
         ("styles_part leak_dim", lambda tab: (segment(tab, "styles_part", "Leak"), segment(tab, "leak_dim", "2"))),
-        ("styles_part leak_cast", lambda tab: (segment(tab, "styles_part", "Leak"), leave(tab, "leak_cast"))),
+        (
+            "styles_part leak_cast",
+            lambda tab: (segment(tab, "styles_part", "Leak"), leave(tab, "leak_cast", "◇ scrubbed CVAE")),
+        ),
         (
             "styles_beside z2 keep2",
             lambda tab: (

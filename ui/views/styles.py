@@ -263,7 +263,7 @@ def _leak() -> None:
         models = choose("leak", size)
     with controls:
         chosen = choose_digit()
-    st.markdown(" ".join((*map(read, models), *(against(models[0], each) for each in models[1:]))))
+    st.markdown("\n\n".join((*map(read, models), *(against(models[0], each) for each in models[1:]))))
     _relabelled(models, chosen)
     show_steps(chosen)
     fetch.mnist_notice()
