@@ -37,6 +37,7 @@ def flat(text: str) -> str:
             quality.ladder,
             quality.few_labels,
             quality.code_size,
+            quality.over_seeds,
         ),
     ],
     ids=lambda f: f.__name__,
