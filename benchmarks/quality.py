@@ -250,6 +250,20 @@ def ladder() -> Iterator[str]:
     yield from table(["q of", "encodings", "drawings", *models], rows)
 
 
+def arrows() -> Iterator[str]:
+    """What a step along each arrow does, at its two ends: a row a model and an attribute."""
+    known = {slug: checkpoints.read_card(slug).get("arrows") for slug in checkpoints.available()}
+    rows = []
+    for slug, found in known.items():
+        for name, row in (found or {"rows": {}})["rows"].items():
+            ends = [row["less"], row["more"]]
+            moved = [" / ".join(f"{end[key]:+.2f}" for end in ends) for key in ("reached", "other")]
+            shares = [" / ".join(f"{100 * end[key]:.1f}" for end in ends) for key in ("right", "kept", "digit")]
+            rows.append([slug.removeprefix("mnist-"), name, *moved, *shares])
+    head = ["±2 sd asked", "of", "reached, sd", "the other, sd", "right way, %", "same digit, %", "a digit, %"]
+    yield from table(head, rows)
+
+
 def gaps() -> Iterator[str]:
     """What the bound misses over all images, and over those whose best ELBO was looked for."""
     for kind in ("vae", "cvae"):
@@ -310,7 +324,7 @@ def runs() -> Iterator[str]:
 
 def main() -> None:
     parts = (scores, denoising, every_amount, relatives, generation, posterior, ladder, few_labels, code_size)
-    parts += (over_seeds, gaps, spreads, runs)
+    parts += (arrows, over_seeds, gaps, spreads, runs)
     for part in parts:
         print("\n".join(part()), end="\n\n")
 

@@ -190,7 +190,9 @@ def load_or_train(
             shutil.rmtree(work, ignore_errors=True)
             raise Diverged(f"The training of {config.slug!r} diverged, and nothing of it is kept. {error}") from error
         # A checkpoint is there when its card is; what was measured beside it was of the weights that were here before.
-        write_files(root / config.slug, files, remove=("exact.safetensors", "posterior.safetensors"))
+        write_files(
+            root / config.slug, files, remove=("exact.safetensors", "posterior.safetensors", "arrows.safetensors")
+        )
         shutil.rmtree(work, ignore_errors=True)
     return load(config.slug, root)
 

@@ -13,9 +13,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
-from vae_core import aggregate, checkpoints, code_size, data, few_labels, generation, judge, latent, likelihood, metrics
+from vae_core import (
+    aggregate,
+    arrows,
+    checkpoints,
+    code_size,
+    data,
+    few_labels,
+    generation,
+    judge,
+    latent,
+    likelihood,
+    metrics,
+)
 from vae_core.config import PIXELS, Config, ConfigError
 from vae_core.corruption import CORRUPTIONS
 from vae_core.models import Code
@@ -62,6 +75,12 @@ class Subject:
     def codes(self) -> dict[str, Code]:
         """The code of every image, by split: "train" and "test". A conditional model is told the true labels."""
         return {name: latent.embed(self.model, *split) for name, split in zip(data.SPLITS, self.splits, strict=True)}
+
+    @cached_property
+    def attributes(self) -> np.ndarray:
+        """Thickness and slant of the images behind the stored training codes: `arrows.attributes`."""
+        stored = len(checkpoints.load_codes(self.slug, self.root)["train_mean"])
+        return arrows.attributes(self.splits[0].images[:stored])
 
     def kept(self, name: str) -> Any:
         """What the card says under this name of these weights, or None."""
@@ -471,6 +490,47 @@ def _no_posterior(subject: Subject) -> str:
     return ""
 
 
+def _arrows(subject: Subject) -> dict[str, Any]:
+    """{rows: {"thickness": {sd: of real digits, less: `arrows.Effect`, more: the same}}}."""
+    model, grader = subject.model, checkpoints.load_judge(subject.root)
+    images, labels = (part[: arrows.TRIED] for part in subject.splits[1])
+    sd = np.nanstd(subject.attributes, axis=0)
+    z = latent.embed(model, images, labels).mean
+    found = arrows.effects(model, _fitted_arrows(subject)["step"], sd, z, labels, grader)
+    rows = {
+        name: {"sd": round(float(of), 4)}
+        | {way: {key: round(value, 4) for key, value in one._asdict().items()} for way, one in found[name].items()}
+        for name, of in zip(arrows.ATTRIBUTES, sd, strict=True)
+    }
+    kept = {"rows": rows, "asked": arrows.ASKED, "images": len(images)}
+    return kept | {"judge": weights_fingerprint("judge", subject.root)}
+
+
+def _fitted_arrows(subject: Subject) -> dict[str, torch.Tensor]:
+    codes = checkpoints.load_codes(subject.slug, subject.root)
+    n_classes = subject.model.config.n_classes
+    return {"step": arrows.fit(codes["train_mean"], codes["train_label"], subject.attributes, n_classes)}
+
+
+ARROWS = Layout({"step": ("classes", len(arrows.ATTRIBUTES), "size")})
+
+
+def _arrows_whole(subject: Subject, found: dict[str, Any]) -> bool:
+    try:
+        steps(subject.slug, subject.root)
+    except StorageError:
+        return False
+    return _judged_whole(subject, found)
+
+
+def _arrows_told(found: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{name} {row['less']['reached']:+.2f} / {row['more']['reached']:+.2f} sd, the same digit "
+        f"{row['less']['kept']:.1%} / {row['more']['kept']:.1%}"
+        for name, row in found["rows"].items()
+    )
+
+
 LADDER_FIRST = 100  # images whose gap stands apart, so that it is found again in seconds
 
 
@@ -649,6 +709,19 @@ MEASURES = {
         _densities,
         leeway=0.01,
     ),
+    "arrows": Measure(
+        f"what ± {arrows.ASKED:g} sd asked along its class's arrow for a thicker or a leaning stroke does to the "
+        f"drawings of the first {arrows.TRIED:,} test images",
+        "sd of real digits, share of drawings that the judge calls the same digit, and takes for one",
+        "",
+        _arrows,
+        _arrows_told,
+        _no_draws,
+        _arrows_whole,
+        _fitted_arrows,
+        rows=frozenset(arrows.ATTRIBUTES),
+        leeway=0.03,
+    ),
     "ladder": Measure(
         f"the gap log p(x) − ELBO over the first {checkpoints.CLIMBED:,} test images under better and better q: of the "
         "encoder's one pass, of the best of several encodings, and after steps of the climb from there",
@@ -689,6 +762,21 @@ def densities(slug: str, root: Path | None = None) -> dict[str, torch.Tensor]:
     if kept and have != rows:
         raise StorageError(f"{path}: expected a picture for each of the card's {rows} rows, got {have}. {remedy}")
     return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def steps(slug: str, root: Path | None = None) -> torch.Tensor:
+    """What the measure `arrows` fitted, (K, 2, D): of each class a step for one sd more of `arrows.ATTRIBUTES`. Raises
+    `StorageError` where it is missing, damaged, of other weights or of codes of another size."""
+    path = path_beside("arrows", slug, root)
+    tensors, told = read_tensors(path, ARROWS)
+    if told.get("weights") != weights_fingerprint(slug, root):
+        raise StorageError(f"{path} is of other weights. `python -m vae_core measure {slug} --what arrows` writes it.")
+    have, size = tensors["step"].shape[-1], checkpoints.read_card(slug, root)["latent_dim"]
+    if have != size:
+        raise StorageError(
+            f"{path}: expected steps of {size} numbers, got {have}. Measure the arrows of {slug!r} again."
+        )
+    return tensors["step"].float()
 
 
 def measured(name: str, slug: str, root: Path | None = None) -> dict[str, Any] | None:

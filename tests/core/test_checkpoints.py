@@ -216,7 +216,7 @@ def test_a_shipped_model_is_small_sound_and_answers(slug, root):
     """At most 1.5 M parameters and 3 MB, since it will run in a browser; its files keep to their limits."""
     model, card = checkpoints.load(slug)
     folder = root / "checkpoints" / slug
-    beside = {f"{name}.safetensors" for name in ("exact", "posterior") if name in card}
+    beside = {f"{name}.safetensors" for name in ("exact", "posterior", "arrows") if name in card}
     assert {p.name for p in folder.iterdir()} == {"weights.safetensors", "codes.safetensors", "card.json"} | beside
     assert (folder / "weights.safetensors").stat().st_size <= 3 * 2**20
     assert (folder / "codes.safetensors").stat().st_size <= (1.5 if card["latent_dim"] <= 20 else 3) * 2**20

@@ -39,6 +39,7 @@ LAYERS = {
     "judge": 4,
     "checkpoints": 5,
     "generation": 5,
+    "arrows": 5,
     "jobs": 6,
     "report": 6,
     "measures": 6,

@@ -38,6 +38,7 @@ def flat(text: str) -> str:
             quality.few_labels,
             quality.code_size,
             quality.over_seeds,
+            quality.arrows,
         ),
     ],
     ids=lambda f: f.__name__,
