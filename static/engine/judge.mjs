@@ -60,6 +60,12 @@ export class Judge {
     return seen;
   }
 
+  /** Which of the ten digits it looks like most. @param {Float32Array} x */
+  label(x) {
+    const digits = this.logits(x).subarray(0, DIGITS);
+    return digits.indexOf(digits.reduce((a, b) => Math.max(a, b)));
+  }
+
   /** How far above the threshold log p(a digit | x) − log p(no digit | x) lies, in nats: a digit from 0 on.
    * @param {Float32Array} x */
   margin(x) {

@@ -1,7 +1,8 @@
 // The page "Sliders": one live slider for each number of the code, under it what it does to the picture. Several models
 // move together: slider k moves each of them along its own k-th busiest dimension, by as many of its own σ.
 //
-// The code of a model is its starting code plus the sliders' offsets; the sliders show it for one model, the lead.
+// The code of a model is its starting code, plus what its arrows for thickness and slant add, plus the sliders' offsets;
+// the sliders show it for one model, the lead.
 
 import { link, say, told } from "../host.mjs";
 import { PIXELS, slices } from "../engine/engine.mjs";
@@ -14,6 +15,7 @@ const IDLE = 0.01; // nats; a dimension with less KL says next to nothing about 
 const FIRST = 20; // sliders that stand at once; of a wider code the others wait in a box
 const STRIP = 9; // pictures under a slider
 const SIDE = 28;
+const ATTRIBUTES = ["Thickness", "Slant"]; // in the order of vae_core/arrows.py
 const UNFAIR = "Nothing in training placed a deterministic model's codes around the origin: a failure here is not its fault.";
 
 const remembered = new Map(); // size → state: survives a switch of pages, as this module does
@@ -25,22 +27,34 @@ let latest = null; // the state of the view that was opened last, whatever its s
  * each its mean KL if it is in nats, else its variance; source: the Gaussian of random codes, null where the prior is it.
  * @typedef {{kind: string, slug: string, network: registry.Network, title: string, name: string, told: number | null,
  *   centre: number[], sd: number[], reach: number[], order: number[], worth: number[], nats: boolean,
- *   source: {mean: number[], factor: number[][]} | null}} About
+ *   source: {mean: number[], factor: number[][]} | null, arrows: Arrows | null, why: string}} About
+ *
+ * Where a model's code goes for one sd more of each attribute: step, by class, attribute and dimension; words: what was
+ * measured of each. A model that has none says why.
+ * @typedef {{step: number[][][], words: string[]}} Arrows
  *
  * labels: names of the classes that all conditional models can be told; digit.label: the one that they open with.
- * @typedef {{models: About[], digit: import("../parts/controls.mjs").Digit, labels: string[]}} Options
+ * asked: the most that is asked of an arrow, in sd.
+ * @typedef {{models: About[], digit: import("../parts/controls.mjs").Digit, labels: string[], asked: number,
+ *   judge: {weights: string, threshold: number} | null}} Options
  * @typedef {{codes: {[kind: string]: number[]}, label: number, lead: string, digit: string}} Message z of each model that
  *   is shown, the label that a conditional one is told, whose sliders they are, and which digit was shown
  * @typedef {import("../host.mjs").Component<Options, Message>} Component
  *
- * A model on the page. z: its code; base: where that starts from; the rest are its boxes.
- * @typedef {About & {model: import("../engine/engine.mjs").Model, z: Float32Array, base: Float32Array,
+ * A model on the page. z: its code; base: where that starts from; along: the same, moved along its arrows; seen: what the
+ * judge sees at the base; the rest are its boxes.
+ * @typedef {About & {model: import("../engine/engine.mjs").Model, z: Float32Array, base: Float32Array, along: Float32Array,
+ *   seen: number,
  *   toggle?: HTMLButtonElement, canvas?: HTMLCanvasElement, note?: HTMLElement, figure?: HTMLElement}} Member
  *
  * The slider of dimension j, which is the lead's k-th busiest. reach: in σ; limit: that it has now, where a code lies
  * farther out; strip: the pictures below it, and what it is drawn with.
  * @typedef {{j: number, k: number, box: HTMLElement, range: HTMLInputElement, value: HTMLElement, reach: number,
  *   limit: number | null, strip: HTMLCanvasElement, context: CanvasRenderingContext2D, image: ImageData}} Slider
+ *
+ * The slider of an attribute.
+ * @typedef {{box: HTMLElement, range: HTMLInputElement, value: HTMLElement, words: HTMLElement,
+ *   context: CanvasRenderingContext2D, image: ImageData}} Arrow
  */
 
 /** @param {import("../host.mjs").Root} root @param {Component} component */
@@ -62,7 +76,11 @@ class Sliders {
   members;
   /** @type {Slider[]} */
   sliders = [];
-  hand = null; // the rank of the slider that was moved last
+  /** @type {Arrow[]} */
+  arrows = [];
+  hand = null; // the rank of the slider that was moved last, or the name of an attribute
+  /** @type {import("../engine/judge.mjs").Judge | null} */
+  judge = null;
   rest = null; // a timer: the strips, once the hand rests
   keys = null; // a timer: the keyboard has come to rest
   /** @type {AbortController | null} */
@@ -81,6 +99,8 @@ class Sliders {
   /** @type {HTMLSelectElement} */
   leadBox;
   others;
+  arrowRows;
+  why;
   rows;
   idleRows;
   summary;
@@ -101,13 +121,21 @@ class Sliders {
   }
 
   async start() {
-    const [style, ...models] = await Promise.all([
-      styleSheet(this.root), ...this.options.models.map(({ network }) => registry.model(network)),
+    const judge = this.options.models.some((m) => m.arrows) ? this.options.judge : null;
+    const [style, reader, ...models] = await Promise.all([
+      styleSheet(this.root), judge && registry.judge(judge).catch(() => null), // without it there is all but the arrows
+      ...this.options.models.map(({ network }) => registry.model(network)),
     ]);
     if (this.gone) return;
     this.members = this.options.models.map((about, i) => ({
-      ...about, model: models[i], z: new Float32Array(this.size), base: new Float32Array(this.size),
+      ...about, model: models[i], seen: 0,
+      z: new Float32Array(this.size), base: new Float32Array(this.size), along: new Float32Array(this.size),
     }));
+    this.judge = reader;
+    for (const m of this.members) {
+      if (reader || m.model.conditional || !m.arrows) continue;
+      [m.arrows, m.why] = [null, "The judge, who reads which digit's arrows these are, has not come. Reload the page."];
+    }
     this.#build(style);
     this.#rebase();
     this.#show();
@@ -153,22 +181,23 @@ class Sliders {
       shown, kinds, lead, from: /^(digit|mean|[ru]\d{1,10})$/.test(from) ? from : "digit",
       label: /^\d{1,2}$/.test(y) && Number(y) < names.length ? Number(y) : names[old.label] ? old.label : digit.label,
       offset: Float64Array.from(numbersOf(linked("s"), this.size) ?? old.offset ?? new Float64Array(this.size)),
+      asked: Float64Array.from(numbersOf(linked("a"), ATTRIBUTES.length, this.options.asked) ?? old.asked ?? [0, 0]),
     };
   }
 
   #keep() {
-    const { shown, offset } = this.state;
-    const copies = { shown: new Set(shown), offset: Float64Array.from(offset) };
+    const { shown, offset, asked } = this.state;
+    const copies = { shown: new Set(shown), offset: Float64Array.from(offset), asked: Float64Array.from(asked) };
     remembered.set(this.size, { ...this.state, ...copies, digit: this.options.digit.id });
   }
 
   #remember() {
     this.#keep();
-    const { shown, lead, from, label, offset } = this.state;
+    const { shown, lead, from, label, offset, asked } = this.state;
     link.set({
       models: shown.size === this.options.models.length ? null : [...shown].join("~"), lead: lead === "vae" ? null : lead,
       y: label === this.options.digit.label ? null : label, from: from === "digit" ? null : from,
-      s: offset.some((v) => v) ? toLink(offset) : null,
+      s: offset.some((v) => v) ? toLink(offset) : null, a: asked.some((v) => v) ? toLink(asked) : null,
     });
   }
 
@@ -184,6 +213,7 @@ class Sliders {
       else if (from[0] === "u" || !(m.source || m.model.prior)) m.base.set(eps);
       else if (m.model.prior) m.base.set(m.model.prior.place(new Random(Number(from.slice(1)) + 1).uniform(), eps));
       else m.base.set(m.source.mean.map((c, i) => m.source.factor[i].reduce((sum, f, j) => sum + f * eps[j], c)));
+      if (m.arrows && !m.model.conditional) m.seen = this.judge.label(m.model.decode(m.base, null, this.pixels));
     }
   }
 
@@ -195,10 +225,20 @@ class Sliders {
     return this.members.filter((m) => this.state.shown.has(m.kind));
   }
 
-  /** z of every model from its starting code and the offsets. */
+  /** Where a model's code goes for one sd more of an attribute: along the arrow of the class that it is told, or that the
+   * judge sees where it sets out. @param {Member} m @param {number} k */
+  #step(m, k) {
+    return m.arrows.step[m.model.conditional ? this.state.label : m.seen][k];
+  }
+
+  /** z of every model from its starting code, the arrows and the offsets. */
   #place() {
     for (const m of this.members) {
-      m.z.set(m.base);
+      m.along.set(m.base);
+      this.state.asked.forEach((sd, k) => {
+        if (sd && m.arrows) this.#step(m, k).forEach((v, j) => (m.along[j] += sd * v));
+      });
+      m.z.set(m.along);
       m.order.forEach((j, k) => (m.z[j] += this.state.offset[k] * m.sd[j]));
     }
   }
@@ -255,11 +295,14 @@ class Sliders {
     };
     this.others = element("span", { className: "quiet" });
     head.append(element("span", { textContent: "Sliders of the" }), this.leadBox, this.others);
+    this.arrows = ATTRIBUTES.map((name, k) => this.#arrow(name, k));
+    this.arrowRows = element("div", { className: "arrows" }, ...this.arrows.map((arrow) => arrow.box));
+    this.why = element("p", { className: "quiet" });
     this.rows = element("div", { className: `rows${this.size > 2 ? " many" : ""}` });
     this.idleRows = element("div", { className: "rows many" });
     this.summary = element("summary");
     this.idle = element("details", { ontoggle: () => this.#refreshStrips() }, this.summary, this.idleRows);
-    const right = element("div", {}, head, this.rows, this.idle);
+    const right = element("div", {}, head, this.arrowRows, this.why, this.rows, this.idle);
     const box = element("div", { className: "view" }, bar, element("div", { className: "sliders" }, this.stage, right));
     this.root.replaceChildren(style, box);
     this.say = announcer(box);
@@ -278,6 +321,12 @@ class Sliders {
     this.leadBox.replaceChildren(...shown.map((m) => new Option(m.title, m.kind)));
     this.leadBox.value = lead.kind;
     this.others.textContent = shown.length > 1 ? "The others move by as many of their own σ, each in its own order." : "";
+    this.arrowRows.hidden = !lead.arrows;
+    [this.why.hidden, this.why.textContent] = [!lead.why, lead.why];
+    for (const [k, { range, words }] of this.arrows.entries()) {
+      range.setAttribute("aria-label", `${ATTRIBUTES[k]} of the ${lead.name}'s drawing`);
+      words.textContent = lead.arrows?.words[k] ?? "";
+    }
     const busy = lead.order.filter((j) => lead.worth[j] >= IDLE || !lead.nats).length;
     const first = Math.min(busy, FIRST);
     this.sliders = lead.order.map((j, k) => this.#row(j, k, lead));
@@ -303,24 +352,50 @@ class Sliders {
     const worth = element("span", { className: "worth", title: nats ? "Mean KL of this number" : "Spread of the codes" },
       element("i"));
     worth.style.setProperty("--share", String(nats ? lead.worth[j] / most : Math.sqrt(lead.worth[j] / most)));
+    const strip = this.#strip(`The picture along ${dimension(j)}, the other numbers staying`);
+    this.#listen(range, () => this.#standard(k), (value) => this.#set(k, value));
+    const box = element("label", { className: "row" }, element("b", { textContent: dimension(j) }), worth,
+      element("small", { className: "quiet", textContent: words }), value, range, strip);
+    return { j, k, box, range, value, strip, reach: lead.reach[j] / lead.sd[j], limit: null, context: strip.getContext("2d"),
+      image: new ImageData(STRIP * SIDE, SIDE) };
+  }
+
+  /** @param {string} name of the attribute @param {number} k @returns {Arrow} */
+  #arrow(name, k) {
+    const { asked } = this.options;
+    const range = element("input", { type: "range", step: "any", min: String(-asked), max: String(asked) });
+    const [value, words] = [element("span", { className: "value" }), element("small", { className: "quiet" })];
+    const strip = this.#strip(`The picture along the arrow for ${name.toLowerCase()}`);
+    this.#listen(range, () => this.state.asked[k], (sd) => {
+      this.state.asked[k] = sd;
+      this.hand = name;
+      this.#changed();
+    });
+    const box = element("label", { className: "row" }, element("b", { textContent: name }), value, range, strip, words);
+    return { box, range, value, words, context: strip.getContext("2d"), image: new ImageData(STRIP * SIDE, SIDE) };
+  }
+
+  /** @param {string} told what it shows */
+  #strip(told) {
     const strip = element("canvas", { className: "strip", width: STRIP * SIDE, height: SIDE });
     strip.setAttribute("role", "img");
-    strip.setAttribute("aria-label", `The picture along ${dimension(j)}, the other numbers staying`);
-    range.oninput = () => this.#set(k, range.valueAsNumber);
+    strip.setAttribute("aria-label", told);
+    return strip;
+  }
+
+  /** @param {HTMLInputElement} range @param {() => number} at where it stands @param {(value: number) => void} set */
+  #listen(range, at, set) {
+    range.oninput = () => set(range.valueAsNumber);
     range.onchange = () => this.#settle();
     range.onkeydown = (e) => { // a step of "any" leaves the arrows to us
       const far = { ArrowLeft: -0.1, ArrowDown: -0.1, ArrowRight: 0.1, ArrowUp: 0.1, PageUp: 1, PageDown: -1 }[e.key];
       if (!far && e.key !== "Home") return;
       e.preventDefault();
-      const at = far ? this.#standard(k) + far : 0;
-      this.#set(k, Math.min(Number(range.max), Math.max(Number(range.min), at)));
+      const to = far ? at() + far : 0;
+      set(Math.min(Number(range.max), Math.max(Number(range.min), to)));
       clearTimeout(this.keys);
       this.keys = setTimeout(() => this.#settle(), 400);
     };
-    const box = element("label", { className: "row" }, element("b", { textContent: dimension(j) }), worth,
-      element("small", { className: "quiet", textContent: words }), value, range, strip);
-    return { j, k, box, range, value, strip, reach: lead.reach[j] / lead.sd[j], limit: null, context: strip.getContext("2d"),
-      image: new ImageData(STRIP * SIDE, SIDE) };
   }
 
   // Moving -------------------------------------------------------------------------------------------------------------
@@ -329,7 +404,7 @@ class Sliders {
   #standard(k) {
     const { lead } = this;
     const j = lead.order[k];
-    return (lead.base[j] - lead.centre[j]) / lead.sd[j] + this.state.offset[k];
+    return (lead.along[j] - lead.centre[j]) / lead.sd[j] + this.state.offset[k];
   }
 
   #set(k, value) {
@@ -355,6 +430,7 @@ class Sliders {
   #go(from) {
     this.state.from = from;
     this.state.offset.fill(0);
+    this.state.asked.fill(0);
     this.hand = null;
     this.#rebase();
     this.#changed();
@@ -377,8 +453,8 @@ class Sliders {
 
   draw() {
     this.#place();
-    const { shown, lead, state: { label, from, offset } } = this;
-    const moved = offset.some((v) => v);
+    const { shown, lead, state: { label, from, offset, asked } } = this;
+    const moved = [...offset, ...asked].some((v) => v);
     for (const [letter, start] of this.starts) press(start, letter === from[0] && !moved);
     for (const m of shown) {
       m.model.decode(m.z, m.model.conditional ? label : null, this.pixels);
@@ -396,7 +472,13 @@ class Sliders {
       if (k !== this.hand || range.valueAsNumber !== at) range.value = String(at);
       value.textContent = signed(lead.z[j]);
     }
-    if (this.hand !== null) {
+    for (const [k, { range, value }] of this.arrows.entries()) {
+      if (range.valueAsNumber !== asked[k]) range.value = String(asked[k]);
+      value.textContent = `${signed(asked[k], 1)} sd`;
+    }
+    const attribute = ATTRIBUTES.indexOf(this.hand);
+    if (attribute >= 0) this.say(`${this.hand}: ${signed(asked[attribute], 1)} sd`);
+    else if (this.hand !== null) {
       const j = lead.order[this.hand];
       this.say(`${dimension(j)} of the ${lead.name}: ${signed(lead.z[j])}`);
     }
@@ -415,16 +497,33 @@ class Sliders {
     this.work?.abort();
     const work = this.work = new AbortController();
     const rows = this.sliders.filter((s) => !this.idle.contains(s.box) || this.idle.open);
-    for await (const _ of slices(rows.length, (i) => this.#drawStrip(rows[i]), { signal: work.signal }));
+    const arrows = this.lead.arrows ? this.arrows : [];
+    const drawStrip = (i) => (i < arrows.length ? this.#alongArrow(arrows[i], i) : this.#alongDimension(rows[i - arrows.length]));
+    for await (const _ of slices(arrows.length + rows.length, drawStrip, { signal: work.signal }));
   }
 
   /** @param {Slider} slider */
-  #drawStrip({ j, limit, context, image }) {
+  #alongDimension({ j, limit, context, image }) {
+    const { lead } = this;
+    this.#drawStrip(context, image, (z, place) => (z[j] = lead.centre[j] + lead.sd[j] * limit * place));
+  }
+
+  /** @param {Arrow} arrow @param {number} k */
+  #alongArrow({ context, image }, k) {
+    const { options: { asked: most }, state: { asked } } = this;
+    const step = this.#step(this.lead, k);
+    this.#drawStrip(context, image, (z, place) => step.forEach((v, j) => (z[j] += (most * place - asked[k]) * v)));
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {ImageData} image
+   * @param {(z: Float32Array, place: number) => void} move a copy of the lead's code to a place from −1 to 1 */
+  #drawStrip(context, image, move) {
     const { lead } = this;
     const z = new Float32Array(STRIP * this.size);
     for (let i = 0; i < STRIP; i++) {
-      z.set(lead.z, i * this.size);
-      z[i * this.size + j] = lead.centre[j] + lead.sd[j] * limit * ((2 * i + 1) / STRIP - 1);
+      const one = z.subarray(i * this.size, (i + 1) * this.size);
+      one.set(lead.z);
+      move(one, (2 * i + 1) / STRIP - 1);
     }
     const told = lead.model.conditional ? this.state.label : null;
     const pixels = lead.model.decode(z, told, this.stripPixels);

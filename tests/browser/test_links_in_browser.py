@@ -319,10 +319,11 @@ TOUCHES = {
         ),
         ("sliders_cast", lambda tab: leave(tab, "sliders_cast")),
         (
-            "from s",
+            "from s a",
             lambda tab: (
                 press(tab, "Random code"),
                 tab.get_by_label(re.compile("^z")).first.press("PageUp"),
+                tab.get_by_label(re.compile("^Slant")).press("PageDown"),
             ),
         ),
         ("digit_only", lambda tab: option(tab, "digit_only", "only 8")),

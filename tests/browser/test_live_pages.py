@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from ui.live.bridge import _LOADER
 from ui.parts.digit import as_text, drawing, sample
 from ui.parts.picture import label_for
-from vae_core import chance, checkpoints, data, latent
+from vae_core import chance, checkpoints, data, latent, measures
 
 PLACES = "boxes => boxes.map(b => (b.valueAsNumber - b.min) / (b.max - b.min))"  # where a slider's thumb stands
 
@@ -188,6 +188,24 @@ def test_sliders_by_keyboard_and_models_on_and_off(visit):
     soon(lambda: tab.locator(".view details .row").count(), int((worth < 0.01).sum()))  # folded away: they say nothing
 
 
+def test_an_arrow_moves_every_model_along_its_own(visit):
+    """Otherwise the hand changes another attribute than its slider says, or that of another digit's class."""
+    tab = visit("Sliders?sliders_dim=20&digit=12")
+    thicker = tab.get_by_label("Thickness of the VAE's drawing")
+    expect(thicker).to_be_enabled()
+    thicker.press("PageUp")
+    tab.wait_for_function("() => new URLSearchParams(location.search).get('a') === '1,0'")
+    judge, expected = checkpoints.load_judge(), []
+    for kind in ("ae", "dae", "vae", "cvae"):
+        z, label = code_of_digit(kind, 20, 12)
+        seen = label if kind == "cvae" else int(judge.label(torch.tensor(drawn_by(kind, z, label))[None]))
+        expected.append(drawn_by(kind, z + measures.steps(f"mnist-{kind}-20d")[seen, 0], label))
+    soon(lambda: np.testing.assert_allclose(painted(tab, ".stage"), expected, atol=0.03))
+    expect(tab.locator(".arrows")).to_contain_text("stay the same digit")
+    other = visit(f"Sliders?{urlsplit(tab.url).query}")
+    soon(lambda: np.testing.assert_allclose(painted(other, ".stage"), expected, atol=0.03))
+
+
 def test_sliders_fit_a_phone_and_answer_a_finger(visit):
     """Otherwise a finger scrolls the page where it should move the slider, or the pictures are out of sight."""
     tab = visit("Sliders?sliders_dim=20", PHONE, touch=True)
@@ -256,7 +274,7 @@ def go(tab, page: str, ready: str) -> None:
 
 def switch_size(tab, size: int) -> None:
     tab.locator(".st-key-sliders_dim").get_by_text(str(size), exact=True).click()
-    expect(tab.locator(".view input[type=range]:enabled")).to_have_count(size, timeout=PATIENCE)
+    expect(tab.locator(".view .rows input[type=range]:enabled")).to_have_count(size, timeout=PATIENCE)
     tab.wait_for_selector(READY)
 
 

@@ -26,7 +26,7 @@ from ui.shell.family import FAMILY, slug
 from ui.shell.pages import GROUPS
 from ui.views.bound.account import ranking
 from ui.views.studio import any_sample
-from vae_core import checkpoints, data, latent, metrics
+from vae_core import checkpoints, data, latent, measures, metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 # The list is the folder: a new page cannot be forgotten.
@@ -602,6 +602,27 @@ def test_sliders_open_with_whatever_is_there(visit, monkeypatch, tmp_path):
     assert not app.exception and len(app.error) == 1 and "train vae" in app.error[0].value
 
 
+def test_sliders_offer_arrows_where_they_were_measured_and_else_say_why(visit, monkeypatch, tmp_path):
+    """A slider without an arrow behind it would move nothing, and one of other weights something else."""
+    app = well(visit(SLIDERS))
+    for told in sliders(app)[0]["models"]:
+        steps = measures.steps(slug(told["kind"], 20))
+        np.testing.assert_allclose(told["arrows"]["step"], steps.numpy(), rtol=1e-6)
+        row = checkpoints.read_card(slug(told["kind"], 20))["arrows"]["rows"]["slant"]
+        assert f"{row['more']['reached']:+.2f} sd" in told["arrows"]["words"][1] and told["why"] == ""
+    assert "In the CVAE, yes." in " ".join(one.value for one in app.markdown)
+    for name in ("digits-ae-2d", "mnist-vae-2d"):
+        shutil.copytree(checkpoints.ROOT / name, tmp_path / name)
+    (tmp_path / "mnist-vae-2d" / "arrows.safetensors").unlink()
+    monkeypatch.setattr(networks, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    options, first = sliders(well(visit(SLIDERS)))
+    whys = {told["slug"]: told["why"] for told in options["models"]}
+    assert all(told["arrows"] is None for told in options["models"])
+    assert any("measure mnist-vae-2d --what arrows" in why or "trained on" in why for why in whys.values())
+    assert 'class="arrows"' not in first
+
+
 def test_sliders_measure_what_the_hand_left(visit):
     """The table must be of the codes in the view's message, and of the models in it."""
     app = well(visit(SLIDERS))
@@ -610,7 +631,7 @@ def test_sliders_measure_what_the_hand_left(visit):
     hand = {"codes": codes, "label": 7, "lead": "ae", "digit": sliders(app)[0]["digit"]["id"]}
     app.session_state["sliders 2"] = {"message": hand}
     well(app.run())
-    (table,) = tables(app)
+    table, _ = tables(app)  # and what the arrows do
     assert len(table) == 2 and table[1][1] == "1.00"
     train = checkpoints.load_codes(slug("ae", 2))["train_mean"]
     low, middle, high = np.percentile(train, [25, 50, 75], axis=0)

@@ -199,6 +199,21 @@ def densities(slug: str) -> dict[str, torch.Tensor] | None:
         return None
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _arrows(slug: str, when: tuple[int, ...] | None) -> torch.Tensor:
+    return measures.steps(slug)
+
+
+def arrows(slug: str) -> torch.Tensor | None:
+    """Of each class a step for one sd more of thickness and of slant, (K, 2, D), or None where nobody has fitted them
+    to these weights."""
+    try:
+        return _arrows(slug, _stamp(slug))  # an absence is not kept
+    except StorageError as error:
+        _log.info("%s", error)
+        return None
+
+
 def references() -> dict[str, Any] | None:
     """What the judge's card says of generators whose faults are known; None where it says nothing of this judge."""
     try:

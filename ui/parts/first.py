@@ -20,13 +20,13 @@ BAR = '<div class="bar"></div>'  # where a view's buttons will be
 DIGIT = messages.text(12, "[0-9a-f]{12}")  # the id that `ui.parts.digit.option` gives it
 
 
-def asked(name: str, n: int) -> list[float] | None:
-    """n numbers from the page's address, or None: links get cut."""
+def asked(name: str, n: int, limit: float = 100) -> list[float] | None:
+    """n numbers up to ± limit from the page's address, or None: links get cut."""
     try:
         values = [float(v) for v in st.query_params.get(name, "").split(",")]
     except ValueError:
         return None
-    return values if len(values) == n and all(abs(v) <= 100 for v in values) else None
+    return values if len(values) == n and all(abs(v) <= limit for v in values) else None
 
 
 def figure(pixels: Tensor, caption: str = "", note: str = "", edge: str | None = None, alt: str = "") -> str:

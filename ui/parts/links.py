@@ -172,7 +172,7 @@ LINKS: dict[str, dict[str, Param | None]] = {
             start=20
         ),  # where a random code often draws no digit; with two it nearly always does
         "digit_only": LABEL,
-        **dict.fromkeys(("models", "lead", "from", "s", "y"), VIEW),
+        **dict.fromkeys(("models", "lead", "from", "s", "a", "y"), VIEW),
     },
     "Styles": {
         "styles_part": choice(STYLES_PARTS, STYLES_PARTS[0]),

@@ -36,9 +36,9 @@ def over_seeds(found: Spread | None, form: str = "{:.0%}") -> str:
     return f" (over {found.trainings} trainings {form.format(found.low)} to {form.format(found.high)})"
 
 
-def signed(value: float | Tensor) -> str:
-    """A coordinate with its sign, two decimals: −1.50."""
-    return f"{value:+.2f}".replace("-", "−")
+def signed(value: float | Tensor, digits: int = 2) -> str:
+    """A coordinate with its sign and so many decimals: −1.50."""
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def scores(codes: Codes, i: int, *, conditional: bool = False) -> list[tuple[str, str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import streamlit as st
 import torch
 
-from ui.live import bridge, messages, store
+from ui.live import bridge, messages, networks, store
 from ui.live.cast import Standing
 from ui.parts import digit, fetch, first, readout
 from ui.parts.cast import choose, choose_size
@@ -18,7 +19,7 @@ from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.tiles import data_uri, numbers
 from ui.shell.failure import fragment
 from ui.shell.family import FAMILY
-from vae_core import latent
+from vae_core import arrows, latent
 from vae_core.chance import normals, uniforms
 from vae_core.data import NUMERALS
 from vae_core.prior import Learned
@@ -62,6 +63,9 @@ def _play(models: list[Standing], size: int, chosen: Chosen, told: dict[str, int
     st.caption(f"{middles(models, size)} A classifier that knows no autoencoder reads.")
     if accepted := accepted_draws(models, size):
         st.markdown(accepted)
+    if moved := moved_along(models):
+        st.markdown(arrows_told(models))
+        numbers(ARROWS_HEAD, moved, words=(0, 1))
 
 
 def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
@@ -89,10 +93,81 @@ def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
         "order": order.tolist(),
         "worth": by_dimension.tolist(),
         "nats": nats,
+        **arrow_option(one),
         "source": None
         if one.probabilistic
         else {k: v.tolist() for k, v in latent.fit_gaussian(codes["train_mean"])._asdict().items()},
     }
+
+
+def arrow_option(one: Standing) -> dict[str, Any]:
+    """The model's `arrows`, each with a line on what it does, or None and `why`."""
+    steps, found = store.arrows(one.slug), store.measured("arrows", one.slug)
+    why = ""
+    if one.dataset != "mnist":
+        why = f"Thickness and slant are fitted on MNIST's digits; the {one.name} was trained on {one.data.title}."
+    elif steps is None or found is None:
+        command = f"python -m vae_core measure {one.slug} --what arrows"
+        why = f"Which way the {one.name}'s codes go for thickness and slant nobody has measured: {command} does."
+    elif not one.conditional and networks.judge() is None:
+        why = (
+            "Thickness and slant have arrows for each digit, and there is no judge here to read which one a code draws."
+        )
+    if why or steps is None or found is None:
+        return {"arrows": None, "why": why}
+    words = [arrow_words(name, found) for name in arrows.ATTRIBUTES]
+    return {"arrows": {"step": steps.tolist(), "words": words}, "why": ""}
+
+
+def arrow_words(name: str, found: dict[str, Any]) -> str:
+    """What the measure says of one arrow, in a line."""
+    less, more = (found["rows"][name][way] for way in ("less", "more"))
+    other = next(each for each in arrows.ATTRIBUTES if each != name)
+    along = max(abs(less["other"]), abs(more["other"]))
+    return (
+        f"±{found['asked']:g} reach {readout.signed(less['reached'])} and {readout.signed(more['reached'])} sd, move "
+        f"the {other} by up to {along:.2f}; {min(less['kept'], more['kept']):.0%} stay the same digit."
+    )
+
+
+ARROWS_HEAD = ("", f"±{arrows.ASKED:g} sd asked", "reached, sd", "the other moves, sd", "same digit")
+STAYS = 0.97  # share of digits that stay what they were, from which an arrow is said to leave the digit alone
+
+
+def moved_along(models: list[Standing]) -> list[tuple[str, ...]]:
+    """What the arrows of each model do to test digits at both ends, as rows under `ARROWS_HEAD`."""
+    return [
+        (
+            one.title,
+            name,
+            *(" / ".join(readout.signed(end[key]) for end in ends) for key in ("reached", "other")),
+            " / ".join(f"{end['kept']:.1%}" for end in ends),
+        )
+        for one in models
+        if (found := store.measured("arrows", one.slug))
+        for name in arrows.ATTRIBUTES
+        for ends in [[found["rows"][name][way] for way in ("less", "more")]]
+    ]
+
+
+def arrows_told(models: list[Standing]) -> str:
+    """Whose digits stay what they are while thickness or slant moves."""
+    found = {one.name: found for one in models if (found := store.measured("arrows", one.slug))}
+    worst = {
+        name: min(row[way]["kept"] for row in one["rows"].values() for way in ("less", "more"))
+        for name, one in found.items()
+    }
+    stays = [name for name, kept in worst.items() if kept >= STAYS]
+    others = ", ".join(f"{name} {kept:.0%}" for name, kept in worst.items() if kept < STAYS)
+    verdict = f"In the {readout.listed(stays)}, yes." if stays else "In none of these."
+    if others:
+        verdict += f" Share of the digits that stay what they were, at the worst of the ends: {others}."
+    n, sd = max(one["images"] for one in found.values()), next(iter(found.values()))["rows"]
+    return (
+        f"**Can thickness or slant be moved and the digit left alone?** {verdict} They stand here for what textbooks "
+        f"change in a face, the colour of its hair and nothing else. Measured on {n:,} test digits, with the judge; sd "
+        f"are those of real digits: {sd['thickness']['sd']:.1f} pixels and {sd['slant']['sd']:.0f}°."
+    )
 
 
 OTHERS = "The others move by as many of their own σ, each in its own order."
@@ -144,7 +219,7 @@ def sliders(models: list[Standing], size: int, chosen: Chosen, told: dict[str, i
     hand = bridge.heard(key, reader) or first.last(key)
     if hand.get("digit") != shown["id"]:  # the visitor has chosen another digit since, or has touched nothing yet
         hand = slider_hand(options, shown, chosen, names, first.last("sliders"), state.get("sliders stood", keys))
-    view = {"models": options, "digit": shown, "labels": names}
+    view = {"models": options, "digit": shown, "labels": names, "asked": arrows.ASKED, "judge": networks.judge()}
     first.show("views/sliders.mjs", key, view, lambda: slider_picture(options, chosen, names, hand), "", reader, hear)
     state[f"{key} last"] = state["sliders last"] = hand
     state["sliders stood"] = keys
@@ -195,10 +270,11 @@ def slider_hand(
     )
     shown = [kind for kind in kinds if kind in asked_for] or kinds
     leads = (old["lead"] if old else query.get("lead"), "vae", *shown)
-    origin, offset, label = "digit", None, digit["label"]
+    origin, offset, along, label = "digit", None, None, digit["label"]
     if not old:
         origin = query.get("from", "") if START.fullmatch(query.get("from", "")) else "digit"
         offset = first.asked("s", size)
+        along = first.asked("a", len(arrows.ATTRIBUTES), arrows.ASKED)
         y = query.get("y", "")
         label = int(y) if re.fullmatch("[0-9]{1,2}", y) and int(y) < len(labels) else label
     eps, codes = torch.tensor(normals(int(origin[1:]), size)) if origin[0] in "ru" else None, {}
@@ -219,10 +295,32 @@ def slider_hand(
                 z = learned.mixture().place(uniforms(int(origin[1:]) + 1, 1)[0], eps)
             elif origin[0] == "r" and m["source"]:
                 z = torch.tensor(m["source"]["mean"]) + torch.tensor(m["source"]["factor"]) @ eps
+        if along and m["arrows"]:
+            z += torch.tensor(along) @ torch.tensor(m["arrows"]["step"][_sets_out(m["slug"], z, label)])
         if offset:
             z[m["order"]] += torch.tensor(offset) * scale[m["order"]]
         codes[m["kind"]] = z.tolist()
     return {"codes": codes, "label": label, "lead": next(k for k in leads if k in shown), "digit": digit["id"]}
+
+
+def _arrow_rows(lead: dict[str, Any]) -> str:
+    """The sliders for thickness and slant of the model that leads, or why it has none."""
+    if not lead["arrows"]:
+        return f'<p class="quiet">{html.escape(lead["why"])}</p>'
+    asked = first.asked("a", len(arrows.ATTRIBUTES), arrows.ASKED) or [0.0] * len(arrows.ATTRIBUTES)
+    rows = "".join(
+        f'<div class="row"><b>{name.capitalize()}</b><span class="value">{readout.signed(sd, 1)} sd</span><input '
+        f'type="range" disabled min="{-arrows.ASKED}" max="{arrows.ASKED}" step="any" value="{sd}">'
+        f'<span class="strip"></span><small class="quiet">{words}</small></div>'
+        for name, sd, words in zip(arrows.ATTRIBUTES, asked, lead["arrows"]["words"], strict=True)
+    )
+    return f'<div class="arrows">{rows}</div>'
+
+
+def _sets_out(slug: str, z: torch.Tensor, label: int) -> int:
+    """The class of whose arrows a code takes: the label that its model is told, else what the judge sees there."""
+    model, judge = store.model(slug)[0], store.judge()
+    return label if model.conditional or judge is None else int(judge.label(latent.decode(model, z[None])))
 
 
 def listed(text: str, kinds: list[str]) -> list[str]:
@@ -272,5 +370,5 @@ def slider_picture(options: list[dict], chosen: Chosen, labels: list[str], hand:
     rest = f"<details><summary>{more}</summary></details>" if more else ""
     return (
         f'<div class="bar">{bar}</div><div class="sliders"><div class="stage{one}">{tiles}</div><div>'
-        f'<div class="head">{head}</div><div class="rows{many}">{rows}</div>{rest}</div></div>'
+        f'<div class="head">{head}</div>{_arrow_rows(lead)}<div class="rows{many}">{rows}</div>{rest}</div></div>'
     )
