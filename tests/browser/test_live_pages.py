@@ -245,7 +245,7 @@ def test_sliders_first_picture_is_the_views(visit, link):
 
     def rests() -> None:  # what stands above may still be laid out, without any view
         nonlocal below
-        before, below = below, tab.locator(".lse-numbers").first.bounding_box()
+        before, below = below, tab.locator(".lse-numbers").bounding_box()
         tab.wait_for_timeout(1_000)
         assert below == before
 
@@ -258,8 +258,8 @@ def test_sliders_first_picture_is_the_views(visit, link):
     soon(lambda: tab.locator(shown).evaluate_all(told), captions)
     soon(lambda: tab.locator(f"{rows} .value").all_inner_texts(), values)
     soon(lambda: np.testing.assert_allclose(tab.locator(f"{rows} input").evaluate_all(PLACES), boxes, atol=1e-3))
-    soon(lambda: tab.locator(".lse-numbers").first.bounding_box(), below)  # or the page jumps
-    soon(lambda: tab.locator(".lse-numbers").first.locator("td:first-child").all_inner_texts(), [c[: c.index(" ", 2)] for c in captions])
+    soon(lambda: tab.locator(".lse-numbers").bounding_box(), below)  # or the page jumps
+    soon(lambda: tab.locator(".lse-numbers td:first-child").all_inner_texts(), [c[: c.index(" ", 2)] for c in captions])
 
 
 def drawn_from_digit(index: int) -> list[np.ndarray]:

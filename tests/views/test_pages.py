@@ -631,7 +631,7 @@ def test_sliders_measure_what_the_hand_left(visit):
     hand = {"codes": codes, "label": 7, "lead": "ae", "digit": sliders(app)[0]["digit"]["id"]}
     app.session_state["sliders 2"] = {"message": hand}
     well(app.run())
-    table, _ = tables(app)  # and what the arrows do
+    (table,) = tables(app)
     assert len(table) == 2 and table[1][1] == "1.00"
     train = checkpoints.load_codes(slug("ae", 2))["train_mean"]
     low, middle, high = np.percentile(train, [25, 50, 75], axis=0)

@@ -64,8 +64,8 @@ def _play(models: list[Standing], size: int, chosen: Chosen, told: dict[str, int
     if accepted := accepted_draws(models, size):
         st.markdown(accepted)
     if moved := moved_along(models):
-        st.markdown(arrows_told(models))
-        numbers(ARROWS_HEAD, moved, words=(0, 1))
+        rows = (ARROWS_HEAD, ("---", "---", *["---:"] * (len(ARROWS_HEAD) - 2)), *moved)
+        st.markdown(arrows_told(models) + "\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows))
 
 
 def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
