@@ -144,7 +144,7 @@ class Visit:
             raise Fault(f"{error.proto.type}: {error.message}")
         if any(error.value == FAILED for error in self.app.error):
             raise Fault("an exception was caught and said")
-        if not self.app.title or len(self.controls) < 2:
+        if not self.app.title or not (len(self.controls) > 1 or self.app.button):  # the title counts as one
             raise Fault("the page has no controls")
         if lost := self.controls - self._controls():
             raise Fault(f"the page has lost {sorted(lost)}")
