@@ -159,9 +159,9 @@ class Stored:
         found = self.of("arrows", slug)
         ends = [row[end] for row in found["rows"].values() for end in ("less", "more")]
         return {
-            "sd": Number(min(abs(end["reached"]) for end in ends)),
-            "other": Number(max(abs(end["other"]) for end in ends)),
             "kept": percent(min(end["kept"] for end in ends), found["images"]),
+            "other": Number(max(abs(end["other"]) for end in ends)),
+            "sd": Number(min(abs(end["reached"]) for end in ends)),
         }
 
     def leak(self, slug: str, where: str = "draw") -> Number:
@@ -769,7 +769,7 @@ CLAIMS: tuple[Claim, ...] = (
         "{vae_other}, and {vae_kept} stay.",
         lambda s: {
             f"{kind}_{name}": number
-            for kind in ("cvae", "vae")
+            for kind in ("vae", "cvae")
             for name, number in s.edited(f"mnist-{kind}-20d").items()
         },
         lambda n: by_size(
