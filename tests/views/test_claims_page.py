@@ -1,13 +1,17 @@
 """Claims: a guess before the answer, what is counted, and where each claim leads."""
 
+import json
+import shutil
+
 import pytest
 from apps import visit
 
+from ui.live import networks
 from ui.parts import digit, links
 from ui.shell.glossary import GLOSSARY
 from ui.shell.pages import GROUPS, address
 from ui.views import claims as view
-from vae_core import claims
+from vae_core import checkpoints, claims
 from vae_core.claims import CLAIMS, GUESSES, Verdict
 
 PAGE = "11_Claims"
@@ -94,3 +98,25 @@ def test_a_link_with_strange_guesses_opens_the_page_as_it_opens():
         assert visit(PAGE, claims_guessed=text).session_state["claims_guessed"] == {}
     app = visit(PAGE, claims_guessed="Z99:h")  # a claim that there is not is nobody's guess
     assert not app.exception and "none guessed yet" in app.caption[0].value
+
+
+def test_a_broken_model_takes_its_claims_and_no_others(tmp_path, monkeypatch):
+    """The reason is of a file that anybody can edit: no Markdown, and no path of the server."""
+    root = tmp_path / "checkpoints"
+    root.mkdir()
+    for path in checkpoints.ROOT.iterdir():
+        (root / path.name).symlink_to(path)
+    (root / "mnist-pca-20d").unlink()
+    shutil.copytree(checkpoints.ROOT / "mnist-pca-20d", root / "mnist-pca-20d")
+    card = root / "mnist-pca-20d/card.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"kind": "![x](http://a.invalid)"}))
+    monkeypatch.setattr(checkpoints, "ROOT", root)
+    monkeypatch.setattr(networks, "CHECKPOINTS", root)
+    app = visit(PAGE)
+    assert not app.exception and not app.error
+    reasons = [element.proto.body for element in app.get("html") if "mnist-pca-20d" in element.proto.body]
+    assert reasons and all("![x](http://a.invalid)" in reason for reason in reasons)
+    said = [element.value for kind in (app.markdown, app.caption) for element in kind]
+    assert not [text for text in (*said, *reasons) if str(tmp_path) in text]
+    assert not [text for text in said if "a.invalid" in text]
+    assert len([button for button in app.button if button.key.startswith("guess_")]) > 80

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import streamlit as st
 
 from ui.live import cast, networks
@@ -19,6 +21,10 @@ WORDS += ("nat", "MSE", "PSNR, dB", "k-means", "label spreading", "SVM", "judge"
 
 def page() -> tuple[str, ...]:
     """The whole page. Returns the glossary's words that stand there."""
+    there, _ = cast.survey(numbers=False)
+    if not there:
+        st.error("No whole model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
+        return WORDS
     found = _found(_stamps())
     asked = [each for each in found if each.verdict in GUESSES]
     st.markdown(
@@ -98,7 +104,11 @@ def verdict(found: Finding, guess: Verdict | None) -> str:
 def _answer(found: Finding) -> None:
     """The numbers, where to see it, where it is from and how it is measured."""
     claim = found.claim
-    st.markdown(found.told)
+    if found.verdict is Verdict.UNMEASURED and claim.commands:  # the reason may be a file's, which anybody can edit
+        reason = found.told.replace(str(networks.CHECKPOINTS), "checkpoints").replace("`", "")
+        st.html(f"<p>{html.escape(reason)}</p>")
+    else:
+        st.markdown(found.told)
     paths = {label: path for pages in GROUPS.values() for path, label, _ in pages}
     st.page_link(paths[claim.page], label=f"See it on {claim.page}", query_params=claim.link)
     with st.expander("Source and command"):
