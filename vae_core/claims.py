@@ -571,21 +571,24 @@ CLAIMS: tuple[Claim, ...] = (
         "In a CVAE the code is style alone: the label cannot be read from it.",
         f"{FAMILY}, Implications; {LECTURE}, Class-conditional VAEs",
         "Styles",
-        {"styles_dim": "20"},
+        {"styles_part": "Leak"},
         "A small network reads the label from {two} of the codes of two numbers and from {twenty} of those of twenty; "
         "always naming the commonest label is right in {chance}. Of the 2.30 nats of a label {nats2} and {nats20} are "
-        "left.",
+        "left. A linear reader sees {linear} of the labels with twenty numbers. Told another label than the encoder "
+        "was, the decoder still draws the encoder's in {old}.",
         lambda s: {
             "two": s.leak("mnist-cvae-2d"),
             "twenty": s.leak("mnist-cvae-20d"),
             "chance": Number(100 * s.of("leak", "mnist-cvae-2d")["chance"], unit="%"),
             "nats2": s.leaked("mnist-cvae-2d"),
             "nats20": s.leaked("mnist-cvae-20d"),
+            "linear": percent(s.of("content", "mnist-cvae-20d")["linear"]["draw"]["accuracy"], TESTED),
+            "old": percent(s.of("content", "mnist-cvae-20d")["swap"]["old"], 9 * TESTED, 2),
         },
         lambda n: graded(
             max(n.two.low, n.twenty.low) <= n.chance.value, min(n.nats2.value, n.nats20.value) < 0.1 * math.log(10)
         ),
-        (again("leak", "cvae-2d", "cvae-20d"),),
+        (again("leak", "cvae-2d", "cvae-20d"), again("content", "cvae-20d")),
     ),
     Claim(
         "S12",

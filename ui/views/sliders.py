@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -19,6 +20,7 @@ from ui.parts.picture import choose_digit, label_for, show_steps
 from ui.parts.tiles import data_uri, numbers
 from ui.shell.failure import fragment
 from ui.shell.family import FAMILY
+from ui.shell.folded import folded
 from vae_core import arrows, latent
 from vae_core.chance import normals, uniforms
 from vae_core.data import NUMERALS
@@ -40,6 +42,9 @@ def page() -> None:
         chosen = choose_digit()
     _play(models, size, chosen, labels_to_tell(models, chosen))
     show_steps(chosen)
+    if moved := moved_along(models):
+        st.markdown(arrows_told(models))
+        folded("Thickness and slant, by model", partial(numbers, ARROWS_HEAD, moved, words=(0, 1)))
     fetch.mnist_notice()
 
 
@@ -63,9 +68,6 @@ def _play(models: list[Standing], size: int, chosen: Chosen, told: dict[str, int
     st.caption(f"{middles(models, size)} A classifier that knows no autoencoder reads.")
     if accepted := accepted_draws(models, size):
         st.markdown(accepted)
-    if moved := moved_along(models):
-        rows = (ARROWS_HEAD, ("---", "---", *["---:"] * (len(ARROWS_HEAD) - 2)), *moved)
-        st.markdown(arrows_told(models) + "\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows))
 
 
 def slider_option(one: Standing, told: int | None) -> dict[str, Any]:
