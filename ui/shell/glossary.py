@@ -153,6 +153,11 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "PCA",
         "Principal component analysis: of all compressions by weighted sums alone the one of least squared error.",
     ),
+    "GAN": (
+        "GANs?",
+        "Generative adversarial network: one network draws, another tries to tell its drawings from real pictures, and "
+        "each learns from the other. None is in this app.",
+    ),
     "k-means": (
         "k-means",
         "Sorts points into k groups: each joins the nearest middle, each middle moves to the mean of its points, and "

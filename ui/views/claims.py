@@ -8,6 +8,7 @@ import streamlit as st
 
 from ui.live import cast, networks
 from ui.shell.failure import callback
+from ui.shell.glossary import in_text
 from ui.shell.pages import GROUPS
 from vae_core import claims
 from vae_core.claims import GUESSES, Finding, Verdict
@@ -15,8 +16,6 @@ from vae_core.claims import GUESSES, Finding, Verdict
 SKIPPED = "s"
 LETTERS = dict(zip("hrn", GUESSES, strict=True))  # a guess, as the link holds it
 BUTTONS = {"h": "Holds", "r": "With a rider", "n": "Does not hold", SKIPPED: "Skip"}
-WORDS = ("code, z", "encoder, decoder", "AE", "DAE", "VAE", "CVAE", "PCA", "prior, N(0, I)", "q", "ELBO", "KL", "β")
-WORDS += ("nat", "MSE", "PSNR, dB", "k-means", "label spreading", "SVM", "judge")
 
 
 def page() -> tuple[str, ...]:
@@ -24,7 +23,7 @@ def page() -> tuple[str, ...]:
     there, _ = cast.survey(numbers=False)
     if not there:
         st.error("No whole model is here. Restore the folder checkpoints, or run `python -m vae_core train vae`.")
-        return WORDS
+        return ()
     found = _found(_stamps())
     asked = [each for each in found if each.verdict in GUESSES]
     st.markdown(
@@ -43,7 +42,8 @@ def page() -> tuple[str, ...]:
                 with st.container(border=True):
                     st.markdown(f"**{each.claim.words}**")
                     _answer(each)
-    return WORDS
+    shown = [each for each in found if each.verdict not in GUESSES or each.claim.key in guesses()]
+    return tuple(in_text(" ".join([*(each.claim.words for each in found), *(each.told for each in shown)])))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading what was measured …")
