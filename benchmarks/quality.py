@@ -289,13 +289,13 @@ def over_seeds() -> Iterator[str]:
     ]
 
     def cell(found: spread.Spread | None, form: str) -> str:
-        return NO if found is None or found.trainings < 2 else f"{found.low:{form}} to {found.high:{form}}"
+        return NO if found is None else f"{found.low:{form}} to {found.high:{form}}"
 
     rows = []
     for slug in checkpoints.available():
         card, weights = checkpoints.read_card(slug), measures.weights_fingerprint(slug)
         if many := len((card.get("seeds") or {}).get("runs", {})):
-            cells = [cell(spread.of(card, weights, path), form) for _, path, form in columns]
+            cells = [cell(spread.several(card, weights, path), form) for _, path, form in columns]
             rows.append([f"{slug}, {1 + many} trainings", *cells])
     yield from table(["", *(head for head, _, _ in columns)], rows)
 

@@ -21,10 +21,10 @@ from vae_core import checkpoints, measures
 from vae_core.corruption import CORRUPTIONS
 from vae_core.few_labels import WAYS
 from vae_core.metrics import HEADLINE
+from vae_core.spread import ALIKE
 from vae_core.storage import StorageError
 
 TESTED = 10_000  # images of MNIST's test split
-RUNS = 1.6  # nats: by as much two trainings part that differ in next to nothing (`python -m benchmarks.quality`)
 NORMAL = 1.96  # standard errors on either side of a mean that hold 95 % of them
 
 
@@ -698,7 +698,7 @@ CLAIMS: tuple[Claim, ...] = (
             "draws": s.drawn("mnist-mixture-20d"),
             "plain": s.drawn("mnist-vae-20d"),
         },
-        lambda n: by_size(above(n.two, RUNS), above(n.twenty, RUNS)),
+        lambda n: by_size(above(n.two, ALIKE), above(n.twenty, ALIKE)),
         (
             again("test", "mixture-20d", "vae-20d", "mixture-2d", "vae-2d"),
             again("generation", "mixture-20d", "vae-20d"),
@@ -713,7 +713,7 @@ CLAIMS: tuple[Claim, ...] = (
         "−ELBO falls from {d2} with two numbers over {d10} with ten to {d20} with twenty; forty give {d40}, and of "
         "these the VAE uses {used}.",
         _sizes,
-        lambda n: graded(abs(n.d40.value - n.d20.value) <= RUNS and n.used.value < 40, n.d40.value > n.d20.value - 5),
+        lambda n: graded(abs(n.d40.value - n.d20.value) <= ALIKE and n.used.value < 40, n.d40.value > n.d20.value - 5),
         (
             again("test", *(f"vae-{d}d-ladder" for d in LADDER)),
             again("probe", "vae-40d-ladder"),
@@ -757,7 +757,7 @@ CLAIMS: tuple[Claim, ...] = (
                 decimals=3,
             ),
         },
-        lambda n: graded((point := abs(n.price.value) < 0.1) and abs(n.zero.value - n.ae.value) <= RUNS, point),
+        lambda n: graded((point := abs(n.price.value) < 0.1) and abs(n.zero.value - n.ae.value) <= ALIKE, point),
         (again("test", "vae-2d-beta0", "ae-2d"),),
     ),
     Claim(
@@ -909,7 +909,7 @@ CLAIMS: tuple[Claim, ...] = (
             name: (lead := s.lead(f"mnist-cvae-{d}d", f"mnist-vae-{d}d"))._replace(value=lead.value - math.log(10))
             for name, d in (("two", 2), ("twenty", 20))
         },
-        lambda n: by_size(above(n.two, RUNS), above(n.twenty, RUNS)),
+        lambda n: by_size(above(n.two, ALIKE), above(n.twenty, ALIKE)),
         (again("test", "cvae-2d", "vae-2d", "cvae-20d", "vae-20d"),),
     ),
     Claim(
@@ -944,7 +944,7 @@ CLAIMS: tuple[Claim, ...] = (
             "plain": s.drawn("mnist-vae-20d"),
             "cost": s.lead("mnist-vae-20d", "mnist-vae-20d-deep"),
         },
-        lambda n: graded(above(n.deep, n.plain) and not above(n.cost, RUNS), above(n.deep, n.plain)),
+        lambda n: graded(above(n.deep, n.plain) and not above(n.cost, ALIKE), above(n.deep, n.plain)),
         (again("generation", "vae-20d-deep", "vae-20d"), again("test", "vae-20d-deep", "vae-20d")),
     ),
     Claim(

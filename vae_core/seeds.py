@@ -95,12 +95,9 @@ def _keep(slug: str, seed: int, subject: measures.Subject, root: Path) -> None:
         if measures.weights_fingerprint(slug, root) != weights:
             raise StorageError(f"{slug!r} has changed meanwhile. Train its further seeds again.")
         runs = kept(slug, root) | {str(seed): found}
-        command = f"python -m vae_core seeds {slug} --seeds {','.join(sorted(runs, key=int))}"
-        seeds = {
-            "weights": weights,
-            "command": command,
-            "runs": dict(sorted(runs.items(), key=lambda each: int(each[0]))),
-        }
+        runs = {name: runs[name] for name in sorted(runs, key=int)}
+        command = f"python -m vae_core seeds {slug} --seeds {','.join(runs)}"
+        seeds = {"weights": weights, "command": command, "runs": runs}
         write_json(root / slug / "card.json", card | {"seeds": seeds})
 
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+# Nats between two means over the test split that single trainings do not tell apart: β = 0.25 reconstructs 1.6 nats
+# worse than β = 0.1 and 1.2 worse than β = 0.5, by nothing but chance (`python -m benchmarks.quality`).
+ALIKE = 1.6
+
 
 class Spread(NamedTuple):
     """The least and the largest of what was measured of so many trainings; one is no spread."""
@@ -35,6 +39,12 @@ def of(card: Mapping[str, Any], weights: str, path: Sequence[str]) -> Spread | N
     runs = seeds.get("runs", {}).values() if str(seeds.get("weights", "")).startswith(weights) and weights else ()
     found = [own, *(value for run in runs if (value := _at(run, path)) is not None)]
     return Spread(min(found), max(found), len(found))
+
+
+def several(card: Mapping[str, Any], weights: str, path: Sequence[str]) -> Spread | None:
+    """The same where there were several trainings: None of a single one, whose range says nothing."""
+    found = of(card, weights, path)
+    return found if found and found.trainings > 1 else None
 
 
 def _at(value: Any, path: Sequence[str]) -> float | None:

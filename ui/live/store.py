@@ -179,10 +179,9 @@ def measured(name: str, slug: str) -> dict[str, Any] | None:
 def over_seeds(slug: str, path: Sequence[str]) -> spread.Spread | None:
     """The range of a card's number over trainings from several seeds; None where there was one, or no such number."""
     try:
-        found = spread.of(model(slug)[1], networks.network(slug)["weights"].split("/")[2], path)
+        return spread.several(model(slug)[1], networks.network(slug)["weights"].split("/")[2], path)
     except StorageError:
         return None
-    return found if found and found.trainings > 1 else None
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

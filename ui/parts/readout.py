@@ -31,7 +31,7 @@ def listed(words: Sequence[str]) -> str:
 
 def over_seeds(found: Spread | None, form: str = "{:.0%}") -> str:
     """What stands behind a number in a sentence: its range over trainings from several seeds, if there are several."""
-    if found is None or found.trainings < 2:
+    if found is None:
         return ""
     return f" (over {found.trainings} trainings {form.format(found.low)} to {form.format(found.high)})"
 

@@ -23,9 +23,9 @@ from ui.shell.folded import folded
 from vae_core import checkpoints, code_size, latent, metrics
 from vae_core.code_size import BITS, BITS_OF_A_NAT
 from vae_core.judge import binarise
+from vae_core.spread import ALIKE
 
 TAG = "ladder"  # of the models that were trained alike but for the numbers of their codes
-ALIKE = 1.6  # nats between two means over the test split that single runs do not tell apart
 SAME = 0.01  # share of digits: what a rounding may cost and still be called free
 OF_DIMENSIONS = ("code, z", "encoder, decoder", "AE", "VAE", "PCA", "ELBO", "KL", "nat", "MSE")
 OF_BITS = ("code, z", "encoder, decoder", "bit", "nat", "ELBO", "PNG", "zlib")

@@ -169,8 +169,7 @@ class Score(NamedTuple):
         none."""
         if not self.path or self.told(model).startswith("—"):
             return None
-        found = spread.of(model.card, model.weights, self.path)
-        return found if found and found.trainings > 1 else None
+        return spread.several(model.card, model.weights, self.path)
 
 
 DENSITY = " of a density"

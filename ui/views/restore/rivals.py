@@ -110,6 +110,7 @@ def rival(member: Member, spoilt: Tensor, kind: str, amount: float, said: int | 
     at = f"{measured(kind, amount):g}"
     means = card["denoising"].get(kind, {}).get(at)
     ranges = [store.over_seeds(one.slug, ("denoising", kind, at, field)) for field in metrics.Restoration._fields]
+    spreads = [found for found in ranges if found] if all(ranges) else []
     why = None
     if means is None:
         why = "there are no means on its card"
@@ -117,7 +118,7 @@ def rival(member: Member, spoilt: Tensor, kind: str, amount: float, said: int | 
             why = "there are no means, since they are measured of models of black and white pixels"
     elif one.dataset != SHIPPED_ON:
         why = f"its means are of the first test images of its own data set, {one.data.title}"
-    return Rival(one.title, f"the {one.name}", pixels, means, why, words, [found for found in ranges if found])
+    return Rival(one.title, f"the {one.name}", pixels, means, why, words, spreads)
 
 
 def headline() -> str:
